@@ -1,0 +1,48 @@
+"""Score extrapolation: train on a small part, score it, extrapolate the scores to all, prune, train once."""
+
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+configfile: "config.yaml"
+
+
+include: "rules/common.smk"
+# The pipeline, in order: one stage a file.
+include: "rules/samples.smk"
+include: "rules/subset.smk"
+include: "rules/training.smk"
+include: "rules/scores.smk"
+include: "rules/embeddings.smk"
+include: "rules/neighbors.smk"
+include: "rules/extrapolation.smk"
+include: "rules/selection.smk"
+include: "rules/retraining.smk"
+include: "rules/evaluation.smk"
+include: "rules/report.smk"
+
+
+localrules:
+    kept,
+    study,
+    report,
+
+
+# The lists of samples to keep, and nothing that only a study needs.
+rule kept:
+    input:
+        kept_files(),
+
+
+# Every table and figure.
+rule study:
+    default_target: True
+    input:
+        study_files(),
+
+
+# The study as one HTML file.
+rule report:
+    input:
+        out("report/report.html"),

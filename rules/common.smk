@@ -1,0 +1,70 @@
+"""What all stages share: the validated config, where files lie, what rules ask for.
+
+Reads: config.yaml and what the command line changes in it.
+"""
+
+import sys
+
+sys.path.insert(0, str(workflow.current_basedir.join("../workflow_scripts").get_path_or_uri(secret_free=False)))
+
+from code_digest import code_digest
+from score_extrapolation.config import as_fraction, percent
+from score_extrapolation.plugins import method_constant, method_names
+from workflow_config import input_paths, load_config, stage_resources
+
+
+EXPERIMENT = load_config(workflow, config)
+FULL = "100"  # the subset that is everything: full-data scores are its scores
+
+
+wildcard_constraints:
+    fraction=r"\d+(\.\d+)?",
+    seed=r"\d+",
+    rate=r"\d+(\.\d+)?",
+    score="[a-z0-9_]+",
+    extrapolator="[a-z0-9_]+(-[0-9]+)?",
+    method="[a-z0-9_]+",
+    arm="[^/]+(/[^/]+/[^/]+/fraction-[^/]+)?",
+
+
+def out(path):
+    """Return where a file of this experiment lies."""
+    return f"{EXPERIMENT.results}/{EXPERIMENT.experiment}/{path}"
+
+
+def asks(key, stage):
+    """Return a stage's threads, mem_mb, runtime or gpu."""
+    return stage_resources(EXPERIMENT, stage)[key]
+
+
+SPLITS = ["train", *(split for split in ("validation", "test") if getattr(EXPERIMENT.samples, split) is not None)]
+FRACTIONS = [percent(fraction) for fraction in EXPERIMENT.subset.fractions]
+RATES = [percent(rate) for rate in EXPERIMENT.selection.rates]
+SCORES = [score["name"] for score in EXPERIMENT.scores]
+EXTRAPOLATORS = EXPERIMENT.extrapolators()
+RECORDS = sorted({method_constant("scores", score, "RECORD") for score in SCORES})
+METHODS = {method["name"]: method for method in EXPERIMENT.selection.methods}
+SCORED_METHODS = [method for method in METHODS if method_constant("selection", method, "SCORED")]
+
+
+# An arm is a way to choose what is kept: `random`, or by whose scores: `top/du/knn-10/fraction-20`.
+SCORED_ARMS = expand(
+    "{method}/{score}/{extrapolator}/fraction-{fraction}",
+    method=SCORED_METHODS,
+    score=SCORES,
+    extrapolator=EXPERIMENT.selection.extrapolators,
+    fraction=FRACTIONS,
+)
+UNSCORED_ARMS = [method for method in METHODS if method not in SCORED_METHODS]
+TRUE_ARMS = (
+    expand("{method}/{score}/computed/fraction-100", method=SCORED_METHODS, score=SCORES)
+    if EXPERIMENT.evaluation.full_data_scores
+    else []
+)
+
+
+def kept_files():
+    """Return the lists that a user of the pruned set needs: no truth, no baseline, no retraining, one seed."""
+    return expand(
+        out("selection/{arm}/seed-{seed}/rate-{rate}.parquet"), arm=SCORED_ARMS, seed=EXPERIMENT.seeds[0], rate=RATES
+    )

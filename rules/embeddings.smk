@@ -1,0 +1,33 @@
+"""Embeddings: every sample as the subset's model sees it (eval mode, no augmentation, penultimate layer).
+
+Reads:  samples, training (model)
+Writes: embeddings/fraction-{fraction}/seed-{seed}.parquet
+"""
+
+
+rule embed_samples:
+    input:
+        images=out("samples/train.npy"),
+        samples=out("samples/train.parquet"),
+        model=out("training/fraction-{fraction}/seed-{seed}/model.safetensors"),
+    output:
+        out("embeddings/fraction-{fraction}/seed-{seed}.parquet"),
+    log:
+        out("logs/embeddings/fraction-{fraction}/seed-{seed}.log"),
+    benchmark:
+        out("benchmarks/embeddings/fraction-{fraction}/seed-{seed}.tsv")
+    params:
+        stage="embeddings",
+        dtype=EXPERIMENT.embeddings.dtype,
+        precision=EXPERIMENT.training.precision,
+        device=EXPERIMENT.device,
+        code=code_digest("embed_samples.py", ("models", EXPERIMENT.training.model["name"])),
+    threads: asks("threads", "embeddings")
+    resources:
+        mem_mb=asks("mem_mb", "embeddings"),
+        runtime=asks("runtime", "embeddings"),
+        gpu=asks("gpu", "embeddings"),
+    conda:
+        "../envs/training.yaml"
+    script:
+        "../workflow_scripts/embed_samples.py"

@@ -1,0 +1,29 @@
+"""Neighbors: of each residual sample in the subset, searched once at the largest k.
+
+Reads:  subset, embeddings
+Writes: neighbors/fraction-{fraction}/seed-{seed}.parquet
+"""
+
+
+rule find_neighbors:
+    input:
+        subset=out("subset/fraction-{fraction}/seed-{seed}.parquet"),
+        embeddings=out("embeddings/fraction-{fraction}/seed-{seed}.parquet"),
+    output:
+        out("neighbors/fraction-{fraction}/seed-{seed}.parquet"),
+    log:
+        out("logs/neighbors/fraction-{fraction}/seed-{seed}.log"),
+    benchmark:
+        out("benchmarks/neighbors/fraction-{fraction}/seed-{seed}.tsv")
+    params:
+        stage="neighbors",
+        k=EXPERIMENT.largest_k(),
+        code=code_digest("find_neighbors.py"),
+    threads: asks("threads", "neighbors")
+    resources:
+        mem_mb=asks("mem_mb", "neighbors"),
+        runtime=asks("runtime", "neighbors"),
+    conda:
+        "../envs/analysis.yaml"
+    script:
+        "../workflow_scripts/find_neighbors.py"

@@ -1,0 +1,39 @@
+"""Retraining: a fresh model on what is kept, and its accuracy.
+
+Reads:  samples, selection
+Writes: retraining/{arm}/seed-{seed}/rate-{rate}/model.safetensors, metrics.json
+"""
+
+HELD_OUT = [split for split in SPLITS if split != "train"]
+
+
+rule retrain_model:
+    input:
+        images=out("samples/train.npy"),
+        summary=out("samples/summary.json"),
+        kept=out("selection/{arm}/seed-{seed}/rate-{rate}.parquet"),
+        held_out_images=[out(f"samples/{split}.npy") for split in HELD_OUT],
+        held_out_samples=[out(f"samples/{split}.parquet") for split in HELD_OUT],
+    output:
+        model=out("retraining/{arm}/seed-{seed}/rate-{rate}/model.safetensors"),
+        metrics=out("retraining/{arm}/seed-{seed}/rate-{rate}/metrics.json"),
+    log:
+        out("logs/retraining/{arm}/seed-{seed}/rate-{rate}.log"),
+    benchmark:
+        out("benchmarks/retraining/{arm}/seed-{seed}/rate-{rate}.tsv")
+    params:
+        stage="retraining",
+        seed=lambda wildcards: int(wildcards.seed),
+        recipe=EXPERIMENT.retraining.model_dump(),
+        held_out=HELD_OUT,
+        device=EXPERIMENT.device,
+        code=code_digest("retrain_model.py", ("models", EXPERIMENT.retraining.model["name"])),
+    threads: asks("threads", "retraining")
+    resources:
+        mem_mb=asks("mem_mb", "retraining"),
+        runtime=asks("runtime", "retraining"),
+        gpu=asks("gpu", "retraining"),
+    conda:
+        "../envs/training.yaml"
+    script:
+        "../workflow_scripts/retrain_model.py"

@@ -1,0 +1,30 @@
+"""Samples: every image decoded once.
+
+Reads:  the data set
+Writes: samples/{split}.npy (n, h, w, c) uint8, samples/{split}.parquet, samples/summary.json
+"""
+
+
+rule prepare_samples:
+    input:
+        input_paths(EXPERIMENT),
+    output:
+        images=[out(f"samples/{split}.npy") for split in SPLITS],
+        tables=[out(f"samples/{split}.parquet") for split in SPLITS],
+        summary=out("samples/summary.json"),
+    log:
+        out("logs/samples.log"),
+    benchmark:
+        out("benchmarks/samples.tsv")
+    params:
+        stage="samples",
+        samples=EXPERIMENT.samples.model_dump(),
+        code=code_digest("prepare_samples.py", ("datasets", EXPERIMENT.samples.dataset)),
+    threads: asks("threads", "samples")
+    resources:
+        mem_mb=asks("mem_mb", "samples"),
+        runtime=asks("runtime", "samples"),
+    conda:
+        "../envs/data.yaml"
+    script:
+        "../workflow_scripts/prepare_samples.py"

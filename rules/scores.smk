@@ -1,0 +1,28 @@
+"""Scores: the importance of the samples that were trained on.
+
+Reads:  training (dynamics)
+Writes: scores/fraction-{fraction}/seed-{seed}/{score}.parquet
+"""
+
+
+rule score_subset:
+    input:
+        dynamics=out("training/fraction-{fraction}/seed-{seed}/dynamics.parquet"),
+    output:
+        out("scores/fraction-{fraction}/seed-{seed}/{score}.parquet"),
+    log:
+        out("logs/scores/fraction-{fraction}/seed-{seed}/{score}.log"),
+    benchmark:
+        out("benchmarks/scores/fraction-{fraction}/seed-{seed}/{score}.tsv")
+    params:
+        stage="scores",
+        score=lambda wildcards: EXPERIMENT.score(wildcards.score),
+        code=lambda wildcards: code_digest("score_subset.py", ("scores", wildcards.score)),
+    threads: asks("threads", "scores")
+    resources:
+        mem_mb=asks("mem_mb", "scores"),
+        runtime=asks("runtime", "scores"),
+    conda:
+        "../envs/data.yaml"
+    script:
+        "../workflow_scripts/score_subset.py"

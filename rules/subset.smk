@@ -1,0 +1,29 @@
+"""Subset: a uniform draw without replacement; fraction 100 is everything.
+
+Reads:  samples
+Writes: subset/fraction-{fraction}/seed-{seed}.parquet
+"""
+
+
+rule draw_subset:
+    input:
+        samples=out("samples/train.parquet"),
+    output:
+        out("subset/fraction-{fraction}/seed-{seed}.parquet"),
+    log:
+        out("logs/subset/fraction-{fraction}/seed-{seed}.log"),
+    benchmark:
+        out("benchmarks/subset/fraction-{fraction}/seed-{seed}.tsv")
+    params:
+        stage="subset",
+        fraction=lambda wildcards: as_fraction(wildcards.fraction),
+        seed=lambda wildcards: int(wildcards.seed),
+        code=code_digest("draw_subset.py"),
+    threads: asks("threads", "subset")
+    resources:
+        mem_mb=asks("mem_mb", "subset"),
+        runtime=asks("runtime", "subset"),
+    conda:
+        "../envs/data.yaml"
+    script:
+        "../workflow_scripts/draw_subset.py"

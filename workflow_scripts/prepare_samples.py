@@ -1,0 +1,17 @@
+"""Decode a data set into arrays and tables, one of each per split."""
+
+from pathlib import Path
+
+from snakemake_job import job
+
+with job(snakemake):
+    from score_extrapolation.datasets._store import prepare_samples
+
+    samples = dict(snakemake.params.samples)
+    prepare_samples(
+        train=samples.pop("train") or [],
+        seed=samples.pop("split_seed"),
+        **samples,
+        folder=Path(snakemake.output.summary).parent,
+        threads=snakemake.threads,
+    )

@@ -1,0 +1,36 @@
+"""Files that are whole or absent."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def replacing(path: str | os.PathLike) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; rename it to `path` if the block ends without an exception.
+
+    The temporary name is fixed (``NAME.partial``), so that a killed run leaves at most one such file and
+    the next run overwrites it.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    try:
+        yield partial
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+    os.replace(partial, path)
+
+
+def write_json(path: str | os.PathLike, value: dict) -> None:
+    """Write `value` as indented JSON with sorted keys; NaN is refused, since JSON has none."""
+    with replacing(path) as partial:
+        partial.write_text(json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n")
+
+
+def read_json(path: str | os.PathLike) -> dict:
+    """Read what `write_json` wrote."""
+    return json.loads(Path(path).read_text())

@@ -1,0 +1,37 @@
+"""Readers of image data sets, one file each, and the store that every later stage reads.
+
+A reader is a file of this folder with
+
+- ``class Options(Section)``: its own settings (``samples.options`` in the config),
+- ``SPLITS = ("train", "test")``: which splits the data set itself carries (``test: given``), a literal,
+- ``NEEDS_PATH = True``: whether ``samples.train`` must name files or folders, a literal,
+- ``read_split(split, paths, options) -> Split``: the samples in a fixed order, **not yet decoded**.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Split:
+    """One split of a data set, undecoded.
+
+    Attributes
+    ----------
+    labels : sequence of int or str, (n,)
+        As the data set has them; `prepare_samples` maps them to 0..C-1.
+    sources : sequence of str, (n,)
+        Where each sample comes from, so that a person can find it again: a file's path, ``FILE#row``.
+    read : callable (start, stop) -> list of bytes, Path or uint8 array (H, W) or (H, W, C)
+        The undecoded images start..stop-1. Called from several threads at once.
+    class_names : list of str, optional
+        The name of label 0..C-1, where the data set knows them and its labels are those integers.
+    """
+
+    labels: Sequence
+    sources: Sequence[str]
+    read: Callable[[int, int], list[bytes | Path | np.ndarray]]
+    class_names: list[str] | None = None

@@ -1,0 +1,118 @@
+"""Classes of the labels, and which training samples go to another split."""
+
+import numpy as np
+
+from ..faults import InputFault
+from . import Split
+
+
+def map_labels(splits: dict[str, Split]) -> tuple[list[str], dict[str, np.ndarray]]:
+    """Number the classes 0..C-1, alike in all splits.
+
+    Parameters
+    ----------
+    splits : dict of Split
+        With ``"train"``, whose labels define the classes.
+
+    Returns
+    -------
+    classes : list of str, (C,)
+        The data set's own names where it has them and its labels are their indices (a named class may then
+        have no sample); otherwise the training labels, sorted, integers as numbers.
+    labels : dict of (n,) int64
+        Per split.
+
+    Raises
+    ------
+    InputFault
+        A split is empty or has negative labels; the training split has one class only, or lacks a class that
+        another split has; two splits name their classes differently.
+    """
+    raw = {name: _checked(name, split, splits["train"]) for name, split in splits.items()}
+    present, counts = np.unique(raw["train"], return_counts=True)
+    if len(present) < 2:
+        raise InputFault(
+            f"samples.train: all {counts[0]} samples are of one class, {present[0]}; give samples of two or more"
+        )
+    for name, labels in raw.items():
+        unknown = labels[~np.isin(labels, present)]
+        if len(unknown):
+            raise InputFault(
+                f"samples.{name}: {np.sum(unknown == unknown[0])} samples are of the class {unknown[0]}, which "
+                "samples.train lacks; add it there or remove it here"
+            )
+    names = splits["train"].class_names
+    if names and present.dtype.kind in "iu" and present[-1] < len(names):
+        return list(names), {name: labels.astype(np.int64) for name, labels in raw.items()}
+    return [str(value) for value in present], {
+        name: np.searchsorted(present, labels).astype(np.int64) for name, labels in raw.items()
+    }
+
+
+def _checked(name: str, split: Split, train: Split) -> np.ndarray:
+    labels = np.asarray(split.labels)
+    if not len(labels):
+        raise InputFault(f"samples.{name}: there are no samples; give a path that has some")
+    kind, wanted = ("integers" if np.asarray(s.labels).dtype.kind in "iu" else "strings" for s in (split, train))
+    if kind != wanted:
+        raise InputFault(f"samples.{name}: its labels are {kind}, but samples.train has {wanted}; give one kind")
+    if kind == "integers" and labels.min() < 0:
+        raise InputFault(
+            f"samples.{name}: {np.sum(labels < 0)} labels are negative (first {split.sources[np.argmax(labels < 0)]}); "
+            "remove unlabelled samples, classes begin at 0"
+        )
+    if split.class_names and train.class_names and split.class_names != train.class_names:
+        raise InputFault(
+            f"samples.{name}: its classes are named otherwise than in samples.train, so that equal numbers may mean "
+            "different classes; give splits of one data set"
+        )
+    return labels
+
+
+def draw_fraction(labels: np.ndarray, free: np.ndarray, fraction: float, seed: int, key: str) -> np.ndarray:
+    """Draw samples out of the training split, each class in proportion.
+
+    Parameters
+    ----------
+    labels : (n,) int64
+        Of the training split as read.
+    free : (n,) bool
+        Samples that no other split has taken.
+    fraction : float
+        In (0, 1), of all n samples.
+    seed : int
+        Of this draw alone.
+    key : str
+        The config key that asks for it, for the sentence of a fault.
+
+    Returns
+    -------
+    (round(fraction * n),) int64
+        Sorted rows. A class of n_c samples gives fraction * n_c, rounded so that the total holds (largest
+        remainder; ties: lower class), but keeps at least one.
+
+    Raises
+    ------
+    InputFault
+        The total is 0, or more than leaves a sample of every class.
+    """
+    wanted = round(fraction * len(labels))
+    spare = np.maximum(np.bincount(labels[free], minlength=labels.max() + 1) - 1, 0)
+    if not 0 < wanted <= spare.sum():
+        raise InputFault(
+            f"{key} = {fraction} asks for {wanted} of {len(labels)} training samples; give a fraction that takes 1 to "
+            f"{spare.sum()}, so that each class keeps one for training"
+        )
+    quota = fraction * np.bincount(labels)
+    taken = np.minimum(np.floor(quota).astype(np.int64), spare)
+    by_remainder = np.argsort(np.floor(quota) - quota, kind="stable")
+    while taken.sum() < wanted:  # one round, unless a class had too few to spare
+        open_classes = by_remainder[(taken < spare)[by_remainder]]
+        taken[open_classes[: wanted - taken.sum()]] += 1
+    rng = np.random.default_rng(seed)
+    rows = [
+        rng.choice(np.flatnonzero(free & (labels == label)), size=n, replace=False)
+        for label, n in enumerate(taken)
+        if n
+    ]
+    return np.sort(np.concatenate(rows))

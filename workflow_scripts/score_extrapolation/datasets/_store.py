@@ -1,0 +1,225 @@
+"""The sample store: every split decoded once into one uint8 array, so that no later stage decodes an image."""
+
+import logging
+import math
+import os
+import shutil
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from ..atomic import write_json
+from ..faults import InputFault
+from ..plugins import load_method
+from ..rng import derive_seed
+from ..tables import SAMPLES, write_table
+from . import Split
+from ._arrays import GrowingArray, growing_array
+from ._decode import decode_split, find_form
+from ._labels import draw_fraction, map_labels
+
+LOGGER = logging.getLogger(__name__)
+
+NAMES = ("train", "test", "validation")
+
+
+def prepare_samples(
+    dataset: str,
+    train: list[str],
+    test: str | float | list[str] | None,
+    validation: str | float | list[str] | None,
+    options: dict,
+    folder: str | os.PathLike,
+    image_size: int | list[int] | None = None,
+    fit: str = "crop",
+    channels: int | None = None,
+    on_bad_image: str = "fail",
+    seed: int = 0,
+    mean: list[float] | None = None,
+    std: list[float] | None = None,
+    threads: int = 1,
+) -> dict:
+    """Decode a data set into one array and one table per split.
+
+    Written to `folder`, all whole or not at all: ``{split}.npy``, uint8 (n, H, W, C), row i is sample_id i;
+    ``{split}.parquet`` (sample_id, label, source); ``summary.json``. They do not depend on `threads`.
+
+    Parameters
+    ----------
+    dataset : str
+        Name of a reader, a file of this folder.
+    train : list of str
+        The reader's paths; empty for a reader that needs none.
+    test, validation : "given", float, list of str or None
+        The data set's own split; a fraction of the training samples as read, drawn in proportion to the
+        classes (before bad images are dropped); other paths; no such split.
+    options : dict
+        The reader's own settings.
+    folder : path
+        Made if need be.
+    image_size : int or [height, width], optional
+        None: all images must have the size of the first.
+    fit : {"crop", "stretch"}
+        See `decode_image`.
+    channels : {1, 3}, optional
+        None: 1 where the reader gives arrays of one channel, otherwise 3.
+    on_bad_image : {"fail", "drop"}
+        What to do about an image that cannot be decoded.
+    seed : int
+        Of the draw of fractions.
+    mean, std : list of float, (C,), optional
+        Per channel, in 0..1; computed over the training pixels where None (exactly, from integer sums).
+    threads : int
+        That decode. Images of 256x256 and more gain from each; small ones are decoded by one.
+
+    Returns
+    -------
+    dict
+        As in ``summary.json``: classes, height, width, channels, mean, std, n per split, and the sources
+        of dropped images.
+
+    Raises
+    ------
+    InputFault
+        In the data, the settings or the space on the disk; one sentence.
+
+    Notes
+    -----
+    Memory: the reader's, plus two to three chunks of 8 MiB per thread. Each source is read once, in order.
+    """
+    folder = Path(folder)
+    others = {"test": test, "validation": validation}
+    splits = _read_splits(dataset, train, others, options)
+    classes, labels = map_labels(splits)
+    targets = _assign(labels, others, seed)
+    form = find_form(splits["train"], image_size, fit, channels)
+    _check_space(folder, sum(map(len, labels.values())) * math.prod(form.shape))
+    # An old summary would vouch for a mixture of old and new files, were we killed while renaming.
+    (folder / "summary.json").unlink(missing_ok=True)
+    dropped = []
+    with ExitStack() as stack:  # the arrays get their names when all are written, or never
+        stores = {
+            name: _Store(stack.enter_context(growing_array(folder / f"{name}.npy", form.shape)))
+            for name in NAMES
+            if any((target == name).any() for target in targets.values())
+        }
+        for name, split in splits.items():
+            chunks = decode_split(name, split, form, threads)
+            dropped += _distribute(name, split, chunks, labels[name], targets[name], stores, on_bad_image)
+        _check_left(classes, labels["train"][targets["train"] == "train"], stores)
+        statistics = _channel_statistics(stores["train"].array, mean, std)
+    for name, store in stores.items():
+        note = {"stage": "samples", "split": name, "seed": seed}
+        columns = {"sample_id": np.arange(store.array.n), "label": store.labels, "source": store.sources}
+        write_table(folder / f"{name}.parquet", SAMPLES, note, **columns)
+    summary = {
+        "classes": classes,
+        **dict(zip(("height", "width", "channels"), form.shape, strict=True)),
+        **statistics,
+        "n": {name: store.array.n for name, store in stores.items()},
+        "dropped": dropped,
+    }
+    write_json(folder / "summary.json", summary)
+    return summary
+
+
+@dataclass
+class _Store:
+    """What has been written of one split."""
+
+    array: GrowingArray
+    labels: list[int] = field(default_factory=list)
+    sources: list[str] = field(default_factory=list)
+
+
+def _read_splits(dataset: str, train: list[str], others: dict, options: dict) -> dict[str, Split]:
+    reader = load_method("datasets", dataset)
+    settings = reader.Options(**options)
+    if reader.NEEDS_PATH and not train:
+        raise InputFault(f"samples.train: {dataset} reads files, but no path is given; give a file or folder")
+    splits = {"train": reader.read_split("train", train, settings)}
+    for name, value in others.items():
+        if value == "given" and name not in reader.SPLITS:
+            raise InputFault(
+                f"samples.{name}: given, but {dataset} has no {name} split of its own; give a fraction or paths"
+            )
+        if value == "given" or isinstance(value, list):
+            splits[name] = reader.read_split(name, train if value == "given" else value, settings)
+    return splits
+
+
+def _assign(labels: dict[str, np.ndarray], others: dict, seed: int) -> dict[str, np.ndarray]:
+    """Say of each sample that is read in which split it ends up; (n,) names per source."""
+    targets = {name: np.full(len(values), name, dtype="U10") for name, values in labels.items()}
+    for name, value in others.items():
+        if isinstance(value, float):
+            stream = derive_seed(seed, f"samples/{name}")
+            free = targets["train"] == "train"
+            targets["train"][draw_fraction(labels["train"], free, value, stream, f"samples.{name}")] = name
+    return targets
+
+
+def _check_space(folder: Path, needed: int) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise InputFault(
+            f"samples: the decoded images need {needed / 2**30:.3g} GiB in {folder}, where {free / 2**30:.3g} GiB are "
+            "free; free some space, set a smaller samples.image_size, or give fewer samples"
+        )
+
+
+def _distribute(
+    name: str, split: Split, chunks, labels: np.ndarray, targets: np.ndarray, stores: dict[str, _Store], on_bad: str
+) -> list[str]:
+    """Append the good images of a source to the splits they belong to; return the sources of the bad ones."""
+    dropped = []
+    for start, images, bad in chunks:
+        if bad and on_bad == "fail":
+            first = min(bad)
+            raise InputFault(
+                f"samples.{name}: {split.sources[first]} cannot be decoded ({bad[first]}; {len(bad)} bad of the first "
+                f"{start + len(images)} images); mend or remove it, or set samples.on_bad_image: drop to skip such ones"
+            )
+        dropped += [split.sources[row] for row in sorted(bad)]
+        good = np.ones(len(images), dtype=bool)
+        good[np.array(list(bad), dtype=np.int64) - start] = False
+        for target in np.unique(targets[start : start + len(images)]):
+            rows = np.flatnonzero(good & (targets[start : start + len(images)] == target))
+            store = stores[target]
+            store.array.append(images if len(rows) == len(images) else images[rows])
+            store.labels += labels[start + rows].tolist()
+            store.sources += [split.sources[row] for row in start + rows]
+    if dropped:
+        LOGGER.warning("samples.%s: %d images cannot be decoded and are left out", name, len(dropped))
+    return dropped
+
+
+def _check_left(classes: list[str], expected: np.ndarray, stores: dict[str, _Store]) -> None:
+    """Refuse what dropping may leave: an empty split, or a class that lost all its training samples."""
+    lost = [classes[label] for label in np.setdiff1d(expected, stores["train"].labels)]
+    empty = [name for name, store in stores.items() if store.array.n == 0]
+    if lost or empty:
+        what = f"the class {lost[0]} in train" if lost else empty[0]
+        raise InputFault(
+            f"samples.on_bad_image: drop leaves no sample of {what}, since none can be decoded; mend these images or "
+            "remove them from the data set"
+        )
+
+
+def _channel_statistics(train: GrowingArray, mean: list[float] | None, std: list[float] | None) -> dict:
+    found = dict(zip(("mean", "std"), train.channel_statistics(), strict=True))
+    for key, given in (("mean", mean), ("std", std)):
+        if given is not None and len(given) != len(found[key]):
+            raise InputFault(
+                f"samples.{key}: has {len(given)} values, but the images have {len(found[key])} channels; give one each"
+            )
+        found[key] = found[key] if given is None else list(given)
+    if 0 in found["std"]:
+        raise InputFault(
+            f"samples.std: channel {found['std'].index(0)} is the same in all training pixels, so that its standard "
+            "deviation is 0; give samples.std"
+        )
+    return found

@@ -1,0 +1,116 @@
+"""k nearest neighbours: the weighted mean of the nearest subset samples' scores (paper, section 3)."""
+
+from typing import Literal
+
+import numpy as np
+from pydantic import Field
+
+from ..neighbors.exact import find_neighbors
+from ..plugins import Section
+from ..tables import rows_of
+
+NEEDS = ("neighbors",)
+BLOCK = 65_536
+
+
+class Options(Section):
+    """`k`: neighbours; `weighting`: by distance, exp(-d), or uniform."""
+
+    k: int = Field(20, ge=1, description="neighbours")
+    weighting: Literal["distance", "uniform"] = "distance"
+
+
+def weighted_scores(neighbor_scores: np.ndarray, distances: np.ndarray, weighting: str):
+    """Return the weighted mean and standard deviation of each row's neighbour scores.
+
+    Weights are softmax(-d), which is exp(-d) normalised, computed from the nearest neighbour's distance on: exp(-d)
+    itself is 0 beyond d = 745 and 0/0 follows.
+
+    Parameters
+    ----------
+    neighbor_scores, distances : (q, k) float
+    weighting : {"distance", "uniform"}
+
+    Returns
+    -------
+    mean : (q,) float64
+        Within the range of the row's scores.
+    spread : (q,) float64
+        Weighted standard deviation, >= 0: how much the neighbours disagree, in units of the score.
+    """
+    scores = neighbor_scores.astype(np.float64)
+    distances = distances.astype(np.float64)
+    weights = np.exp(distances.min(axis=1, keepdims=True) - distances) if weighting == "distance" else np.ones_like(scores)
+    weights /= weights.sum(axis=1, keepdims=True)
+    mean = (weights * scores).sum(axis=1)
+    # Rounding can carry a mean past the scores that it is a mean of.
+    mean = np.clip(mean, scores.min(axis=1), scores.max(axis=1))
+    return mean, np.sqrt((weights * (scores - mean[:, None]) ** 2).sum(axis=1))
+
+
+def extrapolate(options: Options, subset_ids, subset_scores, tables):
+    """Score the residual set from the stored neighbours; see the package's docstring.
+
+    The neighbours are stored nearest first at the largest k of the config: those of this k are their first columns.
+    Cost: O(n k).
+    """
+    table = tables["neighbors"]
+    mean, spread = np.empty((2, len(table["sample_id"])))
+    for start in range(0, len(mean), BLOCK):
+        block = slice(start, start + BLOCK)
+        ids = table["neighbor_ids"][block, : options.k]
+        scores = subset_scores[rows_of(subset_ids, ids.reshape(-1))].reshape(ids.shape)
+        distances = table["neighbor_distances"][block, : options.k]
+        mean[block], spread[block] = weighted_scores(scores, distances, options.weighting)
+    return table["sample_id"], mean, spread
+
+
+class KNNExtrapolator:
+    """Predict scores as the weighted mean of the k nearest subset samples' scores.
+
+    Departure from the paper: weights exp(-d) are computed as softmax(-d), equal where exp(-d) does not underflow.
+
+    Parameters
+    ----------
+    k : int
+        Neighbours, 1..m.
+    weighting : {"distance", "uniform"}
+        exp(-d) in Euclidean distance d, or all equal.
+
+    Attributes
+    ----------
+    embeddings_ : (m, d) float array
+    scores_ : (m,) float64 array
+    """
+
+    def __init__(self, k: int = 20, weighting: str = "distance"):
+        self.k, self.weighting = k, weighting
+
+    def fit(self, subset_embeddings: np.ndarray, subset_scores: np.ndarray) -> "KNNExtrapolator":
+        """Keep the subset's embeddings, (m, d), and scores, (m,).
+
+        Raises
+        ------
+        ValueError
+            An option is out of range, or the lengths differ.
+        """
+        Options(k=self.k, weighting=self.weighting)
+        if len(subset_embeddings) != len(subset_scores):
+            raise ValueError(f"{len(subset_embeddings)} embeddings and {len(subset_scores)} scores")
+        self.embeddings_ = np.asarray(subset_embeddings)
+        self.scores_ = np.asarray(subset_scores, np.float64)
+        return self
+
+    def predict(self, embeddings: np.ndarray, return_spread: bool = False):
+        """Return the scores of `embeddings`, (q, d) -> (q,) float64, with `return_spread` also their spread, (q,).
+
+        Cost: 2 q m d operations for the exact search, O(q k) after it.
+
+        Raises
+        ------
+        InputFault
+            k is larger than the subset.
+        """
+        rows, distances = find_neighbors(self.embeddings_, np.asarray(embeddings), self.k)
+        mean, spread = weighted_scores(self.scores_[rows], distances, self.weighting)
+        return (mean, spread) if return_spread else mean

@@ -1,0 +1,81 @@
+"""Methods are files: list them, read their options and load them by name.
+
+A method of kind ``scores`` is one file in ``scores/`` whose stem is its name in the config; names that start
+with an underscore are not methods. Each such file defines ``class Options(Section)``, its settings with types,
+ranges and defaults. Listing, options and constants are read from the file's syntax tree, never by importing it:
+the workflow is parsed many times, and a method's module may import torch.
+"""
+
+import ast
+import importlib
+import typing
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+import pydantic
+
+from .faults import InputFault
+
+PACKAGE = Path(__file__).parent
+KINDS = ("datasets", "models", "records", "scores", "extrapolators", "selection")
+
+
+class Section(pydantic.BaseModel):
+    """A mapping of the config: unknown keys are refused, types are not coerced, values never change."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+# What an Options class may use; anything else in it is a NameError when the config is read.
+OPTION_NAMES = {"Section": Section, "Field": pydantic.Field, "Literal": typing.Literal}
+
+
+@cache
+def method_names(kind: str) -> tuple[str, ...]:
+    """Return the sorted names of all methods of a kind, without importing any."""
+    return tuple(sorted(p.stem for p in (PACKAGE / kind).glob("[!_]*.py")))
+
+
+def method_path(kind: str, name: str) -> Path:
+    """Return the file that defines a method."""
+    if name not in method_names(kind):
+        raise InputFault(f"'{name}' is none of the {kind}; there are: {', '.join(method_names(kind))}")
+    return PACKAGE / kind / f"{name}.py"
+
+
+@cache
+def _syntax_tree(kind: str, name: str) -> ast.Module:
+    return ast.parse(method_path(kind, name).read_text())
+
+
+@cache
+def method_options(kind: str, name: str) -> type[Section]:
+    """Return the method's ``Options`` class, compiled alone out of the file."""
+    for node in _syntax_tree(kind, name).body:
+        if isinstance(node, ast.ClassDef) and node.name == "Options":
+            namespace = {**OPTION_NAMES, "__name__": f"{kind}.{name}"}
+            exec(compile(ast.Module([node], []), str(method_path(kind, name)), "exec"), namespace)
+            return namespace["Options"]
+    raise TypeError(f"{method_path(kind, name)} defines no class Options")
+
+
+@cache
+def method_constant(kind: str, name: str, constant: str):
+    """Return a module-level literal such as ``RECORD = "probability"``, or None where there is none."""
+    for node in _syntax_tree(kind, name).body:
+        if isinstance(node, ast.Assign) and [t.id for t in node.targets if isinstance(t, ast.Name)] == [constant]:
+            return ast.literal_eval(node.value)
+    return None
+
+
+def load_method(kind: str, name: str) -> ModuleType:
+    """Import and return the module of a method.
+
+    Raises
+    ------
+    InputFault
+        There is no such method; the sentence lists those there are.
+    """
+    method_path(kind, name)
+    return importlib.import_module(f".{kind}.{name}", __package__)

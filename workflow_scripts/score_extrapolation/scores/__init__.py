@@ -1,0 +1,88 @@
+"""Scores of samples from training dynamics, one file each; higher = more important = kept.
+
+A score is a file of this folder with
+
+- ``RECORD = "probability"``: the record it reads (a file of ``records/``), a literal,
+- ``class Options(Section)``: its settings, with ``needed_epochs()``, the fewest epochs it can be computed from,
+- ``class Accumulator``: ``Accumulator(options, n_samples)``, ``update(values)`` once an epoch, ``finish()``.
+"""
+
+import numpy as np
+
+from ..faults import InputFault
+from ..plugins import load_method, method_options
+
+
+def score_dynamics(name: str, probabilities: np.ndarray, labels: np.ndarray, **options) -> np.ndarray:
+    """Score samples from a stored history of softmax outputs.
+
+    Parameters
+    ----------
+    name : str
+        A file of this folder, e.g. ``"du"``.
+    probabilities : (K, m, C) float array
+        Softmax of each epoch; may be memory-mapped, one epoch is read at a time.
+    labels : (m,) int array
+        In 0..C-1.
+    **options
+        The score's own, e.g. ``window=10``.
+
+    Returns
+    -------
+    (m,) float64
+        Higher = more important = kept.
+
+    Raises
+    ------
+    InputFault
+        No such score, or too few epochs for its options.
+    ValueError
+        An option is unknown or out of range, or the shapes do not fit.
+    """
+    import torch  # only this entry point computes records; the scores stage reads them from disk
+
+    module = load_method("scores", name)
+    probabilities, labels = np.asanyarray(probabilities), np.asarray(labels)
+    if probabilities.ndim != 3 or labels.shape != probabilities.shape[1:2]:
+        raise ValueError(f"probabilities {probabilities.shape} and labels {labels.shape} are not (K, m, C) and (m,)")
+    accumulator = module.Accumulator(method_options("scores", name)(**options), len(labels))
+    record = load_method("records", module.RECORD)
+    label_tensor = torch.from_numpy(labels.astype(np.int64))
+    for epoch in probabilities:
+        accumulator.update(record.observe(torch.from_numpy(np.array(epoch)), label_tensor).numpy())
+    return accumulator.finish()
+
+
+def score_file(score: dict, dynamics_path) -> tuple[np.ndarray, np.ndarray]:
+    """Score the samples of a dynamics file, one epoch in memory at a time.
+
+    Parameters
+    ----------
+    score : dict
+        ``{"name": ..., **options}``.
+    dynamics_path : path
+        As `DynamicsRecorder` wrote it.
+
+    Returns
+    -------
+    sample_ids : (m,) int64
+    scores : (m,) float64
+
+    Raises
+    ------
+    InputFault
+        A score is not finite, so that it cannot be ranked.
+    """
+    from ..training.dynamics import read_epochs, read_sample_ids
+
+    module = load_method("scores", score["name"])
+    options = {key: value for key, value in score.items() if key != "name"}
+    sample_ids = read_sample_ids(dynamics_path)
+    accumulator = module.Accumulator(method_options("scores", score["name"])(**options), len(sample_ids))
+    for values in read_epochs(dynamics_path, module.RECORD):
+        accumulator.update(values)
+    scores = accumulator.finish()
+    if not np.isfinite(scores).all():
+        bad = sample_ids[~np.isfinite(scores)]
+        raise InputFault(f"{dynamics_path}: {len(bad)} {score['name']} scores are not finite, the first of sample {bad[0]}")
+    return sample_ids, scores

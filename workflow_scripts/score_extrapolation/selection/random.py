@@ -1,0 +1,20 @@
+"""Keep samples at random: the baseline that every method has to beat."""
+
+import numpy as np
+
+from ..plugins import Section
+from ..rng import derive_seed
+
+SCORED = False
+
+
+class Options(Section):
+    """None."""
+
+
+def keep(options: Options, n_kept: int, scores: np.ndarray, labels, seed: int) -> np.ndarray:
+    """Return n_kept rows drawn uniformly without replacement, a fresh draw per seed.
+
+    One permutation serves all rates, so that what is kept at 0.9 lies in what is kept at 0.5.
+    """
+    return np.random.default_rng(derive_seed(seed, "selection/random")).permutation(len(scores))[:n_kept]

@@ -1,0 +1,1 @@
+"""Training: one loop, its augmentation, its device, and the dynamics that it records."""

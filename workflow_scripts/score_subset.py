@@ -1,0 +1,10 @@
+"""Compute the scores of the samples that were trained on."""
+
+from snakemake_job import job
+
+with job(snakemake) as metadata:
+    from score_extrapolation.scores import score_file
+    from score_extrapolation.tables import SCORES, write_table
+
+    sample_ids, scores = score_file(snakemake.params.score, snakemake.input.dynamics)
+    write_table(snakemake.output[0], SCORES, metadata, sample_id=sample_ids, score=scores)

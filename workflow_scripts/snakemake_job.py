@@ -1,0 +1,49 @@
+"""What every script of a rule needs around its work: threads, log, file metadata, faults without a traceback."""
+
+import hashlib
+import importlib.metadata
+import json
+import logging
+import os
+import sys
+from contextlib import contextmanager
+
+LOGGER = logging.getLogger("score_extrapolation")
+VERSIONS = ("numpy", "pyarrow", "torch")
+
+
+@contextmanager
+def job(snakemake):
+    """Run a script's work; yield the metadata for its tables.
+
+    Threads are limited through the environment before numpy or torch are imported, which is why scripts import the
+    library inside the block. A user's fault becomes its sentence, in the log and on the terminal, and exit code 1.
+    """
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[variable] = str(snakemake.threads)
+    from score_extrapolation.faults import InputFault
+
+    LOGGER.setLevel(logging.INFO)
+    log = logging.FileHandler(snakemake.log[0], mode="w")
+    log.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S"))
+    LOGGER.addHandler(log)
+    try:
+        yield table_metadata(snakemake)
+    except InputFault as fault:
+        LOGGER.error("%s", fault)
+        print(f"\n{fault}\n", file=sys.stderr)
+        sys.exit(1)
+    except Exception:
+        LOGGER.exception("%s failed", snakemake.rule)
+        raise
+
+
+def table_metadata(snakemake) -> dict:
+    """Return what is kept in the metadata of every file that a rule writes; no time, so that bytes repeat."""
+    params = json.dumps(dict(snakemake.params.items()), sort_keys=True, default=str)
+    return {
+        "stage": snakemake.params.stage,
+        **{name: value for name, value in snakemake.wildcards.items()},
+        "config_digest": hashlib.sha256(params.encode()).hexdigest()[:16],
+        "versions": {name: importlib.metadata.version(name) for name in VERSIONS},
+    }

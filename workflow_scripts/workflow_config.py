@@ -1,0 +1,120 @@
+"""From Snakemake's merged config to the experiment: where each value came from, and what this machine must have."""
+
+import ctypes
+import glob
+import os
+import sys
+from pathlib import Path
+
+import yaml
+from score_extrapolation.config import STAGES, Config, read_config
+from score_extrapolation.faults import InputFault
+
+
+def load_config(workflow, config: dict) -> Config:
+    """Return the validated experiment; on faults print one sentence each and leave with exit code 1.
+
+    Parameters
+    ----------
+    workflow : snakemake.workflow.Workflow
+        Tells which files and options the config was merged from.
+    config : dict
+        Merged.
+    """
+    files = [*workflow.configfiles, *workflow.overwrite_configfiles]
+    layers = [(_shown(path), yaml.safe_load(Path(path).read_text())) for path in files]
+    layers.append(("--config", workflow.config_settings.config))
+    try:
+        experiment = read_config(config, lambda location: _origin(layers, location))
+        check_environment(experiment, runs_here=workflow.local_exec)
+    except InputFault as fault:
+        print(fault, file=sys.stderr)
+        sys.exit(1)
+    return experiment
+
+
+def _shown(path) -> str:
+    return os.path.relpath(path) if Path(path).is_relative_to(Path.cwd()) else str(path)
+
+
+def _origin(layers: list[tuple[str, dict]], location: tuple) -> str:
+    """Return the name of the last layer that sets the value at a location, or the nearest above it."""
+    for depth in range(len(location), 0, -1):
+        for name, values in reversed(layers):
+            for key in location[:depth]:
+                try:
+                    values = values[key]
+                except (KeyError, IndexError, TypeError):
+                    break
+            else:
+                return name
+    return layers[0][0]
+
+
+def check_environment(config: Config, runs_here: bool) -> None:
+    """Check what the config says of the disk and the device.
+
+    Raises
+    ------
+    InputFault
+        One sentence a line: a path of images does not exist, the results cannot be written, or cuda was asked for
+        and jobs that run on this machine find none.
+    """
+    faults = []
+    for split in ("train", "validation", "test"):
+        paths = getattr(config.samples, split)
+        for path in paths if isinstance(paths, list) else []:
+            # torchvision's folder may be made by its download.
+            if not glob.glob(path) and config.samples.dataset != "torchvision":
+                faults.append(f"samples.{split}: {path} does not exist; give an existing file, folder or glob")
+    faults += _write_faults(Path(config.results))
+    if config.device == "cuda" and runs_here and not _has_cuda():
+        faults.append("device: cuda was asked for, but this machine has no CUDA device; set device: cpu or auto")
+    if faults:
+        raise InputFault("\n".join(faults))
+
+
+def _write_faults(results: Path) -> list[str]:
+    """Return why nothing can be written to the results folder, if so."""
+    existing = results
+    while not existing.exists():
+        existing = existing.parent
+    if not existing.is_dir():
+        return [f"results: {existing} is a file; give a folder"]
+    if not os.access(existing, os.W_OK | os.X_OK):
+        return [f"results: {existing} is not writable; give a folder that is"]
+    return []
+
+
+def _has_cuda() -> bool:
+    """Ask the driver, not torch, whose import takes two seconds."""
+    try:
+        driver = ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return False
+    count = ctypes.c_int()
+    return driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(count)) == 0 and count.value > 0
+
+
+def stage_resources(config: Config, stage: str) -> dict:
+    """Return a stage's threads, mem_mb, runtime and gpu: its own where set, else the default's."""
+    assert stage in STAGES
+    default = config.resources["default"].model_dump()
+    own = config.resources[stage].model_dump(exclude_none=True) if stage in config.resources else {}
+    return default | own
+
+
+def input_paths(config: Config) -> list[str]:
+    """Return the user's files that the samples are read from: Snakemake watches their times.
+
+    Of a folder, its class folders, whose times change when images come or go.
+    """
+    watched = []
+    for split in ("train", "validation", "test"):
+        paths = getattr(config.samples, split)
+        for pattern in paths if isinstance(paths, list) else []:
+            for path in sorted(glob.glob(pattern)):
+                watched.append(path)
+                if os.path.isdir(path):
+                    watched += sorted(entry.path for entry in os.scandir(path) if entry.is_dir())
+    return watched
