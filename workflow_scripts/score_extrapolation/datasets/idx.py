@@ -83,13 +83,13 @@ def _read_array(split: str, path: str, magic: int) -> np.ndarray:
     n_dimensions = magic & 0xFF
     header = 4 + 4 * n_dimensions
     found = int.from_bytes(content[:4], "big")
-    if len(content) < header:
-        raise InputFault(f"samples.{split}: {path} is cut short inside its header; get the file again")
     if found != magic:
         raise InputFault(
             f"samples.{split}: {path} begins with 0x{found:08x}, but an IDX file of bytes in {n_dimensions} dimensions "
             f"with 0x{magic:08x}; give images (3 dimensions) first, labels (1) second"
         )
+    if len(content) < header:
+        raise InputFault(f"samples.{split}: {path} is cut short inside its header; get the file again")
     shape = struct.unpack(f">{n_dimensions}I", content[4:header])
     expected = int(np.prod(shape, dtype=object))
     if len(content) - header != expected:

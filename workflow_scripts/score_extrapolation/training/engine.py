@@ -83,7 +83,7 @@ def train(
     Returns
     -------
     list of dict
-        Per epoch: mean loss, training accuracy, images_per_s.
+        Per epoch: mean loss and training accuracy, both over the augmented training batches.
 
     Raises
     ------
@@ -114,7 +114,8 @@ def train(
                 total_loss += loss.detach() * len(batch)
                 n_right += (logits.argmax(1) == batch_labels).sum()
                 progress.update(len(batch))
-            history.append(_summarise(epoch, total_loss / n, n_right / n, n / (time.perf_counter() - started), recipe))
+            elapsed_s = time.perf_counter() - started
+            history.append(_summarise(epoch, total_loss / n, n_right / n, n / elapsed_s, recipe))
             if recorder:
                 if recipe.recording == "eval_pass":
                     for rows, logits in predict(network, images, recipe.precision):
@@ -140,9 +141,10 @@ def _step(network, images, labels, batch, recipe, rng):
 
 def _summarise(epoch: int, loss, accuracy, images_per_s: float, recipe: Recipe) -> dict:
     """Read an epoch's sums off the device once, log them, and stop a training that has diverged."""
-    entry = {"loss": float(loss), "accuracy": float(accuracy), "images_per_s": images_per_s}
+    entry = {"loss": float(loss), "accuracy": float(accuracy)}
     LOGGER.info(
-        "epoch %d/%d: loss %.4f, training accuracy %.4f, %.0f images/s", epoch + 1, recipe.epochs, *entry.values()
+        "epoch %d/%d: loss %.4f, training accuracy %.4f, %.0f images/s",
+        *(epoch + 1, recipe.epochs, *entry.values(), images_per_s),
     )
     if not math.isfinite(entry["loss"]):
         raise InputFault(

@@ -1,7 +1,6 @@
 """A whole training on a table of samples, and what is asked of the trained model: what scripts call."""
 
 import json
-import time
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -53,7 +52,8 @@ def train_on(
     network : Classifier
         In eval mode.
     metrics : dict
-        n_samples, training_s (the loop alone), peak_gpu_memory_bytes and the epochs' loss, accuracy, images_per_s.
+        n_samples, peak_gpu_memory_bytes and each epoch's loss and accuracy. No times, which would make every run's
+        file another one: they are in the log and in Snakemake's benchmark.
 
     Raises
     ------
@@ -76,12 +76,10 @@ def train_on(
     recording = (
         DynamicsRecorder(dynamics_path, samples["sample_id"], records, torch_device) if dynamics_path else nullcontext()
     )
-    started = time.perf_counter()
     with recording as recorder:
         history = train(network, images, labels, recipe, seed, stage, recorder)
     metrics = {
         "n_samples": len(labels),
-        "training_s": time.perf_counter() - started,
         "peak_gpu_memory_bytes": peak_gpu_memory_bytes(torch_device),
         "epochs": history,
     }
