@@ -10,8 +10,7 @@ sys.path.insert(0, str(workflow.current_basedir.join("../workflow_scripts").get_
 from code_digest import code_digest
 from score_extrapolation.config import as_fraction, percent
 from score_extrapolation.plugins import method_constant, method_names
-from workflow_config import input_paths, load_config, stage_resources
-
+from workflow_config import input_paths, load_config, lock_results, stage_resources
 
 EXPERIMENT = load_config(workflow, config)
 FULL = "100"  # the subset that is everything: full-data scores are its scores
@@ -25,6 +24,10 @@ wildcard_constraints:
     extrapolator="[a-z0-9_]+(-[0-9]+)?",
     method="[a-z0-9_]+",
     arm="[^/]+(/[^/]+/[^/]+/fraction-[^/]+)?",
+
+
+onstart:
+    lock_results(out(""))
 
 
 def out(path):
@@ -67,4 +70,20 @@ def kept_files():
     """Return the lists that a user of the pruned set needs: no truth, no baseline, no retraining, one seed."""
     return expand(
         out("selection/{arm}/seed-{seed}/rate-{rate}.parquet"), arm=SCORED_ARMS, seed=EXPERIMENT.seeds[0], rate=RATES
+    )
+
+
+def extrapolator_needs(wildcards):
+    """Return the stages' files that this extrapolator reads beside the subset's scores."""
+    needs = method_constant("extrapolators", EXTRAPOLATORS[wildcards.extrapolator]["name"], "NEEDS")
+    return {stage: out(f"{stage}/fraction-{wildcards.fraction}/seed-{wildcards.seed}.parquet") for stage in needs}
+
+
+def scores_of(wildcards):
+    """Return the scores to prune by: extrapolated, or computed on the full data."""
+    if wildcards.extrapolator == "computed":
+        return out(f"scores/fraction-{wildcards.fraction}/seed-{wildcards.seed}/{wildcards.score}.parquet")
+    return out(
+        f"extrapolation/fraction-{wildcards.fraction}/seed-{wildcards.seed}/{wildcards.score}/"
+        f"{wildcards.extrapolator}.parquet"
     )

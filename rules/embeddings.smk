@@ -16,18 +16,18 @@ rule embed_samples:
         out("logs/embeddings/fraction-{fraction}/seed-{seed}.log"),
     benchmark:
         out("benchmarks/embeddings/fraction-{fraction}/seed-{seed}.tsv")
+    conda:
+        "../envs/training.yaml"
+    threads: asks("threads", "embeddings")
+    resources:
+        mem_mb=asks("mem_mb", "embeddings"),
+        runtime=asks("runtime", "embeddings"),
+        gpu=asks("gpu", "embeddings"),
     params:
         stage="embeddings",
         dtype=EXPERIMENT.embeddings.dtype,
         precision=EXPERIMENT.training.precision,
         device=EXPERIMENT.device,
         code=code_digest("embed_samples.py", ("models", EXPERIMENT.training.model["name"])),
-    threads: asks("threads", "embeddings")
-    resources:
-        mem_mb=asks("mem_mb", "embeddings"),
-        runtime=asks("runtime", "embeddings"),
-        gpu=asks("gpu", "embeddings"),
-    conda:
-        "../envs/training.yaml"
     script:
         "../workflow_scripts/embed_samples.py"

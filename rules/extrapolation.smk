@@ -5,12 +5,6 @@ Writes: extrapolation/fraction-{fraction}/seed-{seed}/{score}/{extrapolator}.par
 """
 
 
-def extrapolator_needs(wildcards):
-    """Return the stages' files that this extrapolator reads beside the subset's scores."""
-    needs = method_constant("extrapolators", EXTRAPOLATORS[wildcards.extrapolator]["name"], "NEEDS")
-    return {stage: out(f"{stage}/fraction-{wildcards.fraction}/seed-{wildcards.seed}.parquet") for stage in needs}
-
-
 rule extrapolate_scores:
     input:
         unpack(extrapolator_needs),
@@ -21,17 +15,17 @@ rule extrapolate_scores:
         out("logs/extrapolation/fraction-{fraction}/seed-{seed}/{score}/{extrapolator}.log"),
     benchmark:
         out("benchmarks/extrapolation/fraction-{fraction}/seed-{seed}/{score}/{extrapolator}.tsv")
+    conda:
+        "../envs/analysis.yaml"
+    threads: asks("threads", "extrapolation")
+    resources:
+        mem_mb=asks("mem_mb", "extrapolation"),
+        runtime=asks("runtime", "extrapolation"),
     params:
         stage="extrapolation",
         extrapolator=lambda wildcards: EXTRAPOLATORS[wildcards.extrapolator],
         code=lambda wildcards: code_digest(
             "extrapolate_scores.py", ("extrapolators", EXTRAPOLATORS[wildcards.extrapolator]["name"])
         ),
-    threads: asks("threads", "extrapolation")
-    resources:
-        mem_mb=asks("mem_mb", "extrapolation"),
-        runtime=asks("runtime", "extrapolation"),
-    conda:
-        "../envs/analysis.yaml"
     script:
         "../workflow_scripts/extrapolate_scores.py"

@@ -15,15 +15,15 @@ rule find_neighbors:
         out("logs/neighbors/fraction-{fraction}/seed-{seed}.log"),
     benchmark:
         out("benchmarks/neighbors/fraction-{fraction}/seed-{seed}.tsv")
-    params:
-        stage="neighbors",
-        k=EXPERIMENT.largest_k(),
-        code=code_digest("find_neighbors.py"),
+    conda:
+        "../envs/analysis.yaml"
     threads: asks("threads", "neighbors")
     resources:
         mem_mb=asks("mem_mb", "neighbors"),
         runtime=asks("runtime", "neighbors"),
-    conda:
-        "../envs/analysis.yaml"
+    params:
+        stage="neighbors",
+        k=EXPERIMENT.largest_k(),
+        code=code_digest("find_neighbors.py"),
     script:
         "../workflow_scripts/find_neighbors.py"

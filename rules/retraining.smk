@@ -21,6 +21,13 @@ rule retrain_model:
         out("logs/retraining/{arm}/seed-{seed}/rate-{rate}.log"),
     benchmark:
         out("benchmarks/retraining/{arm}/seed-{seed}/rate-{rate}.tsv")
+    conda:
+        "../envs/training.yaml"
+    threads: asks("threads", "retraining")
+    resources:
+        mem_mb=asks("mem_mb", "retraining"),
+        runtime=asks("runtime", "retraining"),
+        gpu=asks("gpu", "retraining"),
     params:
         stage="retraining",
         seed=lambda wildcards: int(wildcards.seed),
@@ -28,12 +35,5 @@ rule retrain_model:
         held_out=HELD_OUT,
         device=EXPERIMENT.device,
         code=code_digest("retrain_model.py", ("models", EXPERIMENT.retraining.model["name"])),
-    threads: asks("threads", "retraining")
-    resources:
-        mem_mb=asks("mem_mb", "retraining"),
-        runtime=asks("runtime", "retraining"),
-        gpu=asks("gpu", "retraining"),
-    conda:
-        "../envs/training.yaml"
     script:
         "../workflow_scripts/retrain_model.py"

@@ -16,15 +16,15 @@ rule prepare_samples:
         out("logs/samples.log"),
     benchmark:
         out("benchmarks/samples.tsv")
-    params:
-        stage="samples",
-        samples=EXPERIMENT.samples.model_dump(),
-        code=code_digest("prepare_samples.py", ("datasets", EXPERIMENT.samples.dataset)),
+    conda:
+        "../envs/data.yaml"
     threads: asks("threads", "samples")
     resources:
         mem_mb=asks("mem_mb", "samples"),
         runtime=asks("runtime", "samples"),
-    conda:
-        "../envs/data.yaml"
+    params:
+        stage="samples",
+        samples=EXPERIMENT.samples.model_dump(),
+        code=code_digest("prepare_samples.py", ("datasets", EXPERIMENT.samples.dataset)),
     script:
         "../workflow_scripts/prepare_samples.py"

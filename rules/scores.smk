@@ -14,15 +14,15 @@ rule score_subset:
         out("logs/scores/fraction-{fraction}/seed-{seed}/{score}.log"),
     benchmark:
         out("benchmarks/scores/fraction-{fraction}/seed-{seed}/{score}.tsv")
-    params:
-        stage="scores",
-        score=lambda wildcards: EXPERIMENT.score(wildcards.score),
-        code=lambda wildcards: code_digest("score_subset.py", ("scores", wildcards.score)),
+    conda:
+        "../envs/data.yaml"
     threads: asks("threads", "scores")
     resources:
         mem_mb=asks("mem_mb", "scores"),
         runtime=asks("runtime", "scores"),
-    conda:
-        "../envs/data.yaml"
+    params:
+        stage="scores",
+        score=lambda wildcards: EXPERIMENT.score(wildcards.score),
+        code=lambda wildcards: code_digest("score_subset.py", ("scores", wildcards.score)),
     script:
         "../workflow_scripts/score_subset.py"

@@ -5,16 +5,6 @@ Writes: selection/{arm}/seed-{seed}/rate-{rate}.parquet
 """
 
 
-def scores_of(wildcards):
-    """Return the scores to prune by: extrapolated, or computed on the full data."""
-    if wildcards.extrapolator == "computed":
-        return out(f"scores/fraction-{wildcards.fraction}/seed-{wildcards.seed}/{wildcards.score}.parquet")
-    return out(
-        f"extrapolation/fraction-{wildcards.fraction}/seed-{wildcards.seed}/{wildcards.score}/"
-        f"{wildcards.extrapolator}.parquet"
-    )
-
-
 rule select_by_score:
     input:
         samples=out("samples/train.parquet"),
@@ -25,18 +15,18 @@ rule select_by_score:
         out("logs/selection/{method}/{score}/{extrapolator}/fraction-{fraction}/seed-{seed}/rate-{rate}.log"),
     benchmark:
         out("benchmarks/selection/{method}/{score}/{extrapolator}/fraction-{fraction}/seed-{seed}/rate-{rate}.tsv")
+    conda:
+        "../envs/data.yaml"
+    threads: asks("threads", "selection")
+    resources:
+        mem_mb=asks("mem_mb", "selection"),
+        runtime=asks("runtime", "selection"),
     params:
         stage="selection",
         method=lambda wildcards: METHODS[wildcards.method],
         rate=lambda wildcards: as_fraction(wildcards.rate),
         seed=lambda wildcards: int(wildcards.seed),
         code=lambda wildcards: code_digest("select_samples.py", ("selection", wildcards.method)),
-    threads: asks("threads", "selection")
-    resources:
-        mem_mb=asks("mem_mb", "selection"),
-        runtime=asks("runtime", "selection"),
-    conda:
-        "../envs/data.yaml"
     script:
         "../workflow_scripts/select_samples.py"
 

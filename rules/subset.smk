@@ -14,16 +14,16 @@ rule draw_subset:
         out("logs/subset/fraction-{fraction}/seed-{seed}.log"),
     benchmark:
         out("benchmarks/subset/fraction-{fraction}/seed-{seed}.tsv")
+    conda:
+        "../envs/data.yaml"
+    threads: asks("threads", "subset")
+    resources:
+        mem_mb=asks("mem_mb", "subset"),
+        runtime=asks("runtime", "subset"),
     params:
         stage="subset",
         fraction=lambda wildcards: as_fraction(wildcards.fraction),
         seed=lambda wildcards: int(wildcards.seed),
         code=code_digest("draw_subset.py"),
-    threads: asks("threads", "subset")
-    resources:
-        mem_mb=asks("mem_mb", "subset"),
-        runtime=asks("runtime", "subset"),
-    conda:
-        "../envs/data.yaml"
     script:
         "../workflow_scripts/draw_subset.py"

@@ -18,6 +18,13 @@ rule train_subset:
         out("logs/training/fraction-{fraction}/seed-{seed}.log"),
     benchmark:
         out("benchmarks/training/fraction-{fraction}/seed-{seed}.tsv")
+    conda:
+        "../envs/training.yaml"
+    threads: asks("threads", "training")
+    resources:
+        mem_mb=asks("mem_mb", "training"),
+        runtime=asks("runtime", "training"),
+        gpu=asks("gpu", "training"),
     params:
         stage="training",
         seed=lambda wildcards: int(wildcards.seed),
@@ -29,12 +36,5 @@ rule train_subset:
             ("models", EXPERIMENT.training.model["name"]),
             *(("records", record) for record in RECORDS),
         ),
-    threads: asks("threads", "training")
-    resources:
-        mem_mb=asks("mem_mb", "training"),
-        runtime=asks("runtime", "training"),
-        gpu=asks("gpu", "training"),
-    conda:
-        "../envs/training.yaml"
     script:
         "../workflow_scripts/train_subset.py"

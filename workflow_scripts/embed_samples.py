@@ -11,4 +11,6 @@ with job(snakemake) as metadata:
         load_model(snakemake.input.model), snakemake.input.images, snakemake.params.precision, snakemake.params.device
     )
     sample_ids = read_table(snakemake.input.samples, ["sample_id"])["sample_id"]
-    write_vectors(snakemake.output[0], metadata, sample_id=sample_ids, embedding=embeddings.astype(snakemake.params.dtype))
+    write_vectors(
+        snakemake.output[0], metadata, sample_id=sample_ids, embedding=embeddings.astype(snakemake.params.dtype)
+    )

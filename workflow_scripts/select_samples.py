@@ -6,9 +6,10 @@ with job(snakemake) as metadata:
     from score_extrapolation.selection import select_table
     from score_extrapolation.tables import KEPT, read_table, write_table
 
+    scores = snakemake.input.get("scores")
     columns = select_table(
         read_table(snakemake.input.samples),
-        read_table(snakemake.input.scores) if "scores" in snakemake.input.keys() else None,
+        read_table(scores) if scores else None,
         snakemake.params.rate,
         snakemake.params.method,
         snakemake.params.seed,

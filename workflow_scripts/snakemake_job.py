@@ -6,7 +6,11 @@ import json
 import logging
 import os
 import sys
+import threading
+import time
 from contextlib import contextmanager
+
+import psutil
 
 LOGGER = logging.getLogger("score_extrapolation")
 VERSIONS = ("numpy", "pyarrow", "torch")
@@ -21,6 +25,7 @@ def job(snakemake):
     """
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[variable] = str(snakemake.threads)
+    threading.Thread(target=_end_with_snakemake, daemon=True).start()
     from score_extrapolation.faults import InputFault
 
     LOGGER.setLevel(logging.INFO)
@@ -36,6 +41,18 @@ def job(snakemake):
     except Exception:
         LOGGER.exception("%s failed", snakemake.rule)
         raise
+
+
+def _end_with_snakemake() -> None:
+    """End this job when the Snakemake that started it is gone.
+
+    A killed Snakemake leaves its jobs running; the next run would start the same job beside the orphan.
+    """
+    shell = os.getppid()
+    starter = psutil.Process(shell).ppid()
+    while os.getppid() == shell and psutil.Process(shell).ppid() == starter:
+        time.sleep(1)
+    os._exit(1)
 
 
 def table_metadata(snakemake) -> dict:

@@ -1,12 +1,14 @@
 """From Snakemake's merged config to the experiment: where each value came from, and what this machine must have."""
 
 import ctypes
+import fcntl
 import glob
 import os
 import sys
 from pathlib import Path
 
 import yaml
+
 from score_extrapolation.config import STAGES, Config, read_config
 from score_extrapolation.faults import InputFault
 
@@ -118,3 +120,22 @@ def input_paths(config: Config) -> list[str]:
                 if os.path.isdir(path):
                     watched += sorted(entry.path for entry in os.scandir(path) if entry.is_dir())
     return watched
+
+
+def lock_results(folder: str) -> None:
+    """Let no two runs write to one results folder; a run that is killed leaves no lock behind.
+
+    Snakemake's own lock is a file that survives a kill and then stops every later run until it is removed by hand. This
+    one belongs to the process: the system drops it when the process ends, however it ends.
+    """
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    lock = open(Path(folder) / ".lock", "a")  # noqa: SIM115 - held, and so locked, as long as this process lives
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print(f"results: another run is writing to {folder}; wait for its end or stop it", file=sys.stderr)
+        sys.exit(1)
+    _held_locks.append(lock)
+
+
+_held_locks: list = []

@@ -1,36 +1,22 @@
-"""Each reader, on small files of exactly its format, against independent code; and each sentence of a fault."""
+"""The readers but Parquet and torchvision: small files of exactly their format, independent code, faults."""
 
 import gzip
-import hashlib
-import io
-import json
 import os
-import pickle
 import struct
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
-from PIL import Image
 
 from score_extrapolation import plugins
-from score_extrapolation.datasets import parquet
 from score_extrapolation.faults import InputFault
 
 
 def read(dataset, split, paths, **options):
     reader = plugins.load_method("datasets", dataset)
     return reader.read_split(split, [str(path) for path in paths], reader.Options(**options))
-
-
-def encode(pixels, kind="PNG"):
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, kind)
-    return buffer.getvalue()
 
 
 def random_images(n, *shape, seed=0):
@@ -95,112 +81,6 @@ def test_digits_are_scikit_learns_scaled_to_bytes():
 def test_digits_refuse_a_path():
     with pytest.raises(InputFault, match=r"^samples\.train: digits come with scikit-learn, but a path is given"):
         read("digits", "train", ["x"])
-
-
-# ---- parquet --------------------------------------------------------------------------------------------------
-
-
-def write_parquet(path, images, labels, row_group_size=3, names=None, **more):
-    structs = pa.array([{"bytes": b, "path": None} if isinstance(b, bytes) else b for b in images])
-    structs = structs.cast(pa.struct([("bytes", pa.binary()), ("path", pa.string())]))
-    table = pa.table({"img": structs, "label": labels, **more})
-    if names:
-        features = {"img": {"_type": "Image"}, "label": {"names": names, "_type": "ClassLabel"}}
-        table = table.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(table, path, row_group_size=row_group_size)
-
-
-def test_parquet_reads_files_folders_and_globs_in_order(tmp_path):
-    payloads = [bytes([i]) * (i + 1) for i in range(20)]
-    write_parquet(tmp_path / "d" / "train-0.parquet", payloads[:8], list(range(8)), names=list("abcdefgh"))
-    write_parquet(tmp_path / "d" / "train-1.parquet", payloads[8:], [0] * 12, 5, names=list("abcdefgh"))
-    for paths in ([tmp_path / "d"], [tmp_path / "d" / "*.parquet"], sorted((tmp_path / "d").iterdir())):
-        split = read("parquet", "train", paths)
-        assert list(split.labels) == [*range(8), *[0] * 12]
-        assert split.sources[9] == f"{tmp_path / 'd' / 'train-1.parquet'}#1" and len(set(split.sources)) == 20
-        assert split.class_names == list("abcdefgh")
-        for start in range(20):
-            for stop in range(start, 21):
-                assert split.read(start, stop) == payloads[start:stop]
-
-
-def test_parquet_keeps_few_row_groups_in_memory_and_reads_each_once_in_order(tmp_path, monkeypatch):
-    write_parquet(tmp_path / "x.parquet", [b"x"] * 40, [0, 1] * 20, row_group_size=4)
-    opened = []
-    original = pq.ParquetFile.read_row_group
-    monkeypatch.setattr(
-        pq.ParquetFile, "read_row_group", lambda self, i, **k: opened.append(i) or original(self, i, **k)
-    )
-    split = read("parquet", "train", [tmp_path / "x.parquet"])
-    for start in range(0, 40, 3):
-        split.read(start, min(start + 3, 40))
-    assert opened == list(range(10))
-    assert len(split.read.__self__.cache) == parquet.CACHED_ROW_GROUPS
-
-
-def test_parquet_takes_plain_binary_strings_paths_and_empty_row_groups(tmp_path):
-    table = pa.table({"picture": pa.array([b"a", None, b"c"], pa.large_binary()), "kind": ["dog", "cat", "dog"]})
-    with pq.ParquetWriter(tmp_path / "x.parquet", table.schema) as writer:
-        writer.write_table(table.slice(0, 1))
-        writer.write_table(table.slice(0, 0))
-        writer.write_table(table.slice(1))
-    split = read("parquet", "train", [tmp_path / "x.parquet"])
-    assert list(split.labels) == ["dog", "cat", "dog"] and split.class_names is None
-    assert split.read(0, 3) == [b"a", b"", b"c"]
-    rows = [{"bytes": None, "path": "sub/1.png"}, {"bytes": b"b", "path": "2.png"}, {"bytes": None, "path": None}]
-    write_parquet(tmp_path / "y.parquet", rows, pa.array(["u", "v", "u"]).dictionary_encode())
-    split = read("parquet", "train", [tmp_path / "y.parquet"])
-    assert split.read(0, 3) == [tmp_path / "sub" / "1.png", b"b", b""]
-    assert list(split.labels) == ["u", "v", "u"]
-
-
-def test_parquet_chooses_columns_by_name_or_option(tmp_path):
-    more = {"fine": [5, 6], "fine_label": [7, 8], "other": pa.array([b"p", b"q"])}
-    write_parquet(tmp_path / "x.parquet", [b"a", b"b"], [1, 2], **more)
-    split = read("parquet", "train", [tmp_path / "x.parquet"], image_column="other", label_column="fine")
-    assert list(split.labels) == [5, 6] and split.read(0, 2) == [b"p", b"q"]
-    kinds = "img (struct<bytes: binary, path: string>), label (int64), fine (int64), fine_label (int64), other (binary)"
-    for options, sentence in (
-        ({}, "img and other could each be the image column (struct with bytes, or binary)"),
-        ({"image_column": "img"}, "label and fine_label could each be the label column (integers or strings)"),
-        ({"image_column": "fine"}, "fine is no image column (struct with bytes, or binary)"),
-        ({"image_column": "img", "label_column": "img"}, "img is no label column (integers or strings)"),
-    ):
-        role = "label" if " label column" in sentence else "image"
-        with pytest.raises(InputFault) as fault:
-            read("parquet", "train", [tmp_path / "x.parquet"], **options)
-        assert str(fault.value) == (
-            f"samples.train: {sentence} among the columns {kinds} of {tmp_path / 'x.parquet'}; "
-            f"name it in samples.options.{role}_column"
-        )
-
-
-def test_parquet_faults(tmp_path):
-    (tmp_path / "text.parquet").write_text("no parquet")
-    with pytest.raises(InputFault, match=r"text\.parquet is not a readable Parquet file \("):
-        read("parquet", "train", [tmp_path / "text.parquet"])
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(InputFault, match=r"the folder .*empty has no \.parquet file; give one that does, or a glob"):
-        read("parquet", "test", [tmp_path / "empty"])
-    write_parquet(tmp_path / "n.parquet", [b"a", b"b"], pa.array([1, None]))
-    with pytest.raises(InputFault, match=r"the column label of .*n\.parquet has 1 nulls; give each sample a label"):
-        read("parquet", "train", [tmp_path / "n.parquet"])
-    write_parquet(tmp_path / "i.parquet", [b"a"], [1], names=["x", "y"])
-    write_parquet(tmp_path / "s.parquet", [b"a"], ["1"])
-    with pytest.raises(InputFault, match=r"s\.parquet has no column label of type int64 as .*i\.parquet has; give"):
-        read("parquet", "train", [tmp_path / "i.parquet", tmp_path / "s.parquet"])
-    write_parquet(tmp_path / "j.parquet", [b"a"], [1], names=["y", "x"])
-    with pytest.raises(InputFault, match=r"j\.parquet names the classes otherwise than .*i\.parquet; give files of"):
-        read("parquet", "train", [tmp_path / "i.parquet", tmp_path / "j.parquet"])
-    write_parquet(tmp_path / "hub" / "train-00000-of-00001.parquet", [b"a"], [1])
-    write_parquet(tmp_path / "hub" / "test-00000-of-00001.parquet", [b"a"], [1])
-    with pytest.raises(InputFault) as fault:
-        read("parquet", "train", [tmp_path / "hub"])
-    assert str(fault.value) == (
-        f"samples.train: the folder {tmp_path / 'hub'} has files of several splits (test, train); give a glob of one, "
-        f"such as {tmp_path / 'hub' / 'train-*.parquet'}"
-    )
 
 
 # ---- imagefolder ----------------------------------------------------------------------------------------------
@@ -339,87 +219,3 @@ def test_npz_faults(tmp_path):
     np.save(tmp_path / "bare.npy", np.zeros(3))
     assert "text.npz is not an .npz file of plain arrays" in sentence(["text.npz"])
     assert "bare.npy is not an .npz file of plain arrays" in sentence(["bare.npy"])
-
-
-# ---- torchvision ----------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def torchvision_datasets():
-    from score_extrapolation.torchvision_import import torchvision
-
-    return torchvision.datasets
-
-
-def write_cifar(root, dataset, monkeypatch, label_key, names):
-    """Write pickles as CIFAR's authors do; the checksums that torchvision expects become those of our files."""
-
-    def dump(name, value):
-        content = pickle.dumps(value)
-        (root / dataset.base_folder).mkdir(parents=True, exist_ok=True)
-        (root / dataset.base_folder / name).write_bytes(content)
-        return hashlib.md5(content).hexdigest()
-
-    rng, images, labels = np.random.default_rng(0), {}, {}
-    for split, files in (("train", dataset.train_list), ("test", dataset.test_list)):
-        batches = [rng.integers(0, 256, (3, 3072), dtype=np.uint8) for _ in files]
-        kinds = [rng.integers(0, len(names), 3).tolist() for _ in files]
-        checked = [
-            [file, dump(file, {"data": batch, label_key: kind})]
-            for (file, _), batch, kind in zip(files, batches, kinds, strict=True)
-        ]
-        monkeypatch.setattr(dataset, f"{split}_list", checked)
-        # Oracle: a row holds 1,024 red values, then green, then blue, each row by row.
-        images[split] = np.array(
-            [
-                [[[r[c * 1024 + y * 32 + x] for c in range(3)] for x in range(32)] for y in range(32)]
-                for b in batches
-                for r in b
-            ]
-        )
-        labels[split] = np.concatenate(kinds).tolist()
-    meta = {**dataset.meta, "md5": dump(dataset.meta["filename"], {dataset.meta["key"]: names})}
-    monkeypatch.setattr(dataset, "meta", meta)
-    return images, labels
-
-
-@pytest.mark.parametrize("name, key", [("CIFAR10", "labels"), ("CIFAR100", "fine_labels")])
-def test_torchvision_reads_cifar_from_the_disk(name, key, torchvision_datasets, tmp_path, monkeypatch):
-    names = [f"class {i}" for i in range(10)]
-    images, labels = write_cifar(tmp_path, getattr(torchvision_datasets, name), monkeypatch, key, names)
-    for kind in ("train", "test"):
-        split = read("torchvision", kind, [tmp_path], name=name, download=False)
-        np.testing.assert_array_equal(all_arrays(split), images[kind])
-        assert list(split.labels) == labels[kind] and split.class_names == names
-        assert split.sources[1] == f"{tmp_path}/{name}/{kind}#1"
-
-
-def test_torchvision_reads_fashion_mnist_from_the_disk(torchvision_datasets, tmp_path):
-    images = random_images(5, 28, 28)
-    for prefix in ("train", "t10k"):
-        write_idx(tmp_path / "FashionMNIST" / "raw", images, [4, 3, 2, 1, 0], prefix)
-    split = read("torchvision", "test", [tmp_path], name="FashionMNIST")
-    np.testing.assert_array_equal(all_arrays(split), images)
-    assert list(split.labels) == [4, 3, 2, 1, 0] and split.class_names[9] == "Ankle boot"
-
-
-def test_torchvision_faults(torchvision_datasets, tmp_path, monkeypatch):
-    with pytest.raises(InputFault) as fault:
-        read("torchvision", "train", [tmp_path], name="CIFAR10", download=False)
-    assert str(fault.value) == (
-        f"samples.train: {tmp_path} has no complete CIFAR10 in torchvision's layout; put it there, or set "
-        "samples.options.download: true"
-    )
-    closed = "http://127.0.0.1:9/"  # discard port: the connection is refused at once
-    monkeypatch.setattr(torchvision_datasets.CIFAR10, "url", closed + "cifar-10-python.tar.gz")
-    monkeypatch.setattr(torchvision_datasets.FashionMNIST, "mirrors", [closed])
-    for name in ("CIFAR10", "FashionMNIST"):
-        with pytest.raises(InputFault) as fault:
-            read("torchvision", "train", [tmp_path], name=name)
-        assert str(fault.value).startswith(f"samples.train: {name} is not in {tmp_path} and cannot be downloaded (")
-        assert str(fault.value).endswith("; put it there in torchvision's layout, or mend the network")
-        assert "\n" not in str(fault.value) and "refused" in str(fault.value)
-    with pytest.raises(InputFault, match=r"^samples\.validation: CIFAR10 has only a train and a test split; give a fr"):
-        read("torchvision", "validation", [tmp_path], name="CIFAR10")
-    with pytest.raises(InputFault, match="2 paths are given; give one folder, which has CIFAR10"):
-        read("torchvision", "train", [tmp_path, tmp_path], name="CIFAR10")

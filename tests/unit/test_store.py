@@ -1,4 +1,4 @@
-"""The sample store: decoding, splitting, labels, statistics, and what it refuses."""
+"""The sample store: what it writes, that threads change nothing, dropping, statistics, and what it refuses."""
 
 import io
 import json
@@ -7,14 +7,10 @@ from collections import namedtuple
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from PIL import Image
 
 from score_extrapolation import tables
 from score_extrapolation.datasets import Split, _decode
-from score_extrapolation.datasets._decode import BadImage, decode_image
-from score_extrapolation.datasets._labels import draw_fraction, map_labels
 from score_extrapolation.datasets._store import prepare_samples
 from score_extrapolation.faults import InputFault
 
@@ -27,13 +23,6 @@ def encode(image, kind="PNG", **options):
     buffer = io.BytesIO()
     (image if isinstance(image, Image.Image) else Image.fromarray(image)).save(buffer, kind, **options)
     return buffer.getvalue()
-
-
-def smooth(height, width):
-    """Return an image that survives resampling and JPEG: waves in each channel."""
-    y, x = np.mgrid[:height, :width]
-    waves = [np.sin(x / width * 5) + np.cos(y / height * (3 + c)) for c in range(3)]
-    return np.rint(127.5 + 60 * np.stack(waves, axis=-1)).astype(np.uint8)
 
 
 def prepare(folder, train, dataset="npz", test=None, validation=None, options=None, **more):
@@ -63,216 +52,6 @@ def tree(tmp_path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(encode(pixels))
     return tmp_path / "tree"
-
-
-# ---- one image ------------------------------------------------------------------------------------------------
-
-
-def test_lossless_formats_and_arrays_come_back_as_they_are():
-    pixels = random_images(1, 6, 9, 3)[0]
-    for kind in ("PNG", "BMP", "TIFF", "PPM"):
-        np.testing.assert_array_equal(decode_image(encode(pixels, kind), 3), pixels)
-    np.testing.assert_array_equal(decode_image(encode(pixels, "WEBP", lossless=True), 3), pixels)
-    assert decode_image(pixels, 3) is pixels
-    assert decode_image(pixels[..., 0], 1).shape == (6, 9, 1)
-
-
-def test_grey_is_repeated_and_colour_becomes_luma():
-    pixels = random_images(1, 6, 9, 3)[0]
-    luma = np.array([[round(0.299 * r + 0.587 * g + 0.114 * b) for r, g, b in row] for row in pixels.tolist()])
-    for raw in (pixels, encode(pixels)):
-        assert np.abs(decode_image(raw, 1)[..., 0].astype(int) - luma).max() <= 1
-    for raw in (pixels[..., 0], pixels[..., :1], encode(pixels[..., 0])):
-        np.testing.assert_array_equal(decode_image(raw, 3), np.repeat(pixels[..., :1], 3, axis=2))
-
-
-@pytest.mark.parametrize("kind", ["PNG", "TIFF", "PPM"])
-def test_16_bit_grey_is_scaled_to_the_nearest_of_8(kind):
-    wide = np.array([[0, 128, 129, 257], [32768, 65535, 65407, 65406]], dtype=np.uint16)
-    expected = [[round(v / 257) for v in row] for row in wide.tolist()]
-    np.testing.assert_array_equal(decode_image(encode(wide, kind), 1)[..., 0], expected)
-    assert decode_image(encode(wide, kind), 3).shape == (2, 4, 3)
-
-
-def test_transparency_is_blended_over_black():
-    pixels = random_images(1, 6, 9, 4)[0]
-    expected = pixels[..., :3] * (pixels[..., 3:] / 255)
-    for raw in (encode(pixels), pixels):
-        assert np.abs(decode_image(raw, 3) - expected).max() <= 1
-    palette = Image.fromarray(np.array([[0, 1]], np.uint8)).convert("P")
-    palette.putpalette([10, 20, 30, 40, 50, 60])
-    assert decode_image(encode(palette, transparency=0), 3).tolist() == [[[0, 0, 0], [40, 50, 60]]]
-    assert decode_image(encode(palette), 3).tolist() == [[[10, 20, 30], [40, 50, 60]]]
-    assert decode_image(encode(palette, "GIF"), 3).tolist() == [[[10, 20, 30], [40, 50, 60]]]
-
-
-def test_cmyk_and_one_bit():
-    ink = Image.fromarray(np.zeros((2, 2, 4), np.uint8), "CMYK")
-    assert decode_image(encode(ink, "TIFF"), 3).min() == 255
-    bits = Image.fromarray(np.array([[0, 255]], np.uint8)).convert("1")
-    assert decode_image(encode(bits), 1).tolist() == [[[0], [255]]]
-
-
-def test_exif_orientation_turns_the_image_upright():
-    exif = Image.Exif()
-    exif[0x0112] = 6  # "rotate by 90 degrees clockwise to view"
-    pixels = random_images(1, 6, 9, 3)[0]
-    upright = np.rot90(pixels, k=-1)
-    np.testing.assert_array_equal(decode_image(encode(pixels, exif=exif), 3), upright)
-    big = smooth(300, 600)
-    turned = decode_image(encode(big, "JPEG", quality=95, exif=exif), 3, (60, 30))
-    expected = np.asarray(Image.fromarray(np.rot90(big, k=-1)).resize((30, 60), Image.Resampling.BICUBIC))
-    assert np.abs(turned.astype(int) - expected).max() <= 6
-
-
-@pytest.mark.parametrize("size", [(10, 10), (20, 20), (60, 60), (9, 30)])
-def test_crop_resizes_the_shorter_side_and_takes_the_centre(size):
-    image = smooth(60, 120)
-    scale = max(size[0] / 60, size[1] / 120)
-    height, width = round(60 * scale), round(120 * scale)
-    whole = np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC))
-    top, left = (height - size[0]) // 2, (width - size[1]) // 2
-    expected = whole[top : top + size[0], left : left + size[1]].astype(int)
-    for raw in (image, encode(image)):
-        assert np.abs(decode_image(raw, 3, size, "crop") - expected).max() <= 1
-
-
-def test_stretch_keeps_the_whole_image():
-    image = smooth(60, 120)
-    expected = np.asarray(Image.fromarray(image).resize((20, 15), Image.Resampling.BICUBIC))
-    np.testing.assert_array_equal(decode_image(encode(image), 3, (15, 20), "stretch"), expected)
-
-
-def test_a_large_jpeg_is_reduced_while_decoded_without_harm():
-    image = smooth(800, 1000)
-    whole = np.asarray(Image.fromarray(image).resize((40, 40), Image.Resampling.BICUBIC, box=(100, 0, 900, 800)))
-    assert np.abs(decode_image(encode(image, "JPEG", quality=95), 3, (40, 40)).astype(int) - whole).max() <= 4
-
-
-def test_what_is_no_image_says_why(tmp_path, monkeypatch):
-    def reason(raw):
-        with pytest.raises(BadImage) as bad:
-            decode_image(raw, 3)
-        return str(bad.value)
-
-    assert reason(b"") == reason(b"text") == "no image of a known format"
-    assert "truncated" in reason(encode(smooth(50, 50), "JPEG")[:-200])
-    assert "No such file" in reason(tmp_path / "none.png")
-    reason(encode(smooth(50, 50))[:-200])
-    broken = bytearray(encode(smooth(50, 50)))
-    broken[60] ^= 255
-    reason(bytes(broken))
-    assert reason(random_images(1, 4, 4, 5)[0]).startswith("an array of shape (4, 4, 5)")
-    assert reason(encode(np.zeros((2, 2), np.float32), "TIFF")) == "its pixels are floating-point numbers"
-    assert reason(encode(np.full((2, 2), 70000, np.int32), "TIFF")) == "its pixels have more than 16 bits"
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
-    assert "decompression bomb" in reason(encode(smooth(50, 50)))
-
-
-# ---- labels and fractions -------------------------------------------------------------------------------------
-
-
-def split_of(labels, names=None):
-    return Split(labels, [f"s{i}" for i in range(len(labels))], lambda start, stop: [], names)
-
-
-def test_labels_are_numbered_by_the_sorted_training_labels():
-    classes, labels = map_labels({"train": split_of([10, 2, 30, 2]), "test": split_of([30, 10])})
-    assert classes == ["2", "10", "30"] and labels["train"].dtype == np.int64
-    assert labels["train"].tolist() == [1, 0, 2, 0] and labels["test"].tolist() == [2, 1]
-    classes, labels = map_labels({"train": split_of(["b", "a", "b"])})
-    assert classes == ["a", "b"] and labels["train"].tolist() == [1, 0, 1]
-
-
-def test_the_data_sets_own_names_keep_its_numbers():
-    classes, labels = map_labels({"train": split_of([2, 0], ["x", "y", "z"]), "test": split_of([0])})
-    assert classes == ["x", "y", "z"] and labels["train"].tolist() == [2, 0]
-    classes, labels = map_labels({"train": split_of([7, 0], ["x", "y", "z"])})  # the names do not fit
-    assert classes == ["0", "7"] and labels["train"].tolist() == [1, 0]
-
-
-@pytest.mark.parametrize(
-    "train, test, sentence",
-    [
-        (split_of([]), None, "samples.train: there are no samples; give a path that has some"),
-        (split_of([0, 1]), split_of([]), "samples.test: there are no samples; give a path that has some"),
-        (
-            split_of([4, 4, 4]),
-            None,
-            "samples.train: all 3 samples are of one class, 4; give samples of two or more",
-        ),
-        (
-            split_of(["a", "b"]),
-            split_of(["a", "c", "c"]),
-            "samples.test: 2 samples are of the class c, which samples.train lacks; add it there or remove it here",
-        ),
-        (
-            split_of([0, 1]),
-            split_of([0, -1, -1]),
-            "samples.test: 2 labels are negative (first s1); remove unlabelled samples, classes begin at 0",
-        ),
-        (
-            split_of([0, 1]),
-            split_of(["0", "1"]),
-            "samples.test: its labels are strings, but samples.train has integers; give one kind",
-        ),
-        (
-            split_of([0, 1], ["x", "y"]),
-            split_of([0, 1], ["y", "x"]),
-            "samples.test: its classes are named otherwise than in samples.train, so that equal numbers may mean "
-            "different classes; give splits of one data set",
-        ),
-    ],
-)
-def test_label_faults(train, test, sentence):
-    with pytest.raises(InputFault) as fault:
-        map_labels({"train": train, "test": test} if test else {"train": train})
-    assert str(fault.value) == sentence
-
-
-@settings(max_examples=200, deadline=None)
-@given(
-    counts=st.lists(st.integers(1, 40), min_size=1, max_size=8),
-    fraction=st.floats(0.01, 0.99),
-    seed=st.integers(0, 2**32),
-    data=st.data(),
-)
-def test_a_fraction_is_drawn_in_proportion(counts, fraction, seed, data):
-    n, counts = sum(counts), np.array(counts)
-    labels = np.random.default_rng(seed).permutation(np.repeat(np.arange(len(counts)), counts))
-    free = np.array(data.draw(st.lists(st.booleans(), min_size=n, max_size=n)))
-    free |= np.random.default_rng(seed).random(n) < 0.7
-    spare = np.maximum(np.bincount(labels[free], minlength=len(counts)) - 1, 0)
-    wanted = round(fraction * n)
-    if not 0 < wanted <= spare.sum():
-        with pytest.raises(InputFault):
-            draw_fraction(labels, free, fraction, seed, "samples.test")
-        return
-    rows = draw_fraction(labels, free, fraction, seed, "samples.test")
-    assert len(rows) == wanted == len(set(rows.tolist())) and free[rows].all() and (np.diff(rows) > 0).all()
-    taken = np.bincount(labels[rows], minlength=len(counts))
-    assert (taken <= spare).all()
-    if (np.ceil(fraction * counts) <= spare).all():  # nothing in the way of each class's own share
-        assert (np.abs(taken - fraction * counts) < 1).all()
-        up = taken > fraction * counts
-        remainder = fraction * counts - np.floor(fraction * counts)
-        assert not up.any() or remainder[up].min() >= remainder[(~up) & (remainder > 0)].max(initial=0)
-    again = draw_fraction(labels, free, fraction, seed, "samples.test")
-    np.testing.assert_array_equal(rows, again)
-
-
-def test_an_impossible_fraction_says_what_is_possible():
-    labels, free = np.array([0, 0, 0, 1, 1]), np.ones(5, bool)
-    for fraction, wanted in ((0.9, 4), (0.05, 0)):
-        with pytest.raises(InputFault) as fault:
-            draw_fraction(labels, free, fraction, 0, "samples.test")
-        assert str(fault.value) == (
-            f"samples.test = {fraction} asks for {wanted} of 5 training samples; give a fraction that takes 1 to 3, so "
-            "that each class keeps one for training"
-        )
-
-
-# ---- the store ------------------------------------------------------------------------------------------------
 
 
 def read_back(folder, name):

@@ -1,5 +1,6 @@
 """Files that are whole or absent."""
 
+import glob
 import json
 import os
 from collections.abc import Iterator
@@ -11,12 +12,13 @@ from pathlib import Path
 def replacing(path: str | os.PathLike) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it to `path` if the block ends without an exception.
 
-    The temporary name is fixed (``NAME.partial``), so that a killed run leaves at most one such file and
-    the next run overwrites it.
+    The temporary name (``NAME.PID.partial``) is this process's own; what a killed one left is removed.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
+    for stale in path.parent.glob(f"{glob.escape(path.name)}.*.partial"):
+        stale.unlink(missing_ok=True)
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     try:
         yield partial
     except BaseException:

@@ -285,9 +285,7 @@ def _fill_in_methods(raw: dict, faults: list) -> dict:
             names = _listed(method_names("datasets"))
             faults.append((("samples", "dataset"), f"= '{samples['dataset']}' is none of {names}"))
         elif isinstance(options, dict):
-            filled = _validate(
-                method_options("datasets", samples["dataset"]), options, ("samples", "options"), faults
-            )
+            filled = _validate(method_options("datasets", samples["dataset"]), options, ("samples", "options"), faults)
             raw["samples"] = {**samples, "options": filled.model_dump() if filled is not None else {}}
     return raw
 
@@ -305,7 +303,9 @@ def _sentence(model: type[Section], error: dict) -> str:
     """Say what one pydantic error means: what was found, what is allowed."""
     section, field = model, None
     for key in error["loc"]:
-        field = section.model_fields.get(key) if isinstance(section, type) and hasattr(section, "model_fields") else None
+        field = (
+            section.model_fields.get(key) if isinstance(section, type) and hasattr(section, "model_fields") else None
+        )
         section = field.annotation if field else section
     hint = f" ({field.description})" if field is not None and field.description else ""
     if error["type"] == "extra_forbidden":
@@ -388,5 +388,7 @@ def _sample_contradictions(samples: Samples) -> list[tuple[tuple, str]]:
             faults.append((("samples", split), text))
     split_off = [f for f in (samples.test, samples.validation) if isinstance(f, float)]
     if sum(split_off) >= 1:
-        faults.append((("samples", "validation"), f"= {samples.validation} and test = {samples.test} leave no training"))
+        faults.append(
+            (("samples", "validation"), f"= {samples.validation} and test = {samples.test} leave no training")
+        )
     return faults

@@ -114,13 +114,9 @@ def prepare_samples(
         note = {"stage": "samples", "split": name, "seed": seed}
         columns = {"sample_id": np.arange(store.array.n), "label": store.labels, "source": store.sources}
         write_table(folder / f"{name}.parquet", SAMPLES, note, **columns)
-    summary = {
-        "classes": classes,
-        **dict(zip(("height", "width", "channels"), form.shape, strict=True)),
-        **statistics,
-        "n": {name: store.array.n for name, store in stores.items()},
-        "dropped": dropped,
-    }
+    shape = dict(zip(("height", "width", "channels"), form.shape, strict=True))
+    counts = {name: store.array.n for name, store in stores.items()}
+    summary = {"classes": classes, **shape, **statistics, "n": counts, "dropped": dropped}
     write_json(folder / "summary.json", summary)
     return summary
 

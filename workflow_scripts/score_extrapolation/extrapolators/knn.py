@@ -40,7 +40,9 @@ def weighted_scores(neighbor_scores: np.ndarray, distances: np.ndarray, weightin
     """
     scores = neighbor_scores.astype(np.float64)
     distances = distances.astype(np.float64)
-    weights = np.exp(distances.min(axis=1, keepdims=True) - distances) if weighting == "distance" else np.ones_like(scores)
+    weights = (
+        np.exp(distances.min(axis=1, keepdims=True) - distances) if weighting == "distance" else np.ones_like(scores)
+    )
     weights /= weights.sum(axis=1, keepdims=True)
     mean = (weights * scores).sum(axis=1)
     # Rounding can carry a mean past the scores that it is a mean of.

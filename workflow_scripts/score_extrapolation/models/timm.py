@@ -28,9 +28,11 @@ def build_trunk(options: Options, image_shape: tuple[int, int, int]) -> tuple[nn
     InputFault
         timm has no such network, or the stem is not one that this network has.
     """
-    from ..torchvision_import import import_timm
+    # Both take seconds to import; timm imports torchvision, which needs its guard first.
+    import timm
 
-    timm = import_timm()
+    from .. import torchvision_import  # noqa: F401
+
     name = options.architecture
     if name not in timm.list_models():
         similar = timm.list_models(f"*{name.split('_')[0][:6]}*")[:5]

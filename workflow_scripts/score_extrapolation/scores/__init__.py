@@ -84,5 +84,7 @@ def score_file(score: dict, dynamics_path) -> tuple[np.ndarray, np.ndarray]:
     scores = accumulator.finish()
     if not np.isfinite(scores).all():
         bad = sample_ids[~np.isfinite(scores)]
-        raise InputFault(f"{dynamics_path}: {len(bad)} {score['name']} scores are not finite, the first of sample {bad[0]}")
+        raise InputFault(
+            f"{dynamics_path}: {len(bad)} {score['name']} scores are not finite, the first of sample {bad[0]}"
+        )
     return sample_ids, scores

@@ -61,5 +61,7 @@ class Accumulator:
             Fewer than J + 1 epochs were seen.
         """
         if self.n_epochs <= self.window:
-            raise InputFault(f"du with window = {self.window} needs at least {self.window + 1} epochs, found {self.n_epochs}")
+            raise InputFault(
+                f"du with window = {self.window} needs at least {self.window + 1} epochs, found {self.n_epochs}"
+            )
         return self.sum_of_std / (self.n_epochs - self.window)

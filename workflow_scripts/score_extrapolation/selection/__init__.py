@@ -52,7 +52,9 @@ def select(scores, rate: float, method: str = "top", labels=None, seed: int = 0,
         hint = f", write {rate / 100:g}" if 1 < rate < 100 else ""
         raise InputFault(f"rate = {rate} is not in [0, 1); a rate is the fraction removed{hint}")
     if np.isnan(scores).any():
-        raise InputFault(f"{np.isnan(scores).sum()} scores are NaN, the first in row {np.isnan(scores).argmax()}; none can be ranked")
+        raise InputFault(
+            f"{np.isnan(scores).sum()} scores are NaN, the first in row {np.isnan(scores).argmax()}; none can be ranked"
+        )
     n_kept = count_kept(len(scores), rate)
     if n_kept == 0:
         raise InputFault(f"rate = {rate} keeps none of {len(scores)} samples; lower it")
