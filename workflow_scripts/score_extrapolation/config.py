@@ -102,7 +102,7 @@ class Samples(Section):
     train: Annotated[Any, BeforeValidator(lambda value: None if value is None else _paths(value))] = None
     test: HeldOut = None
     validation: HeldOut = None
-    options: dict = {}
+    options: dict = Field(default_factory=dict)
     image_size: Annotated[Any, BeforeValidator(_image_size)] = None
     fit: Literal["crop", "stretch"] = "crop"
     channels: Literal[1, 3] | None = None

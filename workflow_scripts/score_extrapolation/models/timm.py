@@ -29,9 +29,10 @@ def build_trunk(options: Options, image_shape: tuple[int, int, int]) -> tuple[nn
         timm has no such network, or the stem is not one that this network has.
     """
     # Both take seconds to import; timm imports torchvision, which needs its guard first.
-    import timm
-
     from .. import torchvision_import  # noqa: F401
+
+    # isort: split
+    import timm
 
     name = options.architecture
     if name not in timm.list_models():

@@ -43,7 +43,7 @@ def find_neighbors(base: np.ndarray, queries: np.ndarray, k: int) -> tuple[np.nd
     m = len(base)
     if k > m:
         raise InputFault(
-            f"extrapolation: k = {k} neighbours were asked for among {m} subset samples; lower k or raise subset.fractions"
+            f"extrapolation: k = {k} neighbours of {m} subset samples were asked for; lower k or raise subset.fractions"
         )
     # A common offset costs the expanded square its precision; distances do not see it.
     centre = base.mean(axis=0, dtype=np.float64)
