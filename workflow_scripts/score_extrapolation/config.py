@@ -3,16 +3,17 @@
 Nothing here imports numpy or torch: the workflow is parsed for every command, dry runs included.
 """
 
-import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any, Literal
 
 import pydantic
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from .faults import InputFault
-from .plugins import Section, method_constant, method_names, method_options
-from .training.recipe import Recipe, Training
+from .plugins import Section, method_constant, method_options
+from .sentences import dotted, listed, shown, validate
+from .shorthands import fill_in_methods, fill_in_retraining, is_inherited
+from .training.recipe import Optimizer, Recipe, Training
 
 STAGES = (
     "samples",
@@ -43,6 +44,11 @@ def _is_number(value) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
+def _fraction_hint(value, example: str) -> str:
+    """Return what to write: 90 is meant as a percentage."""
+    return f"write {value / 100:g}" if _is_number(value) and 1 < value < 100 else f"such as {example}"
+
+
 def _paths(value):
     paths = [value] if isinstance(value, str) else value
     if isinstance(paths, list) and paths and all(isinstance(path, str) and path for path in paths):
@@ -54,15 +60,15 @@ def _held_out(value):
     if value is None or value == "given" or (_is_number(value) and 0 < value < 1):
         return value
     if _is_number(value) or isinstance(value, bool):
-        raise ValueError("is no fraction in (0, 1); write the part of the training images to split off, such as 0.1")
+        hint = _fraction_hint(value, "0.1")
+        raise ValueError(f"is not in (0, 1); it is the part of the training images to split off, {hint}; null is none")
     return _paths(value)
 
 
 def _rate(value):
     if _is_number(value) and 0 <= value < 1:
         return float(value)
-    hint = f", write {value / 100:g}" if _is_number(value) and 1 < value < 100 else ", such as 0.5"
-    raise ValueError(f"is not in [0, 1); a rate is the fraction removed{hint}")
+    raise ValueError(f"is not in [0, 1); a rate is the fraction removed, {_fraction_hint(value, '0.5')}")
 
 
 def _subset_fraction(value):
@@ -70,20 +76,25 @@ def _subset_fraction(value):
         return float(value)
     if _is_number(value) and value == 1:
         raise ValueError("is the full data set, whose scores evaluation.full_data_scores asks for; give one below 1")
-    hint = f", write {value / 100:g}" if _is_number(value) and 1 < value < 100 else ", such as 0.2"
-    raise ValueError(f"is not in (0, 1); a subset fraction is the part that is trained on for scores{hint}")
+    hint = _fraction_hint(value, "0.2")
+    raise ValueError(f"is not in (0, 1); a subset fraction is the part that is trained on for scores, {hint}")
+
+
+def _repeated(values: list) -> str:
+    """Return the fault of a list that has something twice, if so."""
+    twice = [value for value in dict.fromkeys(values) if values.count(value) > 1]
+    return f"has {listed(twice)} twice; give each once" if twice else ""
 
 
 def _unique(values: list) -> list:
-    if len(set(values)) < len(values):
-        raise ValueError("names something twice; give each once")
+    if _repeated(values):
+        raise ValueError(_repeated(values))
     return values
 
 
 def _image_size(value):
-    if value is None or (isinstance(value, int) and not isinstance(value, bool) and value > 0):
-        return value
-    if isinstance(value, list) and len(value) == 2 and all(isinstance(v, int) and v > 0 for v in value):
+    sides = value if isinstance(value, list) else [value, value]
+    if value is None or (len(sides) == 2 and all(type(side) is int and side > 0 for side in sides)):
         return value
     raise ValueError("is no size; write the pixels of a square's side, or [height, width]")
 
@@ -91,8 +102,7 @@ def _image_size(value):
 Rate = Annotated[Any, BeforeValidator(_rate)]
 SubsetFraction = Annotated[Any, BeforeValidator(_subset_fraction)]
 HeldOut = Annotated[Any, BeforeValidator(_held_out)]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="letters, digits, _ . -")]
-Channels = Annotated[list[float], Field(min_length=1, max_length=3, description="one number per channel, in 0..1")]
+Channels = Annotated[list[float], Field(min_length=1, max_length=3)]
 
 
 class Samples(Section):
@@ -106,8 +116,8 @@ class Samples(Section):
     image_size: Annotated[Any, BeforeValidator(_image_size)] = None
     fit: Literal["crop", "stretch"] = "crop"
     channels: Literal[1, 3] | None = None
-    mean: Channels | None = None
-    std: Channels | None = None
+    mean: Channels | None = Field(None, description="one number per channel, in 0..1")
+    std: Channels | None = Field(None, description="one number per channel, in 0..1")
     on_bad_image: Literal["fail", "drop"] = "fail"
     split_seed: int = Field(0, ge=0)
 
@@ -150,7 +160,9 @@ class Resources(Section):
 class Config(Section):
     """One experiment."""
 
-    experiment: Name
+    experiment: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="letters, digits, _ . -; no _ . - first"
+    )
     results: str = Field(min_length=1)
     seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1), AfterValidator(_unique)]
     device: Literal["auto", "cpu", "cuda"]
@@ -204,191 +216,86 @@ def read_config(raw: dict, origin: Callable[[tuple], str] = lambda location: "co
         One sentence a line for every fault: where, what was found, what is allowed.
     """
     faults: list[tuple[tuple, str]] = []
-    filled = _fill_in_methods(_expand(raw), faults)
-    config = _validate(Config, filled, (), faults)
-    if config is not None and not faults:
-        faults = _contradictions(config)
+    complete = fill_in_methods(fill_in_retraining(raw), faults)
+    config = validate(Config, complete, (), faults)
+    faults += _contradictions(_sound_sections(complete, faults))
+    if any(location[0] == "training" for location, _ in faults):
+        faults = [(location, text) for location, text in faults if not is_inherited(location, raw)]
     if faults:
-        unique = dict.fromkeys(f"{origin(location)}: {_dotted(location)} {text}" for location, text in faults)
-        raise InputFault("\n".join(unique))
+        raise InputFault("\n".join(dict.fromkeys(f"{origin(at)}: {dotted(at)} {text}" for at, text in faults)))
     return config
 
 
-def _expand(raw: dict) -> dict:
-    """Write out the shorthands: bare names, lists of k, a retraining recipe that holds only what differs."""
-
-    def named(value):
-        return {"name": value} if isinstance(value, str) else value
-
-    def each(value, expand):
-        return [item for entry in value for item in expand(named(entry))] if isinstance(value, list) else value
-
-    def by_k(entry):
-        ks = entry.get("k") if isinstance(entry, dict) else None
-        return [{**entry, "k": k} for k in ks] if isinstance(ks, list) and ks else [entry]
-
-    raw = dict(raw)
-    for key in ("scores", "extrapolation"):
-        if key in raw:
-            raw[key] = each(raw[key], by_k if key == "extrapolation" else lambda entry: [entry])
-    selection = raw.get("selection")
-    if isinstance(selection, dict) and "methods" in selection:
-        raw["selection"] = {**selection, "methods": each(selection["methods"], lambda entry: [entry])}
-    training = raw.get("training")
-    if isinstance(training, dict):
-        training = {**training, **({"model": named(training["model"])} if "model" in training else {})}
-        raw["training"] = training
-        if isinstance(raw.get("retraining"), dict | None):
-            own = raw.get("retraining") or {}
-            shared = {key: value for key, value in training.items() if key != "recording"}
-            merged = {**shared, **own}
-            for key in ("optimizer", "augmentation"):
-                if isinstance(shared.get(key), dict) and isinstance(own.get(key), dict):
-                    merged[key] = {**shared[key], **own[key]}
-            raw["retraining"] = {**merged, **({"model": named(merged["model"])} if "model" in merged else {})}
-    return raw
+def _sound_sections(complete: dict, faults: list) -> dict:
+    """Return the validated values of the keys that have no fault."""
+    faulty = {location[0] for location, _ in faults}
+    fields = {key: (field.annotation, field) for key, field in Config.model_fields.items() if key not in faulty}
+    sound = pydantic.create_model("Sound", __base__=Section, **fields)
+    return dict(sound.model_validate({key: complete[key] for key in fields}))
 
 
-def _fill_in_methods(raw: dict, faults: list) -> dict:
-    """Validate each method's options by the method's own Options class and fill in their defaults."""
-
-    def fill(kind: str, method, location: tuple):
-        if not isinstance(method, dict) or not isinstance(method.get("name"), str):
-            faults.append((location, f"names no method; give one of {_listed(method_names(kind))}"))
-        elif method["name"] not in method_names(kind):
-            faults.append((location, f"= '{method['name']}' is none of {_listed(method_names(kind))}"))
-        else:
-            given = {key: value for key, value in method.items() if key != "name"}
-            options = _validate(method_options(kind, method["name"]), given, location, faults)
-            return {"name": method["name"], **options.model_dump()} if options is not None else method
-        return method
-
-    def fill_list(kind: str, methods, location: tuple):
-        if not isinstance(methods, list):
-            return methods
-        return [fill(kind, method, (*location, i)) for i, method in enumerate(methods)]
-
-    raw = dict(raw)
-    for key, kind in (("scores", "scores"), ("extrapolation", "extrapolators")):
-        if key in raw:
-            raw[key] = fill_list(kind, raw[key], (key,))
-    for key, part, kind in (("training", "model", "models"), ("retraining", "model", "models")):
-        if isinstance(raw.get(key), dict) and part in raw[key]:
-            raw[key] = {**raw[key], part: fill(kind, raw[key][part], (key, part))}
-    if isinstance(raw.get("selection"), dict) and "methods" in raw["selection"]:
-        methods = fill_list("selection", raw["selection"]["methods"], ("selection", "methods"))
-        raw["selection"] = {**raw["selection"], "methods": methods}
-    samples = raw.get("samples")
-    if isinstance(samples, dict) and isinstance(samples.get("dataset"), str):
-        options = samples.get("options") or {}
-        if samples["dataset"] not in method_names("datasets"):
-            names = _listed(method_names("datasets"))
-            faults.append((("samples", "dataset"), f"= '{samples['dataset']}' is none of {names}"))
-        elif isinstance(options, dict):
-            filled = _validate(method_options("datasets", samples["dataset"]), options, ("samples", "options"), faults)
-            raw["samples"] = {**samples, "options": filled.model_dump() if filled is not None else {}}
-    return raw
-
-
-def _validate(model: type[Section], value, location: tuple, faults: list):
-    """Return the validated section, or None after noting its faults below `location`."""
-    try:
-        return model.model_validate(value)
-    except pydantic.ValidationError as error:
-        for entry in error.errors():
-            faults.append(((*location, *entry["loc"]), _sentence(model, entry)))
-
-
-def _sentence(model: type[Section], error: dict) -> str:
-    """Say what one pydantic error means: what was found, what is allowed."""
-    section, field = model, None
-    for key in error["loc"]:
-        field = (
-            section.model_fields.get(key) if isinstance(section, type) and hasattr(section, "model_fields") else None
-        )
-        section = field.annotation if field else section
-    hint = f" ({field.description})" if field is not None and field.description else ""
-    if error["type"] == "extra_forbidden":
-        parent = model
-        for key in error["loc"][:-1]:
-            annotation = getattr(parent, "model_fields", {}).get(key)
-            parent = annotation.annotation if annotation else Resources if parent is not model else parent
-        known = list(getattr(parent, "model_fields", {}))
-        close = difflib.get_close_matches(str(error["loc"][-1]), known, 1)
-        return f"is not a known key; {f'did you mean {close[0]}? ' if close else ''}known are {_listed(known)}"
-    if error["type"] == "missing":
-        return f"is missing{hint}; config.yaml shows it with a value"
-    if error["type"] == "value_error":
-        return f"= {error['input']!r} {error['ctx']['error']}"
-    return f"= {error['input']!r}: {error['msg'][0].lower()}{error['msg'][1:]}{hint}"
-
-
-def _listed(names) -> str:
-    return ", ".join(names) or "none"
-
-
-def _dotted(location: tuple) -> str:
-    text = ""
-    for key in location:
-        text += f"[{key}]" if isinstance(key, int) else f".{key}"
-    return text.lstrip(".")
-
-
-def _contradictions(config: Config) -> list[tuple[tuple, str]]:
-    """Return the faults that no single key shows."""
-    faults = []
-
-    def fault(text: str, *location):
-        faults.append((location, text))
-
-    for kind, names in (
-        (("scores",), [score["name"] for score in config.scores]),
-        (("extrapolation",), [extrapolator_label(entry) for entry in config.extrapolation]),
-        (("selection", "methods"), [method["name"] for method in config.selection.methods]),
+def _contradictions(sound: dict) -> Iterator[tuple[tuple, str]]:
+    """Yield the faults that no single value shows, of those sections that have no other."""
+    scores, extrapolation, selection = (sound.get(key) for key in ("scores", "extrapolation", "selection"))
+    labels = [extrapolator_label(entry) for entry in extrapolation or []]
+    for location, names in (
+        (("scores",), [score["name"] for score in scores or []]),
+        (("extrapolation",), labels),
+        (("selection", "methods"), [method["name"] for method in selection.methods] if selection else []),
     ):
-        for name in sorted({name for name in names if names.count(name) > 1}):
-            fault(f"names {name} twice; give each once", *kind)
-    for i, score in enumerate(config.scores):
+        if _repeated(names):
+            yield location, _repeated(names)
+    for i, score in enumerate(scores or [] if "training" in sound else []):
         options = {key: value for key, value in score.items() if key != "name"}
-        needed = method_options("scores", score["name"])(**options).needed_epochs()
-        if config.training.epochs < needed:
-            fault(
-                f"= {score['name']} with {options} needs at least {needed} training.epochs, found "
-                f"{config.training.epochs}",
-                "scores",
-                i,
-            )
-    for i, label in enumerate(config.selection.extrapolators):
-        if label not in config.extrapolators():
-            fault(f"= '{label}' is none of {_listed(config.extrapolators())}", "selection", "extrapolators", i)
+        needed, epochs = method_options("scores", score["name"])(**options).needed_epochs(), sound["training"].epochs
+        if epochs < needed:
+            yield ("scores", i), f"= {shown(score)} needs {needed} epochs or more, but training.epochs is {epochs}"
+    for i, label in enumerate(selection.extrapolators if selection and extrapolation else []):
+        if label not in labels:
+            yield ("selection", "extrapolators", i), f"= {shown(label)} is not computed; there are {listed(labels)}"
     for key in ("training", "retraining"):
-        optimizer = getattr(config, key).optimizer
-        if optimizer.name != "sgd" and (optimizer.momentum or optimizer.nesterov):
-            fault(f"= {optimizer.name} reads no momentum and no nesterov; leave them out", key, "optimizer", "name")
-        if optimizer.nesterov and not optimizer.momentum:
-            fault("= True needs a momentum above 0", key, "optimizer", "nesterov")
-    for channels in ("mean", "std"):
-        values = getattr(config.samples, channels)
-        if values is not None and not all(0 <= v <= 1 and (v > 0 or channels == "mean") for v in values):
-            fault(f"= {values} is not in 0..1; pixels are scaled to 0..1", "samples", channels)
-    return faults + _sample_contradictions(config.samples)
+        if key in sound:
+            yield from _optimizer_contradictions(sound[key].optimizer, (key, "optimizer"))
+    for key in Resources.model_fields if "resources" in sound else ():
+        if getattr(sound["resources"].get("default", Resources()), key) is None:
+            yield ("resources", "default", key), "is missing; every stage that does not set it takes it from here"
+    if "samples" in sound:
+        yield from _channel_contradictions(sound["samples"])
+        yield from _split_contradictions(sound["samples"])
 
 
-def _sample_contradictions(samples: Samples) -> list[tuple[tuple, str]]:
-    faults = []
-    needs_path = method_constant("datasets", samples.dataset, "NEEDS_PATH")
+def _optimizer_contradictions(optimizer: Optimizer, location: tuple) -> Iterator[tuple[tuple, str]]:
+    for key in ("momentum", "nesterov"):
+        value = getattr(optimizer, key)
+        if value and optimizer.name != "sgd":
+            text = f"= {shown(value)} is read by sgd only, and the optimizer is {optimizer.name}; leave it out"
+            yield (*location, key), text
+    if optimizer.nesterov and optimizer.name == "sgd" and not optimizer.momentum:
+        yield (*location, "nesterov"), "= true needs a momentum above 0; set it, or leave nesterov out"
+
+
+def _channel_contradictions(samples: Samples) -> Iterator[tuple[tuple, str]]:
+    for key, limits in (("mean", "[0, 1]"), ("std", "(0, 1]")):
+        values = getattr(samples, key) or []
+        if not all(0 <= value <= 1 for value in values) or (0 in values and key == "std"):
+            yield ("samples", key), f"= {shown(values)} is not in {limits}; pixels are scaled to 0..1"
+        if values and samples.channels and len(values) != samples.channels:
+            yield ("samples", key), f"= {shown(values)} is not one number for each of {samples.channels} channels"
+
+
+def _split_contradictions(samples: Samples) -> Iterator[tuple[tuple, str]]:
+    name = samples.dataset
+    needs_path = method_constant("datasets", name, "NEEDS_PATH")
     if needs_path and samples.train is None:
-        faults.append((("samples", "train"), f"is missing; {samples.dataset} needs the path of its images"))
-    if not needs_path and samples.train is not None:
-        faults.append((("samples", "train"), f"= {samples.train}, but {samples.dataset} takes no path; leave it out"))
-    for split in ("test", "validation"):
-        own = method_constant("datasets", samples.dataset, "SPLITS")
-        if getattr(samples, split) == "given" and split not in own:
-            text = f"= given, but {samples.dataset} carries no {split} set; write a path or a fraction such as 0.1"
-            faults.append((("samples", split), text))
-    split_off = [f for f in (samples.test, samples.validation) if isinstance(f, float)]
-    if sum(split_off) >= 1:
-        faults.append(
-            (("samples", "validation"), f"= {samples.validation} and test = {samples.test} leave no training")
-        )
-    return faults
+        yield ("samples", "train"), f"is missing; {name} needs the path of its images"
+    for split in ("train", "test", "validation"):
+        value = getattr(samples, split)
+        if isinstance(value, list) and not needs_path:
+            yield ("samples", split), f"= {shown(value)} is a path, but {name} reads none; leave it out"
+        if value == "given" and split != "train" and split not in method_constant("datasets", name, "SPLITS"):
+            text = f"= given, but {name} has no {split} set of its own; write a path or a fraction such as 0.1"
+            yield ("samples", split), text
+    test, validation = ((v if isinstance(v, float) else 0) for v in (samples.test, samples.validation))
+    if test + validation >= 1:
+        text = f"= {validation} and samples.test = {test} leave no training images; lower one of them"
+        yield ("samples", "validation"), text

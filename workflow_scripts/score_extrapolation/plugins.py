@@ -22,9 +22,9 @@ KINDS = ("datasets", "models", "records", "scores", "extrapolators", "selection"
 
 
 class Section(pydantic.BaseModel):
-    """A mapping of the config: unknown keys are refused, types are not coerced, values never change."""
+    """A mapping of the config: unknown keys are refused, types are not coerced, values are finite and never change."""
 
-    model_config = pydantic.ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = pydantic.ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 # What an Options class may use; anything else in it is a NameError when the config is read.

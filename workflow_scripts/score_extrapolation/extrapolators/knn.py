@@ -57,6 +57,8 @@ def extrapolate(options: Options, subset_ids, subset_scores, tables):
     Cost: O(n k).
     """
     table = tables["neighbors"]
+    if options.k > table["neighbor_ids"].shape[1]:
+        raise ValueError(f"k = {options.k}, but {table['neighbor_ids'].shape[1]} neighbours are stored")
     mean, spread = np.empty((2, len(table["sample_id"])))
     for start in range(0, len(mean), BLOCK):
         block = slice(start, start + BLOCK)

@@ -1,7 +1,9 @@
 """Any network of timm by its name, with the stems that small images need."""
 
+import difflib
 from typing import Literal
 
+import torch
 from pydantic import Field
 from torch import nn
 
@@ -16,7 +18,7 @@ class Options(Section):
     and drops the pooling, ``default`` is timm's.
     """
 
-    architecture: str = Field(min_length=1)
+    architecture: str = Field(min_length=1, description="a timm name such as resnet18")
     stem: Literal["default", "cifar", "no_max_pool"] = "default"
 
 
@@ -26,7 +28,7 @@ def build_trunk(options: Options, image_shape: tuple[int, int, int]) -> tuple[nn
     Raises
     ------
     InputFault
-        timm has no such network, or the stem is not one that this network has.
+        timm has no such network, it cannot take images of this size, or the stem is not one that it has.
     """
     # Both take seconds to import; timm imports torchvision, which needs its guard first.
     from .. import torchvision_import  # noqa: F401
@@ -36,7 +38,7 @@ def build_trunk(options: Options, image_shape: tuple[int, int, int]) -> tuple[nn
 
     name = options.architecture
     if name not in timm.list_models():
-        similar = timm.list_models(f"*{name.split('_')[0][:6]}*")[:5]
+        similar = ", ".join(difflib.get_close_matches(name, timm.list_models(), 5, cutoff=0))
         raise InputFault(f"model.architecture: timm has no '{name}'; give one of timm.list_models(), such as {similar}")
     trunk = timm.create_model(name, pretrained=False, num_classes=0, in_chans=image_shape[2], exportable=False)
     if options.stem != "default":
@@ -49,4 +51,14 @@ def build_trunk(options: Options, image_shape: tuple[int, int, int]) -> tuple[nn
     if options.stem == "cifar":
         trunk.conv1 = nn.Conv2d(image_shape[2], trunk.conv1.out_channels, 3, stride=1, padding=1, bias=False)
         nn.init.kaiming_normal_(trunk.conv1.weight, mode="fan_out", nonlinearity="relu")
-    return trunk, trunk.num_features
+    try:
+        with torch.no_grad():
+            embedding = trunk.eval()(torch.zeros(1, image_shape[2], *image_shape[:2]))
+    except (AssertionError, RuntimeError, ValueError) as error:
+        height, width, _ = image_shape
+        raise InputFault(
+            f"model.architecture: '{name}' cannot take images of {height} x {width} ({error}); choose another network "
+            "or set samples.image_size"
+        ) from error
+    # Not num_features: some networks have a layer between the pooling and the classifier.
+    return trunk.train(), embedding.shape[1]

@@ -31,7 +31,7 @@ def find_neighbors(base: np.ndarray, queries: np.ndarray, k: int) -> tuple[np.nd
     Raises
     ------
     InputFault
-        k > m.
+        k > m, or a vector is not finite.
 
     Notes
     -----
@@ -59,6 +59,11 @@ def find_neighbors(base: np.ndarray, queries: np.ndarray, k: int) -> tuple[np.nd
             stop = start + len(block)
             rows[start:stop], distances[start:stop] = _rank(base, block, candidates, k)
             progress.update(len(block))
+    if not np.isfinite(distances).all():  # one such row of `base` reaches every distance through the centre
+        raise InputFault(
+            "neighbors: embeddings are infinite or NaN, so that they have no distances; set embeddings.dtype: float32 "
+            "and training.precision: float32"
+        )
     return rows, distances
 
 

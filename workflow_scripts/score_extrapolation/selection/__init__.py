@@ -47,7 +47,7 @@ def select(scores, rate: float, method: str = "top", labels=None, seed: int = 0,
     InputFault
         The rate is out of range, a score is NaN, or nothing would be kept.
     """
-    scores = np.asarray(scores)
+    scores = np.asarray(scores, np.float64)  # unsigned integers cannot be negated
     if not 0 <= rate < 1:
         hint = f", write {rate / 100:g}" if 1 < rate < 100 else ""
         raise InputFault(f"rate = {rate} is not in [0, 1); a rate is the fraction removed{hint}")

@@ -56,7 +56,7 @@ class DynamicsRecorder:
     def observe(self, rows: np.ndarray, probabilities: torch.Tensor, labels: torch.Tensor) -> None:
         """Note the softmax (b, C) of training rows (b,)."""
         rows = torch.from_numpy(rows).to(self.n_seen.device)
-        self.n_seen[rows] += 1
+        self.n_seen.index_add_(0, rows, torch.ones_like(rows, dtype=torch.int32))
         for name, observe in self.observers.items():
             self.values[name][rows] = observe(probabilities, labels).float()
 
@@ -66,7 +66,9 @@ class DynamicsRecorder:
             raise RuntimeError(f"epoch {self.n_epochs}: {int((self.n_seen != 1).sum())} samples not seen exactly once")
         epoch = pa.array(np.full(len(self.sample_ids), self.n_epochs, np.int32))
         columns = [epoch, self.sample_ids, *(pa.array(v.cpu().numpy()) for v in self.values.values())]
-        self.writer.write_table(pa.Table.from_arrays(columns, schema=self.schema))
+        # By default a row group ends after 1,048,576 rows.
+        table = pa.Table.from_arrays(columns, schema=self.schema)
+        self.writer.write_table(table, row_group_size=len(self.sample_ids))
         self.n_seen.zero_()
         self.n_epochs += 1
 

@@ -46,7 +46,12 @@ def make_optimizer(network: Classifier, recipe: Recipe) -> torch.optim.Optimizer
 def make_schedule(optimizer: torch.optim.Optimizer, recipe: Recipe, n_steps: int):
     """Return the learning-rate schedule, advanced once a step, or None for a constant rate."""
     if recipe.schedule == "one_cycle":
-        return torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.optimizer.learning_rate, total_steps=n_steps)
+        chosen = recipe.optimizer
+        # torch also cycles momentum (Adam's beta1) between 0.95 and 0.85, even where none was asked for.
+        cycles = chosen.name != "sgd" or chosen.momentum > 0
+        return torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, chosen.learning_rate, total_steps=n_steps, cycle_momentum=cycles
+        )
     if recipe.schedule == "cosine":
         return torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=n_steps)
     return None

@@ -1,0 +1,426 @@
+"""The training loop: batches, what is recorded and when, optimisers and schedules, prediction, reproducibility."""
+
+import copy
+import json
+import logging
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.nn.functional import cross_entropy, softmax
+
+from score_extrapolation.faults import InputFault
+from score_extrapolation.models import build_model, save_model
+from score_extrapolation.rng import derive_seed
+from score_extrapolation.tables import SUBSET, write_table
+from score_extrapolation.training import devices, engine
+from score_extrapolation.training.engine import accuracy, epoch_batches, make_optimizer, make_schedule, predict, train
+from score_extrapolation.training.recipe import Recipe, Training
+from score_extrapolation.training.runs import embed_store, measure_accuracy, train_on
+
+N, SHAPE, N_CLASSES = 22, (6, 6, 1), 3
+MODEL = {"name": "convnet", "width": 2}
+ADAM = {"name": "adam", "learning_rate": 0.01}
+
+
+def recipe(kind=Training, **changes):
+    settings = {"model": MODEL, "epochs": 2, "batch_size": 8, "optimizer": ADAM}
+    return kind(**(settings | changes))
+
+
+def network(seed=0):
+    torch.manual_seed(seed)
+    return build_model(MODEL, SHAPE, N_CLASSES, [0.5], [0.25])
+
+
+def data(n=N):
+    rng = np.random.default_rng(3)
+    images = torch.from_numpy(rng.integers(0, 256, (n, *SHAPE), dtype=np.uint8))
+    return images, torch.from_numpy(rng.integers(0, N_CLASSES, n))
+
+
+class Recorder:
+    """Keep what a training shows: per epoch, the batches in their order."""
+
+    def __init__(self):
+        self.epochs = [[]]
+
+    def observe(self, rows, probabilities, labels):
+        self.epochs[-1].append((rows, probabilities, labels))
+
+    def end_epoch(self):
+        self.epochs.append([])
+
+
+@pytest.fixture
+def store(tmp_path):
+    """The files that a training reads: images, summary, a table of every second sample."""
+    images, labels = data(2 * N)
+    np.save(tmp_path / "train.npy", images.numpy())
+    summary = {"classes": ["a", "b", "c"], "mean": [0.5], "std": [0.25]}
+    (tmp_path / "summary.json").write_text(json.dumps(summary))
+    ids = np.arange(0, 2 * N, 2)
+    write_table(tmp_path / "subset.parquet", SUBSET, {}, sample_id=ids, label=labels[ids].numpy())
+    return tmp_path
+
+
+def train_on_store(store, recipe, seed=0, device="cpu", name="dynamics"):
+    files = (store / "train.npy", store / "summary.json", store / "subset.parquet")
+    dynamics = (store / f"{name}.parquet", ["probability"]) if isinstance(recipe, Training) else ()
+    return train_on(*files, recipe, seed, device, *dynamics)
+
+
+# Batches
+
+
+@given(st.integers(2, 200), st.integers(2, 64), st.integers(0, 3))
+def test_every_sample_is_in_one_batch_and_no_batch_is_a_single_sample(n, batch_size, seed):
+    batches = epoch_batches(np.random.default_rng(seed), n, batch_size)
+    assert sorted(np.concatenate(batches)) == list(range(n))
+    assert all(len(batch) == batch_size for batch in batches[:-1])
+    assert 2 <= len(batches[-1]) <= batch_size + 1
+
+
+def test_a_lonely_last_sample_joins_the_batch_before():
+    assert [len(batch) for batch in epoch_batches(np.random.default_rng(0), 17, 8)] == [8, 9]
+    assert [len(batch) for batch in epoch_batches(np.random.default_rng(0), 18, 8)] == [8, 8, 2]
+
+
+def test_every_epoch_has_another_order():
+    rng = np.random.default_rng(0)
+    first, second = (np.concatenate(epoch_batches(rng, 50, 10)) for _ in range(2))
+    assert (first != second).any()
+
+
+# What is recorded
+
+
+def manual_training(recipe, seed, stage="training"):
+    """The same training written out; yield each step's rows, softmax before the step and, after each epoch, a copy."""
+    net, (images, labels) = network(), data()
+    rng = np.random.default_rng(derive_seed(seed, f"{stage}/batches"))
+    optimizer = torch.optim.Adam(net.parameters(), lr=0.01, weight_decay=0.0)
+    for _ in range(recipe.epochs):
+        net.train()
+        steps = []
+        for rows in epoch_batches(rng, N, recipe.batch_size):
+            logits = net(images[rows])
+            steps.append((rows, softmax(logits, 1).detach()))
+            optimizer.zero_grad()
+            cross_entropy(logits, labels[rows]).backward()
+            optimizer.step()
+        yield steps, copy.deepcopy(net).eval()
+
+
+def test_train_forward_records_the_weights_before_the_step():
+    chosen, recorder = recipe(), Recorder()
+    train(network(), *data(), chosen, 5, "training", recorder)
+    for (steps, _), recorded in zip(manual_training(chosen, 5), recorder.epochs, strict=False):
+        assert len(steps) == len(recorded) == 3
+        for (rows, expected), (seen_rows, seen, seen_labels) in zip(steps, recorded, strict=True):
+            np.testing.assert_array_equal(seen_rows, rows)
+            torch.testing.assert_close(seen, expected, rtol=0, atol=1e-6)
+            assert torch.equal(seen_labels, data()[1][rows])
+    assert recorder.epochs[2:] == [[]]
+
+
+def test_eval_pass_records_the_weights_after_the_epoch_in_eval_mode():
+    chosen, recorder = recipe(recording="eval_pass"), Recorder()
+    train(network(), *data(), chosen, 5, "training", recorder)
+    for (_, net), recorded in zip(manual_training(chosen, 5), recorder.epochs, strict=False):
+        assert sorted(np.concatenate([rows for rows, _, _ in recorded])) == list(range(N))
+        for rows, seen, labels in recorded:
+            with torch.no_grad():
+                torch.testing.assert_close(seen, softmax(net(data()[0][rows]), 1), rtol=0, atol=1e-6)
+            assert torch.equal(labels, data()[1][rows])
+
+
+@pytest.mark.parametrize("recording", ["train_forward", "eval_pass"])
+def test_batch_norm_statistics_move_until_the_last_epoch(recording):
+    net = network()
+    train(net, *data(), recipe(epochs=3, recording=recording), 0, "training", Recorder())
+    counters = [m.num_batches_tracked.item() for m in net.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    assert counters == [9, 9, 9]
+
+
+def test_eval_pass_is_not_augmented():
+    def last_records(**augmentation):
+        chosen = recipe(optimizer=ADAM | {"learning_rate": 1e-30}, recording="eval_pass", augmentation=augmentation)
+        net, recorder = network(), Recorder()
+        for module in net.modules():
+            if isinstance(module, torch.nn.BatchNorm2d):
+                module.momentum = 0.0  # else augmented images reach the records through its statistics
+        train(net, *data(), chosen, 0, "training", recorder)
+        return torch.cat([seen for _, seen, _ in recorder.epochs[-2]])
+
+    torch.testing.assert_close(last_records(crop_padding=2, flip=True), last_records(), rtol=0, atol=1e-7)
+
+
+def test_training_images_are_augmented():
+    seen = {}
+    for flip in (False, True):
+        recorder = Recorder()
+        train(network(), *data(), recipe(augmentation={"flip": flip}), 0, "training", recorder)
+        seen[flip] = recorder.epochs[0][0][1]
+    assert not torch.equal(seen[False], seen[True])
+
+
+def test_no_recorder_is_needed_and_recording_changes_nothing():
+    plain, recorded = network(), network()
+    train(plain, *data(), recipe(Recipe), 0, "training")
+    train(recorded, *data(), recipe(), 0, "training", Recorder())
+    assert all(torch.equal(a, b) for a, b in zip(plain.parameters(), recorded.parameters(), strict=True))
+
+
+def test_the_network_is_left_in_eval_mode():
+    net = network()
+    train(net, *data(), recipe(), 0, "training")
+    assert not any(module.training for module in net.modules())
+
+
+def test_history_is_mean_loss_and_accuracy_of_each_epoch():
+    chosen = recipe()
+    history = train(network(), *data(), chosen, 5, "training")
+    labels = data()[1]
+    for entry, (steps, _) in zip(history, manual_training(chosen, 5), strict=True):
+        p_y = torch.cat([p[torch.arange(len(rows)), labels[rows]] for rows, p in steps])
+        right = torch.cat([p.argmax(1) == labels[rows] for rows, p in steps])
+        assert entry["loss"] == pytest.approx(-p_y.log().mean().item(), abs=1e-5)
+        assert entry["accuracy"] == pytest.approx(right.float().mean().item())
+
+
+def test_a_training_learns():
+    images = torch.arange(N, dtype=torch.uint8).view(-1, 1, 1, 1).expand(-1, *SHAPE) * 10
+    labels = (torch.arange(N) * N_CLASSES) // N
+    history = train(network(), images, labels, recipe(epochs=60), 0, "training")
+    assert history[-1]["accuracy"] > 0.9 > history[0]["accuracy"]
+
+
+# Optimisers and schedules
+
+
+@pytest.mark.parametrize(
+    "settings, kind, expected",
+    [
+        (
+            {"name": "sgd", "learning_rate": 0.1, "weight_decay": 5e-4, "momentum": 0.9, "nesterov": True},
+            torch.optim.SGD,
+            {"lr": 0.1, "weight_decay": 5e-4, "momentum": 0.9, "nesterov": True},
+        ),
+        ({"name": "sgd", "learning_rate": 0.2}, torch.optim.SGD, {"lr": 0.2, "momentum": 0.0, "nesterov": False}),
+        ({"name": "adam", "learning_rate": 0.3, "weight_decay": 0.1}, torch.optim.Adam, {"lr": 0.3, "weight_decay": 0.1}),
+        ({"name": "adamw", "learning_rate": 0.4, "weight_decay": 0.0}, torch.optim.AdamW, {"lr": 0.4, "weight_decay": 0}),
+    ],
+)
+def test_optimizer_settings_reach_torch(settings, kind, expected):
+    net = network()
+    optimizer = make_optimizer(net, recipe(optimizer=settings))
+    (group,) = optimizer.param_groups
+    assert type(optimizer) is kind
+    assert {key: group[key] for key in expected} == expected
+    assert len(group["params"]) == len(list(net.parameters()))
+
+
+def learning_rates(monkeypatch, schedule, optimizer=ADAM):
+    """Return the learning rate and momentum of every step of a training of 2 epochs of 3 batches."""
+    steps = []
+
+    def watched(net, chosen):
+        made = make_optimizer(net, chosen)
+        made.register_step_pre_hook(lambda *_: steps.append([made.param_groups[0].get(k) for k in ("lr", "momentum")]))
+        return made
+
+    monkeypatch.setattr(engine, "make_optimizer", watched)
+    train(network(), *data(), recipe(schedule=schedule, optimizer=optimizer), 0, "training")
+    return zip(*steps, strict=True)
+
+
+def test_the_learning_rate_is_constant(monkeypatch):
+    rates, _ = learning_rates(monkeypatch, "constant")
+    assert rates == (0.01,) * 6
+
+
+def test_the_learning_rate_falls_as_a_cosine_over_all_steps(monkeypatch):
+    rates, _ = learning_rates(monkeypatch, "cosine")
+    np.testing.assert_allclose(rates, [0.005 * (1 + np.cos(np.pi * step / 6)) for step in range(6)], rtol=1e-6)
+
+
+def test_one_cycle_rises_to_the_learning_rate_and_falls_to_nothing(monkeypatch):
+    rates, _ = learning_rates(monkeypatch, "one_cycle")
+    peak = int(np.argmax(rates))
+    assert rates[0] == pytest.approx(0.01 / 25)
+    assert 0 < peak < 3
+    assert max(rates) <= 0.01
+    assert rates[-1] == pytest.approx(0.01 / 25 / 1e4)
+    assert list(rates[peak:]) == sorted(rates[peak:], reverse=True)
+
+
+@pytest.mark.parametrize("momentum, seen", [(0.0, {0.0}), (0.9, None)])
+def test_one_cycle_gives_no_momentum_to_sgd_without(monkeypatch, momentum, seen):
+    optimizer = {"name": "sgd", "learning_rate": 0.01, "momentum": momentum}
+    _, momenta = learning_rates(monkeypatch, "one_cycle", optimizer)
+    assert set(momenta) == seen if seen else 0.85 <= min(momenta) < max(momenta) <= 0.95
+
+
+@pytest.mark.parametrize("schedule", ["constant", "cosine", "one_cycle"])
+@pytest.mark.parametrize("n", [2, 9])
+def test_every_schedule_serves_a_single_step(schedule, n):
+    history = train(network(), *data(n), recipe(schedule=schedule, epochs=1), 0, "training")
+    assert len(history) == 1
+
+
+def test_a_constant_rate_needs_no_schedule():
+    assert make_schedule(make_optimizer(network(), recipe()), recipe(), 10) is None
+
+
+# Prediction
+
+
+def test_prediction_is_in_eval_mode_and_in_order(monkeypatch):
+    monkeypatch.setattr(engine, "PREDICT_BATCH", 4)
+    net, (images, _) = network().train(), data()
+    rows, outputs = zip(*predict(net, images, "float32"), strict=True)
+    np.testing.assert_array_equal(np.concatenate(rows), np.arange(N))
+    with torch.no_grad():
+        torch.testing.assert_close(torch.cat(outputs), net.eval()(images), rtol=0, atol=1e-6)
+    assert not outputs[0].requires_grad
+
+
+@pytest.mark.parametrize("what, width", [("logits", N_CLASSES), ("embeddings", 8)])
+@pytest.mark.parametrize("batch", [1, 5, 100])
+def test_prediction_does_not_depend_on_the_batch(monkeypatch, what, width, batch):
+    net, (images, _) = network(), data()
+    at_once = torch.cat([outputs for _, outputs in predict(net, images, "float32", what)])
+    monkeypatch.setattr(engine, "PREDICT_BATCH", batch)
+    in_batches = torch.cat([outputs for _, outputs in predict(net, images.numpy(), "float32", what)])
+    assert at_once.shape == (N, width)
+    torch.testing.assert_close(in_batches, at_once, rtol=0, atol=1e-6)
+
+
+def test_accuracy_is_the_share_of_largest_logits():
+    net, (images, labels) = network(), data()
+    right = (net.eval()(images).argmax(1) == labels).float().mean().item()
+    assert accuracy(net, images, labels.numpy(), "float32") == pytest.approx(right)
+
+
+def test_a_store_is_embedded_and_measured_by_row(store):
+    net = network()
+    embeddings = embed_store(net, store / "train.npy", "float32", "cpu")
+    images, labels = data(2 * N)
+    with torch.no_grad():
+        np.testing.assert_allclose(embeddings, net.embed(images).numpy(), atol=1e-6)
+        right = (net(images).argmax(1) == labels).float().mean().item()
+    write_table(store / "test.parquet", SUBSET, {}, sample_id=np.arange(2 * N), label=labels.numpy())
+    measured = measure_accuracy(net, store / "train.npy", store / "test.parquet", "float32")
+    assert measured == pytest.approx(right)
+
+
+# A whole training
+
+
+def bytes_of(store, chosen, seed, name):
+    net, _ = train_on_store(store, chosen, seed, name=name)
+    save_model(store / f"{name}.safetensors", net)
+    return (store / f"{name}.safetensors").read_bytes(), (store / f"{name}.parquet").read_bytes()
+
+
+def test_one_seed_gives_the_same_bytes_and_another_seed_others(store):
+    chosen = recipe(augmentation={"crop_padding": 1, "flip": True})
+    first, again, other = (bytes_of(store, chosen, seed, f"run{i}") for i, seed in enumerate((0, 0, 1)))
+    assert first == again
+    assert first[0] != other[0]
+    assert first[1] != other[1]
+
+
+def test_the_seed_draws_initialisation_and_order_apart(store):
+    still = recipe(optimizer=ADAM | {"learning_rate": 1e-30})
+    (a, _), (b, _) = (train_on_store(store, still, seed) for seed in (0, 1))
+    assert not torch.equal(a.head.weight, b.head.weight)
+    orders = []
+    for seed in (0, 1):
+        recorder = Recorder()
+        train(network(), *data(), recipe(), seed, "training", recorder)
+        orders.append(np.concatenate([rows for rows, _, _ in recorder.epochs[0]]))
+    assert (orders[0] != orders[1]).any()
+
+
+def test_the_global_random_state_does_not_matter(store):
+    torch.manual_seed(1)
+    np.random.seed(1)
+    first = bytes_of(store, recipe(), 0, "a")
+    torch.rand(7)
+    np.random.rand(7)
+    assert bytes_of(store, recipe(), 0, "b") == first
+
+
+def test_training_takes_images_and_labels_by_sample_id(store):
+    _, metrics = train_on_store(store, recipe())
+    images, labels = data(2 * N)
+    torch.manual_seed(derive_seed(0, "training/initialisation"))
+    net = build_model(MODEL, SHAPE, N_CLASSES, [0.5], [0.25])
+    history = train(net, images[::2].contiguous(), labels[::2].contiguous(), recipe(), 0, "training")
+    assert metrics == {"n_samples": N, "peak_gpu_memory_bytes": 0, "epochs": history}
+
+
+def test_retraining_has_random_streams_of_its_own(store):
+    train_as = {kind: train_on_store(store, recipe(kind, epochs=1))[0].head.weight for kind in (Training, Recipe)}
+    assert not torch.equal(train_as[Training], train_as[Recipe])
+
+
+@pytest.mark.parametrize("optimizer", [{"name": "sgd", "learning_rate": 1e20}])
+def test_a_diverged_training_is_refused_and_leaves_no_dynamics(store, optimizer):
+    with pytest.raises(InputFault, match=r"diverged: the loss is \w+ in epoch \d; lower .*learning_rate \(it is 1e\+20"):
+        train_on_store(store, recipe(optimizer=optimizer, epochs=3))
+    assert not list(store.glob("dynamics*"))
+
+
+@pytest.mark.parametrize("n", [0, 1])
+def test_fewer_than_two_samples_are_refused(store, n):
+    write_table(store / "subset.parquet", SUBSET, {}, sample_id=np.arange(n), label=np.zeros(n, int))
+    with pytest.raises(InputFault, match=rf"subset.parquet: {n} samples cannot be trained on; keep 2 or more"):
+        train_on_store(store, recipe())
+
+
+def test_bfloat16_trains_close_to_float32(store):
+    losses = {p: train_on_store(store, recipe(precision=p))[1]["epochs"][0]["loss"] for p in ("float32", "bfloat16")}
+    assert losses["bfloat16"] != losses["float32"]
+    assert losses["bfloat16"] == pytest.approx(losses["float32"], rel=0.05)
+
+
+def test_bfloat16_records_are_float32_probabilities():
+    recorder = Recorder()
+    train(network(), *data(), recipe(precision="bfloat16"), 0, "training", recorder)
+    _, seen, _ = recorder.epochs[0][0]
+    assert seen.dtype == torch.float32
+    torch.testing.assert_close(seen.sum(1), torch.ones(len(seen)), rtol=0, atol=1e-6)
+
+
+def test_auto_precision_runs():
+    assert len(train(network(), *data(), recipe(precision="auto"), 0, "training")) == 2
+
+
+# Devices
+
+
+def test_cuda_that_is_absent_is_refused(store, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(InputFault, match="device: cuda was asked for, but .* set device: cpu or auto"):
+        train_on_store(store, recipe(), device="cuda")
+    with pytest.raises(InputFault, match="device: cuda"):
+        embed_store(network(), store / "train.npy", "float32", "cuda")
+
+
+def test_auto_takes_cuda_where_there_is_one(monkeypatch):
+    for available, device in ((False, "cpu"), (True, "cuda")):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda available=available: available)
+        assert devices.resolve_device("auto").type == device
+        assert devices.resolve_device("cpu").type == "cpu"
+
+
+def test_each_epoch_is_one_line_of_the_log(caplog):
+    caplog.set_level(logging.INFO, "score_extrapolation")
+    train(network(), *data(), recipe(), 0, "training")
+    lines = [record.getMessage() for record in caplog.records if record.getMessage().startswith("epoch")]
+    assert [line.split(":")[0] for line in lines] == ["epoch 1/2", "epoch 2/2"]

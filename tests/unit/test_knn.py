@@ -1,0 +1,180 @@
+"""KNN extrapolation: by eye, by the oracle, far away, and the stored neighbours against the class."""
+
+import math
+
+import numpy as np
+import oracles
+import pytest
+
+from score_extrapolation.extrapolators import extrapolate, knn
+from score_extrapolation.extrapolators.knn import KNNExtrapolator, weighted_scores
+from score_extrapolation.faults import InputFault
+from score_extrapolation.neighbors import find_subset_neighbors
+
+
+def random_case(m=60, q=25, d=8, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(m, d)).astype(np.float32), rng.random(m), rng.normal(size=(q, d)).astype(np.float32)
+
+
+def table_case(n=90, m=40, k=20, seed=0, ids=None):
+    """Embeddings, subset ids and scores as the stages write them, and the stored neighbours."""
+    rng = np.random.default_rng(seed)
+    ids = np.arange(n) if ids is None else ids
+    embeddings = {"sample_id": ids, "embedding": rng.normal(size=(n, 6)).astype(np.float32)}
+    subset_rows = np.sort(rng.permutation(n)[:m])
+    scores = rng.random(m).astype(np.float32)
+    return embeddings, ids[subset_rows], scores, find_subset_neighbors(embeddings, ids[subset_rows], k)
+
+
+def test_four_points_that_a_person_can_check():
+    # On a line: scores 0, 1, 2, 9 at 0, 1, 3, 100. The query 1 + ln 2 is ln 2 from 1 and 3 - 1 - ln 2 from 3.
+    line, scores = np.array([[0.0], [1.0], [3.0], [100.0]]), np.array([0.0, 1.0, 2.0, 9.0])
+    at_one = KNNExtrapolator(k=1).fit(line, scores).predict(np.array([[1.2], [80.0]]))
+    assert at_one.tolist() == [1.0, 9.0]
+    halfway = KNNExtrapolator(k=2).fit(line, scores).predict(np.array([[0.5], [2.0]]))
+    np.testing.assert_allclose(halfway, [0.5, 1.5])
+    # Distances ln 2 and 2 ln 2 have the weights 1/2 and 1/4, of which 2/3 and 1/3 are left.
+    far = np.array([[0.0], [3 * math.log(2)]])
+    mean, spread = KNNExtrapolator(k=2).fit(far, np.array([3.0, 6.0])).predict(np.array([[math.log(2)]]), True)
+    np.testing.assert_allclose(mean, [4.0], rtol=1e-6)
+    np.testing.assert_allclose(spread, [math.sqrt(2 / 3 * 1 + 1 / 3 * 4)], rtol=1e-6)
+
+
+@pytest.mark.parametrize("k", [1, 5, 60])
+@pytest.mark.parametrize("weighting", ["distance", "uniform"])
+def test_knn_equals_the_oracle(k, weighting):
+    base, scores, queries = random_case()
+    mean, spread = KNNExtrapolator(k=k, weighting=weighting).fit(base, scores).predict(queries, return_spread=True)
+    expected_mean, expected_spread = oracles.knn(base, scores, queries, k, weighting)
+    np.testing.assert_allclose(mean, expected_mean, atol=1e-6)
+    np.testing.assert_allclose(spread, expected_spread, atol=1e-6)
+
+
+@pytest.mark.parametrize("weighting", ["distance", "uniform"])
+def test_far_away_queries_have_scores(weighting):
+    base, scores, queries = random_case()
+    mean, spread = KNNExtrapolator(k=10, weighting=weighting).fit(base, scores).predict(queries + 1e4, True)
+    expected_mean, expected_spread = oracles.knn(base, scores, queries + np.float32(1e4), 10, weighting)
+    assert np.isfinite(mean).all()
+    # Distances near 3e4 are known to float32's 2e-3, and so are the logarithms of the weights.
+    np.testing.assert_allclose(mean, expected_mean, atol=3e-3)
+    np.testing.assert_allclose(spread, expected_spread, atol=3e-3)
+
+
+def test_distances_beyond_exp_are_weighted_by_their_differences():
+    distances = np.array([[1e4, 1e4 + math.log(3)]])
+    mean, spread = weighted_scores(np.array([[0.0, 4.0]]), distances, "distance")
+    np.testing.assert_allclose(mean, [1.0], rtol=1e-9)
+    np.testing.assert_allclose(spread, [math.sqrt(3)], rtol=1e-9)
+
+
+def test_uniform_weights_ignore_distances():
+    mean, spread = weighted_scores(np.array([[1.0, 2.0, 6.0]]), np.array([[0.0, 1.0, 50.0]]), "uniform")
+    np.testing.assert_allclose(mean, [3.0])
+    np.testing.assert_allclose(spread, [math.sqrt(14 / 3)])
+
+
+@pytest.mark.parametrize("weighting", ["distance", "uniform"])
+@pytest.mark.parametrize("score", [0.1, 0.3, -7.7, 0.0])
+def test_equal_scores_give_that_score_and_no_spread(weighting, score):
+    base, _, queries = random_case()
+    for k in (3, 7, 50):
+        predictor = KNNExtrapolator(k=k, weighting=weighting).fit(base, np.full(len(base), score))
+        mean, spread = predictor.predict(queries, return_spread=True)
+        assert (mean == score).all()
+        assert (spread == 0).all()
+
+
+def test_a_subset_sample_with_itself_as_only_neighbour_keeps_its_score():
+    base, scores, _ = random_case()
+    np.testing.assert_array_equal(KNNExtrapolator(k=1).fit(base, scores).predict(base), scores)
+
+
+def test_scores_are_within_the_range_of_the_subsets():
+    base, scores, queries = random_case()
+    mean = KNNExtrapolator(k=20).fit(base, scores).predict(queries * 50)
+    assert (mean >= scores.min()).all()
+    assert (mean <= scores.max()).all()
+
+
+@pytest.mark.parametrize("k", [1, 5, 20])
+@pytest.mark.parametrize("weighting", ["distance", "uniform"])
+def test_a_prefix_of_the_stored_neighbours_equals_the_class(k, weighting):
+    embeddings, subset_ids, scores, neighbors = table_case(k=20)
+    columns = extrapolate({"name": "knn", "k": k, "weighting": weighting}, subset_ids, scores, {"neighbors": neighbors})
+    predictor = KNNExtrapolator(k=k, weighting=weighting).fit(embeddings["embedding"][subset_ids], scores)
+    mean, spread = predictor.predict(embeddings["embedding"][neighbors["sample_id"]], return_spread=True)
+    np.testing.assert_array_equal(columns["sample_id"][~columns["computed"]], neighbors["sample_id"])
+    np.testing.assert_array_equal(columns["score"][~columns["computed"]], mean)
+    np.testing.assert_array_equal(columns["spread"][~columns["computed"]], spread)
+
+
+def test_more_neighbours_than_are_stored_are_an_error():
+    _, subset_ids, scores, neighbors = table_case(k=5)
+    with pytest.raises(ValueError, match="k = 6, but 5 neighbours are stored"):
+        extrapolate({"name": "knn", "k": 6}, subset_ids, scores, {"neighbors": neighbors})
+
+
+def test_the_subset_keeps_its_computed_scores():
+    _, subset_ids, scores, neighbors = table_case()
+    columns = extrapolate({"name": "knn", "k": 5}, subset_ids, scores, {"neighbors": neighbors})
+    assert sorted(columns["sample_id"]) == list(range(90))
+    np.testing.assert_array_equal(columns["sample_id"][columns["computed"]], subset_ids)
+    np.testing.assert_array_equal(columns["score"][columns["computed"]], scores)
+    assert np.isnan(columns["spread"][columns["computed"]]).all()
+    assert np.isfinite(columns["spread"][~columns["computed"]]).all()
+
+
+def test_relabelled_samples_have_the_same_scores():
+    _, subset_ids, scores, neighbors = table_case()
+    plain = extrapolate({"name": "knn", "k": 5}, subset_ids, scores, {"neighbors": neighbors})
+    new_id = np.random.default_rng(5).permutation(1000)[:90]  # of each old id
+    order = np.argsort(new_id[subset_ids])
+    relabelled = {
+        "sample_id": new_id[neighbors["sample_id"]],
+        "neighbor_ids": new_id[neighbors["neighbor_ids"]],
+        "neighbor_distances": neighbors["neighbor_distances"],
+    }
+    columns = extrapolate(
+        {"name": "knn", "k": 5}, new_id[subset_ids][order], scores[order], {"neighbors": relabelled}
+    )
+    of = dict(zip(columns["sample_id"], zip(columns["score"], columns["computed"], strict=True), strict=True))
+    for old, score, computed in zip(plain["sample_id"], plain["score"], plain["computed"], strict=True):
+        assert of[new_id[old]] == (score, computed)
+
+
+def test_blocks_of_samples_do_not_matter(monkeypatch):
+    _, subset_ids, scores, neighbors = table_case()
+    at_once = extrapolate({"name": "knn", "k": 5}, subset_ids, scores, {"neighbors": neighbors})["score"]
+    monkeypatch.setattr(knn, "BLOCK", 7)
+    in_blocks = extrapolate({"name": "knn", "k": 5}, subset_ids, scores, {"neighbors": neighbors})["score"]
+    np.testing.assert_array_equal(in_blocks, at_once)
+
+
+def test_a_subset_that_is_everything_leaves_nothing_to_extrapolate():
+    embeddings, _, _, _ = table_case()
+    ids = embeddings["sample_id"]
+    neighbors = find_subset_neighbors(embeddings, ids, 5)
+    columns = extrapolate({"name": "knn", "k": 5}, ids, np.arange(90.0), {"neighbors": neighbors})
+    assert columns["computed"].all()
+    np.testing.assert_array_equal(columns["score"], np.arange(90.0))
+
+
+@pytest.mark.parametrize("options", [{"k": 0}, {"k": 2.0}, {"weighting": "inverse"}])
+def test_a_wrong_option_is_refused(options):
+    base, scores, _ = random_case()
+    with pytest.raises(ValueError, match="|".join(options)):
+        KNNExtrapolator(**options).fit(base, scores)
+
+
+def test_embeddings_and_scores_of_different_length_are_refused():
+    base, scores, _ = random_case()
+    with pytest.raises(ValueError, match="60 embeddings and 59 scores"):
+        KNNExtrapolator().fit(base, scores[1:])
+
+
+def test_more_neighbours_than_subset_samples_are_refused():
+    base, scores, queries = random_case(m=4)
+    with pytest.raises(InputFault, match="k = 5"):
+        KNNExtrapolator(k=5).fit(base, scores).predict(queries)

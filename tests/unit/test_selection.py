@@ -1,0 +1,179 @@
+"""Selection: how many are kept, which, and that relabelling or another rate never contradicts it."""
+
+import numpy as np
+import oracles
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from score_extrapolation.faults import InputFault
+from score_extrapolation.plugins import method_constant, method_names
+from score_extrapolation.selection import count_kept, select, select_table
+
+every_method = pytest.mark.parametrize("method", method_names("selection"))
+
+
+def table(n=60, seed=0):
+    """Samples whose ids are not 0..n-1, and scores with ties."""
+    rng = np.random.default_rng(seed)
+    ids = np.sort(rng.permutation(10 * n)[:n]) + 1000
+    samples = {
+        "sample_id": ids,
+        "label": rng.integers(0, 4, n),
+        "source": np.array([f"image {i}" for i in ids], object),
+    }
+    return samples, {"sample_id": ids, "score": rng.integers(0, 20, n).astype(np.float32)}
+
+
+def scores_and_labels(n, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.random(n), rng.integers(0, 4, n)
+
+
+def scores_for(method, scores):
+    return scores if method_constant("selection", method, "SCORED") else None
+
+
+@pytest.mark.parametrize(
+    "n, rate, n_kept",
+    [(10, 0, 10), (10, 0.1, 9), (10, 0.2, 8), (50_000, 0.95, 2_500), (7, 0.5, 3), (3, 0.5, 1), (1797, 0.9, 180), (1, 0.4, 1)],
+)
+def test_the_number_kept_is_n_less_the_rounded_share(n, rate, n_kept):
+    assert count_kept(n, rate) == n_kept
+
+
+@given(n=st.integers(2, 300), rate=st.floats(0, 0.99))
+def test_every_method_keeps_the_number_that_the_rate_says(n, rate):
+    n_kept = n - round(rate * n)
+    scores, labels = scores_and_labels(n)
+    for method in method_names("selection"):
+        if n_kept == 0:
+            with pytest.raises(InputFault, match="keeps none"):
+                select(scores, rate, method, labels)
+            continue
+        kept = select(scores, rate, method, labels)
+        assert len(kept) == n_kept
+        assert (np.diff(kept) > 0).all()
+        assert kept[0] >= 0
+        assert kept[-1] < n
+
+
+@every_method
+def test_what_is_kept_at_a_higher_rate_is_kept_at_a_lower_one(method):
+    scores, labels = scores_and_labels(200)
+    kept = [set(select(scores, rate, method, labels)) for rate in (0.0, 0.1, 0.5, 0.9, 0.95)]
+    assert kept[0] == set(range(200))
+    assert all(fewer < more for more, fewer in zip(kept, kept[1:], strict=False))
+
+
+@given(scores=st.lists(st.integers(-3, 3), min_size=1, max_size=40), rate=st.sampled_from([0, 0.1, 0.25, 0.5, 0.8]))
+def test_top_equals_the_oracle_and_keeps_the_lower_of_equal_rows(scores, rate):
+    assert select(scores, rate, "top").tolist() == oracles.top(scores, rate)
+
+
+def test_top_of_four_by_eye():
+    assert select([0.2, 0.9, 0.2, 0.5], 0.5, "top").tolist() == [1, 3]
+    assert select([0.2, 0.9, 0.2, 0.5], 0.25, "top").tolist() == [0, 1, 3]
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int64, np.float16, np.float32, bool])
+def test_top_takes_any_type_of_number(dtype):
+    assert select(np.array([0, 1, 0, 1], dtype), 0.5, "top").tolist() == [1, 3]
+
+
+def test_infinite_scores_are_ranked():
+    assert select([np.inf, 0.0, -np.inf, 1.0], 0.5, "top").tolist() == [0, 3]
+
+
+@pytest.mark.parametrize("rate, hint", [(90, "write 0.9"), (1.0, "removed$"), (-0.1, "removed$"), (np.nan, "removed$"), (100, "removed$")])
+def test_a_rate_that_is_no_fraction_is_refused(rate, hint):
+    with pytest.raises(InputFault, match=rf"rate = {rate} is not in \[0, 1\); .*{hint}"):
+        select(np.arange(10.0), rate)
+
+
+def test_scores_that_are_nan_are_refused():
+    with pytest.raises(InputFault, match="2 scores are NaN, the first in row 3"):
+        select([1, 2, 3, np.nan, 5, np.nan], 0.5)
+
+
+def test_keeping_nothing_is_refused():
+    with pytest.raises(InputFault, match="rate = 0.95 keeps none of 3 samples"):
+        select([1.0, 2.0, 3.0], 0.95)
+
+
+def test_an_unknown_method_or_option_is_refused():
+    with pytest.raises(InputFault, match="'best' is none of the selection; there are: .*random.*top"):
+        select([1.0, 2.0], 0.5, "best")
+    with pytest.raises(ValueError, match="bins"):
+        select([1.0, 2.0], 0.5, "top", bins=3)
+
+
+@every_method
+def test_the_same_seed_keeps_the_same(method):
+    scores, labels = scores_and_labels(50)
+    first, again = (select(scores, 0.5, method, labels, seed=3) for _ in range(2))
+    np.testing.assert_array_equal(first, again)
+
+
+def test_random_is_another_draw_for_another_seed():
+    kept = {tuple(select(np.zeros(30), 0.5, "random", seed=seed)) for seed in range(5)}
+    assert len(kept) == 5
+
+
+def test_random_keeps_every_sample_equally_often():
+    counts = np.zeros(20)
+    for seed in range(2000):
+        counts[select(np.zeros(20), 0.75, "random", seed=seed)] += 1
+    np.testing.assert_allclose(counts, 500, atol=5 * np.sqrt(2000 * 0.25 * 0.75))
+
+
+def test_random_does_not_look_at_scores():
+    np.testing.assert_array_equal(select(np.zeros(30), 0.5, "random"), select(np.arange(30.0), 0.5, "random"))
+
+
+@every_method
+@pytest.mark.parametrize("rate", [0.0, 0.5, 0.9])
+def test_a_table_is_selected_by_sample_id(method, rate):
+    samples, scores = table()
+    kept = select_table(samples, scores_for(method, scores), rate, {"name": method}, seed=0)
+    assert list(kept) == ["sample_id", "label", "source", "score"]
+    rows = np.searchsorted(samples["sample_id"], kept["sample_id"])
+    for name in ("sample_id", "label", "source"):
+        np.testing.assert_array_equal(kept[name], samples[name][rows])
+    assert len(rows) == count_kept(60, rate)
+    expected = scores["score"][rows] if scores_for(method, scores) else np.full(len(rows), np.nan)
+    np.testing.assert_array_equal(kept["score"], expected)
+
+
+def test_ties_in_a_table_keep_the_lower_id():
+    samples, scores = table()
+    scores["score"][:] = 1
+    kept = select_table(samples, scores, 0.5, {"name": "top"}, seed=0)
+    np.testing.assert_array_equal(kept["sample_id"], samples["sample_id"][:30])
+
+
+def test_relabelled_samples_are_kept_alike():
+    samples, scores = table()
+    scores["score"] = np.random.default_rng(1).permutation(60).astype(np.float32)  # no ties: they go by id
+    new_ids = np.random.default_rng(2).permutation(60)
+    order = np.argsort(new_ids)
+    moved = {name: values[order] for name, values in samples.items()} | {"sample_id": np.arange(60)}
+    moved_scores = {"sample_id": np.arange(60), "score": scores["score"][order]}
+    kept, kept_moved = (
+        select_table(s, t, 0.7, {"name": "top"}, 0) for s, t in ((samples, scores), (moved, moved_scores))
+    )
+    assert set(kept["source"]) == set(kept_moved["source"])
+
+
+def test_scores_of_more_samples_than_asked_for_are_matched_by_id():
+    samples, scores = table()
+    part = {name: values[::3] for name, values in samples.items()}
+    kept = select_table(part, scores, 0.5, {"name": "top"}, 0)
+    expected = part["sample_id"][oracles.top(scores["score"][::3].tolist(), 0.5)]
+    np.testing.assert_array_equal(kept["sample_id"], expected)
+
+
+def test_a_sample_without_a_score_is_an_error():
+    samples, scores = table()
+    with pytest.raises(KeyError, match=f"sample_id {samples['sample_id'][7]} is not in the table"):
+        select_table(samples, {name: np.delete(values, 7) for name, values in scores.items()}, 0.5, {"name": "top"}, 0)

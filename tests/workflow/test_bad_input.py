@@ -1,0 +1,259 @@
+"""A fault of a user's input: one clear sentence, a failing exit, no traceback, no work begun, nothing half written."""
+
+import io
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from PIL import Image
+
+from .conftest import SMALL, copy_checkout
+
+# What changes in the small experiment, and the sentence that must be printed.
+CONFIG_FAULTS = {
+    "a rate in percent": (
+        {"selection": {"rates": [0.5, 90]}},
+        "small.yaml: selection.rates[1] = 90 is not in [0, 1); a rate is the fraction removed, write 0.9",
+    ),
+    "no rate": ({"selection": {"rates": []}}, "small.yaml: selection.rates = []"),
+    "a rate twice": (
+        {"selection": {"rates": [0.5, 0.5]}},
+        "small.yaml: selection.rates = [0.5, 0.5] names something twice; give each once",
+    ),
+    "a fraction in percent": (
+        {"subset": {"fractions": [20]}},
+        "small.yaml: subset.fractions[0] = 20 is not in (0, 1); a subset fraction is the part that is trained on",
+    ),
+    "a misspelt key": ({"trainig": {"epochs": 3}}, "small.yaml: trainig is not a known key; did you mean training?"),
+    "a misspelt option of a method": (
+        {"scores": [{"name": "du", "windw": 10}]},
+        "small.yaml: scores[0].windw is not a known key; did you mean window?",
+    ),
+    "an unknown score": ({"scores": ["dux"]}, "small.yaml: scores[0] = 'dux' is none of du"),
+    "an unknown data set": (
+        {"samples": {"dataset": "mnist"}},
+        "small.yaml: samples.dataset = 'mnist' is none of digits",
+    ),
+    "an unknown model": (
+        {"training": {"model": "resnet"}},
+        "training.model = 'resnet' is none of convnet, resnet9, timm",
+    ),
+    "an unknown extrapolator": (
+        {"extrapolation": [{"name": "nn", "k": 5}]},
+        "small.yaml: extrapolation[0] = 'nn' is none of knn",
+    ),
+    "an extrapolation that is not configured": (
+        {"selection": {"rates": [0.5], "extrapolators": ["knn-7"]}},
+        "small.yaml: selection.extrapolators[0] = 'knn-7' is none of knn-5",
+    ),
+    "a window longer than the training": (
+        {"training": {"epochs": 10}},
+        "config.yaml: scores[0] = du with {'window': 10} needs at least 11 training.epochs, found 10",
+    ),
+    "text for a number": ({"training": {"epochs": "ten"}}, "small.yaml: training.epochs = 'ten'"),
+    "no epochs": ({"training": {"epochs": 0}}, "small.yaml: training.epochs = 0"),
+    "a negative learning rate": (
+        {"training": {"optimizer": {"learning_rate": -1.0}, "epochs": 12}},
+        "small.yaml: training.optimizer.learning_rate = -1.0",
+    ),
+    "momentum for Adam": (
+        {"training": {"optimizer": {"momentum": 0.9}, "epochs": 12}},
+        "small.yaml: training.optimizer.name = adam reads no momentum",
+    ),
+    "an unknown schedule": ({"training": {"schedule": "step", "epochs": 12}}, "small.yaml: training.schedule = 'step'"),
+    "a seed twice": ({"seeds": [0, 0]}, "small.yaml: seeds = [0, 0] names something twice; give each once"),
+    "an unknown device": ({"device": "gpu"}, "small.yaml: device = 'gpu'"),
+    "cuda where there is none": (
+        {"device": "cuda"},
+        "device: cuda was asked for, but this machine has no CUDA device; set device: cpu or auto",
+    ),
+    "a test set that the data lack": (
+        {"samples": {"test": "given"}},
+        "small.yaml: samples.test = given, but digits carries no test set; write a path or a fraction such as 0.1",
+    ),
+    "no training images left": (
+        {"samples": {"test": 0.5, "validation": 0.5}},
+        "small.yaml: samples.validation = 0.5 and test = 0.5 leave no training",
+    ),
+    "no path of the images": (
+        {"samples": {"dataset": "imagefolder"}},
+        "samples.train is missing; imagefolder needs the path of its images",
+    ),
+    "a path that does not exist": (
+        {"samples": {"dataset": "imagefolder", "train": "nowhere"}},
+        "samples.train: nowhere does not exist; give an existing file, folder or glob",
+    ),
+    "a path in the experiment's name": ({"experiment": "a/b"}, "small.yaml: experiment = 'a/b'"),
+    "results that are a file": ({"results": "config.yaml"}, "results: config.yaml is a file; give a folder"),
+    "results that cannot be written": (
+        {"results": "/proc/results"},
+        "results: /proc is not writable; give a folder that is",
+    ),
+    "an unknown stage's resources": ({"resources": {"trainings": {"threads": 1}}}, "small.yaml: resources.trainings"),
+}
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory):
+    """One copy for all: a fault is found before anything is written."""
+    return copy_checkout(tmp_path_factory.mktemp("bad_input"))
+
+
+def refused(workflow, sentence: str) -> None:
+    """Run `kept`; the sentence must be printed and nothing be left."""
+    printed = workflow.run("--cores", "1", "kept", fails=True)
+    assert sentence in printed
+    assert "Traceback" not in printed
+    experiment = yaml.safe_load((workflow.folder / "small.yaml").read_text()).get("experiment", "digits")
+    left = [path for path in (workflow.folder / "results" / experiment).rglob("*") if path.is_file()]
+    assert not [path for path in left if path.name != ".lock" and "logs" not in path.parts]
+
+
+@pytest.mark.parametrize("fault", CONFIG_FAULTS)
+def test_a_fault_of_the_config_is_one_sentence(checkout, fault):
+    changes, sentence = CONFIG_FAULTS[fault]
+    merged = {
+        key: {**SMALL.get(key, {}), **value} if isinstance(value, dict) else value for key, value in changes.items()
+    }
+    checkout.write_config(**merged)
+    refused(checkout, sentence)
+
+
+def test_all_faults_are_told_at_once(checkout):
+    checkout.write_config(selection={"rates": [90], "extrapolators": ["knn-5"]}, device="gpu", seeds=[-1])
+    printed = checkout.run("kept", fails=True)
+    assert [key for key in ("selection.rates[0]", "device", "seeds[0]") if f"small.yaml: {key} = " in printed] == [
+        *("selection.rates[0]", "device", "seeds[0]")
+    ]
+
+
+def image_bytes(size=(8, 8)) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (*size, 3), np.uint8)).save(file, "PNG")
+    return file.getvalue()
+
+
+def write_images(folder, contents: dict[str, bytes]) -> None:
+    for name, content in contents.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+def good_folder() -> dict[str, bytes]:
+    return {f"images/{label}/{i}.png": image_bytes() for label in ("cat", "dog") for i in range(4)}
+
+
+def write_parquet(folder, name: str, **columns) -> None:
+    pq.write_table(pa.table(columns), folder / name)
+
+
+PARQUET = {"dataset": "parquet", "train": "images.parquet", "test": 0.25}
+FOLDER = {"dataset": "imagefolder", "train": "images", "test": 0.25}
+
+# How the data are made, the samples section that reads them, and what must be printed.
+DATA_FAULTS = {
+    "a corrupt image": (
+        lambda folder: write_images(folder, good_folder() | {"images/cat/2.png": b"no image"}),
+        FOLDER,
+        ["images/cat/2.png", "samples.on_bad_image: drop"],
+    ),
+    "a truncated image": (
+        lambda folder: write_images(folder, good_folder() | {"images/dog/1.png": image_bytes()[:60]}),
+        FOLDER,
+        ["images/dog/1.png", "samples.on_bad_image: drop"],
+    ),
+    "images of two sizes": (
+        lambda folder: write_images(folder, good_folder() | {"images/cat/3.png": image_bytes((9, 8))}),
+        FOLDER,
+        ["images/cat/3.png", "samples.image_size"],
+    ),
+    "one class only": (
+        lambda folder: write_images(folder, {f"images/cat/{i}.png": image_bytes() for i in range(4)}),
+        FOLDER,
+        ["class"],
+    ),
+    "a folder without class folders": (
+        lambda folder: write_images(folder, {f"images/{i}.png": image_bytes() for i in range(4)}),
+        FOLDER,
+        ["samples.train", "class"],
+    ),
+    "no Parquet file": (
+        lambda folder: (folder / "images.parquet").write_bytes(b"PAR"),
+        PARQUET,
+        ["images.parquet is not a readable Parquet file"],
+    ),
+    "a table without images": (
+        lambda folder: write_parquet(folder, "images.parquet", label=[0, 1]),
+        PARQUET,
+        ["images.parquet", "column"],
+    ),
+    "unlabelled images": (
+        lambda folder: write_parquet(folder, "images.parquet", image=[image_bytes()] * 4, label=[0, 1, -1, 1]),
+        PARQUET,
+        ["-1"],
+    ),
+    "an empty table": (
+        lambda folder: write_parquet(
+            folder, "images.parquet", image=pa.array([], pa.binary()), label=pa.array([], pa.int64())
+        ),
+        PARQUET,
+        ["images.parquet"],
+    ),
+    "no idx file": (
+        lambda folder: write_images(
+            folder, {"idx/train-images-idx3-ubyte": b"1234", "idx/train-labels-idx1-ubyte": b"1"}
+        ),
+        {"dataset": "idx", "train": "idx", "test": 0.25},
+        ["train-images-idx3-ubyte"],
+    ),
+    "an npz without labels": (
+        lambda folder: np.savez(folder / "images.npz", image=np.zeros((4, 8, 8), np.uint8)),
+        {"dataset": "npz", "train": "images.npz", "test": 0.25},
+        ["images.npz", "label"],
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", DATA_FAULTS)
+def test_a_fault_of_the_data_is_one_sentence(checkout, fault):
+    make, samples, words = DATA_FAULTS[fault]
+    for name in ("images", "idx"):
+        for path in sorted((checkout.folder / name).rglob("*"), reverse=True):
+            path.unlink() if path.is_file() else path.rmdir()
+    make(checkout.folder)
+    checkout.write_config(experiment="bad", samples=samples)
+    printed = checkout.run("--cores", "1", "kept", fails=True)
+    sentences = [line for line in printed.splitlines() if all(word in line for word in words)]
+    assert sentences, printed
+    refused(checkout, sentences[0])
+
+
+def test_a_dropped_bad_image_is_listed_and_the_rest_is_used(checkout):
+    write_images(checkout.folder, good_folder() | {"images/cat/2.png": b"no image"})
+    checkout.write_config(experiment="dropped", samples={**FOLDER, "on_bad_image": "drop"})
+    target = "results/dropped/samples/summary.json"
+    checkout.run("--cores", "1", target)
+    summary = yaml.safe_load((checkout.folder / target).read_text())
+    assert [path.split("/")[-2:] for path in summary["dropped"]] == [["cat", "2.png"]]
+    assert sum(summary["n"].values()) == 7
+
+
+def test_more_neighbours_than_the_subset_has_is_one_sentence(checkout):
+    checkout.write_config(
+        experiment="many", extrapolation=[{"name": "knn", "k": 500}], selection={"extrapolators": ["knn-500"]}
+    )
+    printed = checkout.run("--cores", "2", "kept", fails=True)
+    assert "extrapolation: k = 500 neighbours of 270 subset samples were asked for; lower k" in printed
+    assert "Traceback" not in printed
+
+
+def test_a_diverged_training_is_one_sentence(checkout):
+    optimizer = {"name": "sgd", "learning_rate": 1e30}
+    checkout.write_config(experiment="diverged", training={"epochs": 12, "optimizer": optimizer})
+    printed = checkout.run("--cores", "2", "kept", fails=True)
+    assert "training diverged: the loss is nan in epoch" in printed
+    assert "Traceback" not in printed
+    assert not list((checkout.folder / "results/diverged").rglob("dynamics.parquet*"))

@@ -1,0 +1,26 @@
+"""`make demo`: the default experiment from its start to the report, and what it finds."""
+
+import csv
+import subprocess
+import sys
+
+from .conftest import CHECKOUT, copy_checkout, environment
+
+
+def test_make_demo_runs_every_stage_and_writes_the_report(tmp_path):
+    demo = copy_checkout(tmp_path / "demo")
+    (demo.folder / "small.yaml").unlink()
+    (demo.folder / "Makefile").write_bytes((CHECKOUT / "Makefile").read_bytes())
+    # The environment that these tests run in, in the place of a second installation.
+    (demo.folder / ".venv").symlink_to(sys.prefix)
+    made = ["-o", ".venv/installed"]
+    subprocess.run(["make", *made, "demo"], cwd=demo.folder, check=True, env=environment(), capture_output=True)
+    html = (demo.results / "report/report.html").read_text()
+    assert len(html) > 500_000
+    with open(demo.results / "evaluation/agreement.csv") as file:
+        residual = [float(row["spearman"]) for row in csv.DictReader(file) if row["part"] == "residual"]
+    assert residual and min(residual) > 0.2
+    with open(demo.results / "evaluation/retraining.csv") as file:
+        rows = list(csv.DictReader(file))
+    assert all(float(row["test_accuracy"]) > 0.7 for row in rows)
+    assert min(float(row["test_accuracy"]) for row in rows if float(row["rate"]) == 0) > 0.95

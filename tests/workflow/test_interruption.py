@@ -1,0 +1,94 @@
+"""A run that is killed, watched by another, or given other cores ends with the same bytes."""
+
+import os
+import signal
+import subprocess
+import time
+
+import psutil
+import pytest
+
+from .conftest import environment
+
+
+def start(workflow, *arguments):
+    """Start Snakemake in the background, in a process group of its own."""
+    return subprocess.Popen(
+        workflow.command(*arguments),
+        cwd=workflow.folder,
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def wait_for_training(workflow, run) -> list[psutil.Process]:
+    """Wait until a training has begun; return its processes, the shell that started it first."""
+    for _ in range(1200):
+        trainings = [p for p in psutil.Process(run.pid).children(recursive=True) if is_training(p)]
+        logs = workflow.results.glob("logs/training/fraction-20/*.log")
+        if trainings and any("epoch 1/" in log.read_text() for log in logs):
+            return trainings
+        assert run.poll() is None, "the run ended before a training began"
+        time.sleep(0.05)
+    raise AssertionError("no training began")
+
+
+def is_training(process: psutil.Process) -> bool:
+    try:
+        return any("train_subset" in part for part in process.cmdline())
+    except psutil.NoSuchProcess:
+        return False
+
+
+# Long enough to be hit: 400 epochs of 270 digits.
+LONG = {"training": {"epochs": 400, "batch_size": 64}}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    from .conftest import copy_checkout
+
+    workflow = copy_checkout(tmp_path_factory.mktemp("undisturbed"))
+    workflow.write_config(**LONG)
+    workflow.run("--cores", "2", "kept")
+    return workflow.results_bytes()
+
+
+@pytest.mark.parametrize("victim", ["snakemake", "training", "everything"])
+def test_kill_9_during_training_then_the_same_command_gives_the_same_bytes(fresh, undisturbed, victim):
+    fresh.write_config(**LONG)
+    run = start(fresh, "--cores", "2", "kept")
+    trainings = wait_for_training(fresh, run)
+    if victim == "everything":
+        os.killpg(run.pid, signal.SIGKILL)
+    elif victim == "snakemake":
+        os.kill(run.pid, signal.SIGKILL)
+    else:
+        os.kill(trainings[-1].pid, signal.SIGKILL)
+    assert run.wait(120) != 0
+    assert not list(fresh.results.glob("training/fraction-20/seed-0/*.parquet"))
+    fresh.run("--cores", "2", "kept")
+    assert fresh.results_bytes() == undisturbed
+    # An orphan of the killed run ends by itself within a second and leaves nothing.
+    psutil.wait_procs(trainings, timeout=10)
+    assert not any(process.is_running() and is_training(process) for process in trainings)
+    assert not list(fresh.results.rglob("*.partial"))
+
+
+def test_one_core_and_two_cores_give_the_same_results(finished, fresh):
+    fresh.run("--cores", "1", "kept")
+    assert fresh.results_bytes().items() <= finished.results_bytes().items()
+
+
+def test_a_second_run_on_the_same_results_refuses_in_one_sentence(fresh):
+    fresh.write_config(**LONG)
+    run = start(fresh, "--cores", "1", "kept")
+    wait_for_training(fresh, run)
+    try:
+        printed = fresh.run("--cores", "1", "kept", fails=True)
+    finally:
+        os.killpg(run.pid, signal.SIGKILL)
+    assert "results: another run is writing to results/digits/; wait for its end or stop it" in printed
+    assert "Traceback" not in printed

@@ -1,0 +1,107 @@
+"""The README's commands, configs and examples, each run as it stands there."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from PIL import Image
+
+from .conftest import CHECKOUT, SMALL, environment
+
+README = (CHECKOUT / "README.md").read_text()
+COMMANDS = [block.replace("\\\n", " ").strip() for block in re.findall(r"```bash\n(.*?)```", README, re.S)]
+YAML = re.findall(r"```yaml\n(.*?)```", README, re.S)
+PYTHON = re.findall(r"```python\n(.*?)```", README, re.S)
+
+
+def run(command: str, folder, *arguments: str) -> str:
+    """Run one of the README's snakemake commands with this environment's Snakemake."""
+    words = shlex.split(command)
+    assert words[0] == "snakemake"
+    started = subprocess.run(
+        [sys.executable, "-m", *words, *arguments], cwd=folder, capture_output=True, text=True, env=environment()
+    )
+    assert started.returncode == 0, started.stdout + started.stderr
+    return started.stdout + started.stderr
+
+
+def command_with(*words: str) -> str:
+    """Return the one command that has all these words."""
+    (command,) = (command for command in COMMANDS if all(word in command for word in words))
+    return command
+
+
+@pytest.fixture
+def photos(fresh):
+    """Class folders of PNG and JPEG images of odd sizes, as the README's own-data config reads them."""
+    rng = np.random.default_rng(0)
+    for label, name in enumerate(("cats", "dogs", "birds")):
+        (fresh.folder / "photos" / name).mkdir(parents=True)
+        for i in range(60):
+            height, width = rng.integers(24, 48, 2)
+            pixels = rng.normal(80 * label + 40, 30, (height, width, 3)).clip(0, 255).astype(np.uint8)
+            Image.fromarray(pixels).save(fresh.folder / "photos" / name / f"{i}.{('png', 'jpg')[i % 2]}")
+    (fresh.folder / "my.yaml").write_text(YAML[0])
+    return fresh
+
+
+def test_own_images_in_five_lines(photos):
+    assert len(YAML[0].strip().splitlines()) == 5
+    run(command_with("kept", "my.yaml"), photos.folder)
+    for path in re.findall(r"`(results/my_images\S+?rate-30\.parquet)`", README):
+        kept = pq.read_table(photos.folder / path)
+        assert kept.num_rows == round(0.7 * 162)
+        assert all((photos.folder / source).is_file() for source in kept["source"].to_pylist())
+    report = command_with("report", "my.yaml")
+    run(report, photos.folder, "--config", "seeds=[0]", "retraining={epochs: 2}")
+    assert (photos.folder / "results/my_images/report/report.html").stat().st_size > 100_000
+
+
+def test_a_single_file_can_be_asked_for(copied):
+    command = command_with("snakemake results/digits")
+    target = command.split()[-1]
+    (copied.folder / target).unlink()
+    run(command, copied.folder, "--configfile", "small.yaml")
+    assert (copied.folder / target).is_file()
+
+
+def test_dry_runs_list_jobs(fresh):
+    for name in ("cifar10-train.parquet", "cifar10-test.parquet"):
+        pq.write_table(pa.table({"label": [0]}), fresh.folder / name)
+    tested = 0
+    for command in COMMANDS:
+        if "--dry-run" in command or "cifar10" in command:
+            printed = run(command, fresh.folder, "--dry-run")
+            assert "train_subset" in printed
+            tested += 1
+    assert tested >= 2
+
+
+def test_every_command_is_run_by_a_test():
+    own = {"make demo", "make test", "source .venv/bin/activate"}  # test_demo.py runs the first; this is the second
+    for command in COMMANDS:
+        tested = ("my.yaml", "results/digits", "--dry-run", "cifar10")
+        assert command in own or any(word in command for word in tested), command
+
+
+def test_the_example_of_a_score_is_a_score(copied):
+    (copied.folder / "workflow_scripts/score_extrapolation/scores/mine.py").write_text(PYTHON[0])
+    (copied.folder / "small.yaml").write_text(yaml.safe_dump(SMALL | {"scores": ["du", "mine"]}))
+    assert set(copied.planned("kept")) == {"score_subset", "extrapolate_scores", "select_by_score", "kept"}
+    target = "results/digits/scores/fraction-20/seed-0/mine.parquet"
+    copied.run("--cores", "1", target)
+    scores = pq.read_table(copied.folder / target)["score"].to_numpy()
+    assert 0 <= scores.min() < scores.max() <= 1
+
+
+def test_the_example_of_the_library_runs():
+    path = os.pathsep.join([str(CHECKOUT / "workflow_scripts")])
+    code = PYTHON[1] + "\nassert len(kept) == 500 and (np.diff(kept) > 0).all()"
+    subprocess.run([sys.executable, "-c", code], check=True, env={**environment(), "PYTHONPATH": path})

@@ -1,0 +1,104 @@
+"""A result is never silently stale and never needlessly recomputed."""
+
+import shutil
+
+LIBRARY = "workflow_scripts/score_extrapolation"
+KEPT = "selection/top/du/knn-5/fraction-20/seed-0/rate-50.parquet"
+# What follows the scores of a subset.
+AFTER_SCORES = {"score_subset", "extrapolate_scores", "select_by_score", "retrain_model"}
+
+
+def test_a_second_run_does_nothing(copied):
+    assert copied.planned("study") == {}
+
+
+def test_a_new_rate_adds_its_own_jobs_and_the_tables_over_all_rates(copied):
+    copied.write_config(selection={"rates": [0.5, 0.9, 0.7], "extrapolators": ["knn-5"]})
+    planned = copied.planned("study")
+    # Three arms: random, knn, full-data scores.
+    assert planned.pop("select_without_score") == 1
+    assert planned.pop("select_by_score") == 2
+    assert planned.pop("retrain_model") == 3
+    assert all("tabulate" in rule or "plot" in rule or rule == "study" for rule in planned)
+
+
+def test_a_new_seed_leaves_the_samples_and_the_first_seed_alone(copied):
+    copied.write_config(seeds=[0, 1])
+    planned = copied.planned("kept")
+    assert planned == {}
+    assert copied.planned("study")["train_subset"] == 2
+    assert "prepare_samples" not in copied.planned("study")
+
+
+def test_a_comment_in_a_scores_file_reruns_nothing(copied):
+    path = copied.folder / LIBRARY / "scores/du.py"
+    path.write_text(path.read_text().replace("class Accumulator", "# a comment\nclass Accumulator"))
+    assert copied.planned("study") == {}
+
+
+def test_changed_code_of_a_score_reruns_it_and_what_follows_but_no_training(copied):
+    path = copied.folder / LIBRARY / "scores/du.py"
+    changed = path.read_text().replace("return self.sum_of_std / (", "return 2 * self.sum_of_std / (")
+    assert changed != path.read_text()
+    path.write_text(changed)
+    planned = copied.planned("study")
+    assert planned.keys() >= AFTER_SCORES
+    assert not planned.keys() & {"train_subset", "embed_samples", "find_neighbors", "draw_subset", "prepare_samples"}
+
+
+def test_changed_code_of_the_engine_trains_anew(copied):
+    path = copied.folder / LIBRARY / "training/engine.py"
+    path.write_text(path.read_text().replace("PREDICT_BATCH = 1000", "PREDICT_BATCH = 500"))
+    assert {"train_subset", "retrain_model"} <= copied.planned("study").keys()
+
+
+def test_the_times_of_a_fresh_checkout_rerun_nothing(copied):
+    for path in [*copied.folder.rglob("*.py"), *copied.folder.rglob("*.smk"), copied.folder / "config.yaml"]:
+        path.touch()
+    assert copied.planned("study") == {}
+
+
+def test_one_deleted_file_brings_back_only_itself(copied):
+    undisturbed = copied.results_bytes()
+    for name, rule in ((KEPT, "select_by_score"), ("scores/fraction-20/seed-0/du.parquet", "score_subset")):
+        path = copied.results / name
+        path.unlink()
+        target = f"results/digits/{name}"
+        assert copied.planned(target) == {rule: 1}
+        copied.run("--cores", "1", target)
+        assert path.read_bytes() == undisturbed[name]
+        # The file is newer than what was made of it, but the same: nothing follows.
+        assert copied.planned("study") == {}
+
+
+def test_a_changed_recipe_of_retraining_leaves_the_scores_alone(copied):
+    copied.write_config(retraining={"epochs": 3})
+    planned = copied.planned("study")
+    assert "retrain_model" in planned
+    assert not planned.keys() & {"train_subset", "score_subset", "select_by_score"}
+
+
+def test_kept_needs_no_truth_no_baseline_and_no_retraining(fresh):
+    planned = fresh.planned("kept")
+    assert planned == {
+        **{rule: 1 for rule in ("prepare_samples", "draw_subset", "train_subset", "score_subset", "embed_samples")},
+        **{"find_neighbors": 1, "extrapolate_scores": 1, "select_by_score": 2, "kept": 1},
+    }
+
+
+def test_without_truth_the_study_trains_on_the_full_data_for_no_score(fresh):
+    fresh.write_config(evaluation={"full_data_scores": False})
+    assert fresh.planned("study")["train_subset"] == 1
+
+
+def test_without_a_test_set_the_study_retrains_nothing(fresh):
+    fresh.write_config(samples={"test": None})
+    assert "retrain_model" not in fresh.planned("study")
+
+
+def test_parsing_imports_neither_torch_nor_numpy(fresh):
+    # Modules of these names that refuse to be imported stand first on the path of the dry run.
+    for name in ("torch", "numpy", "pandas", "pyarrow"):
+        (fresh.folder / "workflow_scripts" / f"{name}.py").write_text("raise RuntimeError('imported while parsing')")
+    assert fresh.planned("study")
+    shutil.rmtree(fresh.folder / "workflow_scripts" / "__pycache__", ignore_errors=True)

@@ -1,0 +1,67 @@
+"""What pruning costs and gives: accuracy of the retrained models, and the time of everything that led to them."""
+
+import pandas as pd
+
+from ..atomic import read_json
+from ..config import STAGES
+
+RUN = ("arm", "method", "score", "extrapolator", "fraction", "seed", "rate")
+TIMED = tuple(stage for stage in STAGES if stage not in ("evaluation", "report"))
+# Nobody who prunes by scores gets around these two; all other time is what the method adds.
+UNAVOIDABLE = ["training_s", "retraining_s"]
+
+
+def tabulate_retraining(rows: list[dict]) -> pd.DataFrame:
+    """Return one row per retrained model: its arm, seed and rate, its accuracies, the seconds of each stage.
+
+    Parameters
+    ----------
+    rows : list of dict
+        arm, method, score, extrapolator, fraction (the last three None where the method reads no scores), seed, rate
+        (fraction removed), `metrics` (path of JSON) and `benchmarks` (stage -> path of Snakemake's TSV).
+
+    Returns
+    -------
+    pandas.DataFrame
+        Those keys, n_kept, test_accuracy and, where measured, validation_accuracy (0..1), ``<stage>_s`` for every
+        stage (0 where the arm does without it) and total_s, their sum: wall-clock seconds of jobs, so that work that
+        several arms share is counted in full for each.
+    """
+    seconds = {path: read_seconds(path) for row in rows for path in row["benchmarks"].values()}
+    table = []
+    for row in rows:
+        metrics = read_json(row["metrics"])
+        accuracies = {key: metrics[key] for key in ("test_accuracy", "validation_accuracy") if key in metrics}
+        times = {f"{stage}_s": seconds.get(row["benchmarks"].get(stage), 0.0) for stage in TIMED}
+        run = {key: row[key] for key in RUN}
+        table.append({**run, "n_kept": metrics["n_samples"], **accuracies, **times, "total_s": sum(times.values())})
+    return pd.DataFrame(table)
+
+
+def read_seconds(path) -> float:
+    """Return the wall-clock seconds of a job: the mean over repeats of the benchmark's column s."""
+    return float(pd.read_csv(path, sep="\t")["s"].mean())
+
+
+def summarize_retraining(runs: pd.DataFrame) -> pd.DataFrame:
+    """Summarise over seeds.
+
+    Parameters
+    ----------
+    runs : pandas.DataFrame
+        As `tabulate_retraining` returns it.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per arm and rate in the order of `runs`: n_seeds; mean, standard deviation (ddof 1) and standard error
+        of test_accuracy and total_s, NaN for the latter two of a single seed; and unavoidable_share, the mean share
+        of total_s that the training on the subset and the retraining take.
+    """
+    runs = runs.assign(unavoidable_share=runs[UNAVOIDABLE].sum(axis=1) / runs["total_s"])
+    groups = runs.groupby(["arm", "rate"], sort=False)
+    columns = {"n_seeds": groups["seed"].nunique()}
+    for value in ("test_accuracy", "total_s"):
+        for name, statistic in (("mean", "mean"), ("sd", "std"), ("se", "sem")):
+            columns[f"{value}_{name}"] = groups[value].agg(statistic)
+    return pd.DataFrame({**columns, "unavoidable_share": groups["unavoidable_share"].mean()}).reset_index()

@@ -1,0 +1,34 @@
+"""Figures and contact sheets for people. Here: the names that people read; nothing heavy, the workflow imports it."""
+
+NO_PRUNING = "no pruning"
+
+
+def method_label(name: str) -> str:
+    """Return how a method's name in paths is written for people: knn-10 is KNN k=10, held_out is held out.
+
+    Names of up to four letters are taken for acronyms.
+    """
+    if name == "computed":
+        return "full data"
+    name, _, k = name.partition("-")
+    words = name.upper() if len(name) <= 4 else name.replace("_", " ")
+    return f"{words} k={k}" if k else words
+
+
+def scores_label(score: str, extrapolator: str, fraction: str) -> str:
+    """Return the name of a set of scores, such as ``DU, KNN k=10, 20 % subset``; fraction in percent."""
+    subset = () if extrapolator == "computed" else (f"{fraction} % subset",)
+    return ", ".join((method_label(score), method_label(extrapolator), *subset))
+
+
+def arm_label(arm: str) -> str:
+    """Return the name of an arm; the method `top` goes without saying.
+
+    ``random`` is random, ``top/du/knn-10/fraction-20`` is DU, KNN k=10, 20 % subset.
+    """
+    method, *scored_by = arm.split("/")
+    if not scored_by:
+        return method_label(method)
+    score, extrapolator, fraction = scored_by
+    scores = scores_label(score, extrapolator, fraction.removeprefix("fraction-"))
+    return scores if method == "top" else f"{method_label(method)}: {scores}"

@@ -1,0 +1,11 @@
+"""Gather accuracy and the time of every stage of every retrained model, and summarise over seeds."""
+
+from snakemake_job import job
+
+with job(snakemake):
+    from score_extrapolation.evaluation import write_csv
+    from score_extrapolation.evaluation.retraining import summarize_retraining, tabulate_retraining
+
+    runs = tabulate_retraining(snakemake.params.rows)
+    write_csv(snakemake.output.runs, runs)
+    write_csv(snakemake.output.summary, summarize_retraining(runs))

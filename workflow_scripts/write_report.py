@@ -1,0 +1,24 @@
+"""Write the study as one HTML file: Snakemake's own report, made by a second Snakemake in the same folder.
+
+It runs nothing and takes no lock; it reads the records of the jobs that the outer run has just finished.
+"""
+
+from snakemake_job import job
+
+with job(snakemake):
+    import subprocess
+    import sys
+    import tempfile
+    from pathlib import Path
+
+    from score_extrapolation.atomic import replacing, write_json
+
+    with replacing(snakemake.output[0]) as partial, tempfile.TemporaryDirectory(dir=partial.parent) as folder:
+        # The merged config, so that what the command line changed holds in the report too. JSON is YAML.
+        config, html = Path(folder, "config.json"), Path(folder, "report.html")
+        write_json(config, snakemake.config)
+        snakefile = Path(snakemake.scriptdir).parent / "Snakefile"
+        command = [sys.executable, "-m", "snakemake", "study", "--snakefile", snakefile, "--configfile", config]
+        with open(snakemake.log[0], "a") as log:
+            subprocess.run([*command, "--nolock", "--report", html], stdout=log, stderr=subprocess.STDOUT, check=True)
+        html.rename(partial)
