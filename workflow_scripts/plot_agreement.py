@@ -4,6 +4,7 @@ from snakemake_job import job
 
 with job(snakemake):
     import pandas as pd
+
     from score_extrapolation.report.figures import plot_agreement
 
     agreement = pd.read_csv(snakemake.input.agreement, dtype={"fraction": str})

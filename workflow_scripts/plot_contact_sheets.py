@@ -4,6 +4,7 @@ from snakemake_job import job
 
 with job(snakemake):
     import numpy as np
+
     from score_extrapolation.atomic import read_json
     from score_extrapolation.evaluation import write_csv
     from score_extrapolation.evaluation.agreement import read_scores

@@ -4,6 +4,7 @@ from snakemake_job import job
 
 with job(snakemake):
     import pandas as pd
+
     from score_extrapolation.report.figures import plot_accuracy, plot_stages, plot_time
 
     runs = pd.read_csv(snakemake.input.runs)

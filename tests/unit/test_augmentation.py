@@ -1,10 +1,10 @@
 """Random crop and flip of a whole batch equal those of each image by itself."""
 
 import numpy as np
-import oracles
 import pytest
 import torch
 
+import oracles
 from score_extrapolation.training.augmentation import augment, draw_augmentation
 
 

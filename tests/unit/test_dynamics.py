@@ -6,7 +6,8 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from score_extrapolation.training.dynamics import DynamicsRecorder, read_epochs, read_sample_ids
+from score_extrapolation.training.dynamics import read_epochs, read_sample_ids
+from score_extrapolation.training.recorder import DynamicsRecorder
 
 CPU = torch.device("cpu")
 IDS = np.array([2, 3, 5, 7, 11])

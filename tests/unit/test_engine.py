@@ -210,8 +210,16 @@ def test_a_training_learns():
             {"lr": 0.1, "weight_decay": 5e-4, "momentum": 0.9, "nesterov": True},
         ),
         ({"name": "sgd", "learning_rate": 0.2}, torch.optim.SGD, {"lr": 0.2, "momentum": 0.0, "nesterov": False}),
-        ({"name": "adam", "learning_rate": 0.3, "weight_decay": 0.1}, torch.optim.Adam, {"lr": 0.3, "weight_decay": 0.1}),
-        ({"name": "adamw", "learning_rate": 0.4, "weight_decay": 0.0}, torch.optim.AdamW, {"lr": 0.4, "weight_decay": 0}),
+        (
+            {"name": "adam", "learning_rate": 0.3, "weight_decay": 0.1},
+            torch.optim.Adam,
+            {"lr": 0.3, "weight_decay": 0.1},
+        ),
+        (
+            {"name": "adamw", "learning_rate": 0.4, "weight_decay": 0.0},
+            torch.optim.AdamW,
+            {"lr": 0.4, "weight_decay": 0},
+        ),
     ],
 )
 def test_optimizer_settings_reach_torch(settings, kind, expected):
@@ -371,7 +379,9 @@ def test_retraining_has_random_streams_of_its_own(store):
 
 @pytest.mark.parametrize("optimizer", [{"name": "sgd", "learning_rate": 1e20}])
 def test_a_diverged_training_is_refused_and_leaves_no_dynamics(store, optimizer):
-    with pytest.raises(InputFault, match=r"diverged: the loss is \w+ in epoch \d; lower .*learning_rate \(it is 1e\+20"):
+    with pytest.raises(
+        InputFault, match=r"diverged: the loss is \w+ in epoch \d; lower .*learning_rate \(it is 1e\+20"
+    ):
         train_on_store(store, recipe(optimizer=optimizer, epochs=3))
     assert not list(store.glob("dynamics*"))
 
@@ -406,7 +416,7 @@ def test_auto_precision_runs():
 
 def test_cuda_that_is_absent_is_refused(store, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(InputFault, match="device: cuda was asked for, but .* set device: cpu or auto"):
+    with pytest.raises(InputFault, match=r"device: cuda was asked for, but .* set device: cpu or auto"):
         train_on_store(store, recipe(), device="cuda")
     with pytest.raises(InputFault, match="device: cuda"):
         embed_store(network(), store / "train.npy", "float32", "cuda")

@@ -3,9 +3,9 @@
 import math
 
 import numpy as np
-import oracles
 import pytest
 
+import oracles
 from score_extrapolation.extrapolators import extrapolate, knn
 from score_extrapolation.extrapolators.knn import KNNExtrapolator, weighted_scores
 from score_extrapolation.faults import InputFault
@@ -136,9 +136,7 @@ def test_relabelled_samples_have_the_same_scores():
         "neighbor_ids": new_id[neighbors["neighbor_ids"]],
         "neighbor_distances": neighbors["neighbor_distances"],
     }
-    columns = extrapolate(
-        {"name": "knn", "k": 5}, new_id[subset_ids][order], scores[order], {"neighbors": relabelled}
-    )
+    columns = extrapolate({"name": "knn", "k": 5}, new_id[subset_ids][order], scores[order], {"neighbors": relabelled})
     of = dict(zip(columns["sample_id"], zip(columns["score"], columns["computed"], strict=True), strict=True))
     for old, score, computed in zip(plain["sample_id"], plain["score"], plain["computed"], strict=True):
         assert of[new_id[old]] == (score, computed)

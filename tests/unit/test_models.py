@@ -105,7 +105,8 @@ def timm_trunk(stem):
 
 
 @pytest.mark.parametrize(
-    "stem, kernel, stride, pools, size", [("default", 7, 2, True, 8), ("no_max_pool", 7, 2, False, 16), ("cifar", 3, 1, False, 32)]
+    "stem, kernel, stride, pools, size",
+    [("default", 7, 2, True, 8), ("no_max_pool", 7, 2, False, 16), ("cifar", 3, 1, False, 32)],
 )
 def test_the_stem_is_as_asked_for(stem, kernel, stride, pools, size):
     trunk, first_size = timm_trunk(stem)
@@ -127,16 +128,16 @@ def test_a_network_is_built_in_train_mode():
 
 
 def test_an_unknown_architecture_is_refused():
-    with pytest.raises(InputFault, match="timm has no 'resnet19'; .* such as resnet1"):
+    with pytest.raises(InputFault, match=r"timm has no 'resnet19'; .* such as resnet1"):
         build({"name": "timm", "architecture": "resnet19"})
 
 
 @pytest.mark.parametrize("architecture", ["vgg11", "resnet26d"])
 def test_a_stem_that_the_network_lacks_is_refused(architecture):
-    with pytest.raises(InputFault, match=f"model.stem: 'cifar' is for ResNets .* '{architecture}' is not; leave"):
+    with pytest.raises(InputFault, match=rf"model.stem: 'cifar' is for ResNets .* '{architecture}' is not; leave"):
         build({"name": "timm", "architecture": architecture, "stem": "cifar"}, (32, 32, 3))
 
 
 def test_images_that_the_network_cannot_take_are_refused():
-    with pytest.raises(InputFault, match="'densenet121' cannot take images of 8 x 8 .* set samples.image_size"):
+    with pytest.raises(InputFault, match=r"'densenet121' cannot take images of 8 x 8 .* set samples.image_size"):
         build({"name": "timm", "architecture": "densenet121"})

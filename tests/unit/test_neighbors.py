@@ -2,16 +2,25 @@
 
 import faiss
 import numpy as np
-import oracles
 import pytest
 
+import oracles
 from score_extrapolation.faults import InputFault
 from score_extrapolation.neighbors import exact, find_subset_neighbors
 from score_extrapolation.neighbors.exact import find_neighbors
 
 
-def vectors(n, d=16, seed=0, scale=1.0, offset=0.0):
+def vectors(n, d=64, seed=0, scale=1.0, offset=0.0):
     return (np.random.default_rng(seed).normal(size=(n, d)) * scale + offset).astype(np.float32)
+
+
+@pytest.fixture(params=[1, 10**9], ids=["expanded squares", "differences"], autouse=True)
+def both_ways_of_faiss(request):
+    """faiss expands |x - y|^2 and multiplies matrices from so many queries on; its default differs between versions."""
+    before = faiss.cvar.distance_compute_blas_threshold
+    faiss.cvar.distance_compute_blas_threshold = request.param
+    yield
+    faiss.cvar.distance_compute_blas_threshold = before
 
 
 def assert_equals_oracle(base, queries, k, rtol=1e-5):
@@ -34,7 +43,7 @@ def test_a_common_offset_costs_no_precision():
 
 
 def test_large_norms_cost_no_precision():
-    base, queries = vectors(200, scale=2.5e3), vectors(50, seed=1, scale=2.5e3)
+    base, queries = vectors(200, scale=1250), vectors(50, seed=1, scale=1250)
     assert 9e3 < np.linalg.norm(base, axis=1).mean() < 1.1e4
     assert_equals_oracle(base, queries, 20)
 
@@ -48,11 +57,29 @@ def test_duplicates_are_at_distance_zero_and_the_lower_row_comes_first():
     assert distances[0, 4] > 0
 
 
+def test_neighbours_closer_together_than_float32_tells_are_in_order():
+    # Around a point far from the centre lie twelve at distances that differ by a 10,000th.
+    rng = np.random.default_rng(0)
+    base, directions = vectors(200, scale=20.0), rng.normal(size=(12, 64))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    base[100:112] = base[7] + directions * np.linspace(1.0011, 1.0, 12)[:, None]
+    assert_equals_oracle(base, base[[7] * 30], 6)
+
+
 def test_equal_distances_are_in_the_order_of_rows():
     base = np.array([[3.0, 0], [0, -1], [1, 0], [0, 1], [-1, 0], [0, 3]], np.float32)
     rows, distances = find_neighbors(base, np.zeros((1, 2), np.float32), 6)
     assert rows[0].tolist() == [1, 2, 3, 4, 0, 5]
     np.testing.assert_allclose(distances[0], [1, 1, 1, 1, 3, 3], rtol=1e-6)
+
+
+def test_equal_distances_whose_squares_round_apart_are_in_the_order_of_rows():
+    point = np.random.default_rng(0).integers(500, 2000, 64)  # its square, 1e8, is no float32
+    around = np.concatenate([point + np.eye(64, dtype=int)[:5], point - np.eye(64, dtype=int)[:5]])
+    base = np.concatenate([around, -around]).astype(np.float32)  # centred at 0, so that all distances are exact
+    rows, distances = find_neighbors(base, np.repeat(point[None], 3, axis=0).astype(np.float32), 6)
+    assert rows.tolist() == [[0, 1, 2, 3, 4, 5]] * 3
+    assert (distances == 1).all()
 
 
 def test_fewer_neighbours_are_a_prefix_of_more():

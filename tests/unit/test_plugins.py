@@ -96,8 +96,8 @@ def house(tmp_path, monkeypatch):
 
 
 def test_adding_a_method_is_adding_one_file(house):
-    text = 'import torch_that_is_not_there\nRECORD = "x"\nclass Options(Section):\n    """None."""\n    a: int = Field(3, ge=1)\n'
-    (house / "mine.py").write_text(text)
+    lines = ["import torch_that_is_not_there", 'RECORD = "x"', "class Options(Section):", "    a: int = Field(3, ge=1)"]
+    (house / "mine.py").write_text("\n".join(lines))
     assert method_names("scores") == ("mine",)
     assert method_options("scores", "mine")().a == 3
     assert method_constant("scores", "mine", "RECORD") == "x"
@@ -117,7 +117,8 @@ class Example(Section):
 
 
 @pytest.mark.parametrize(
-    "values", [{"cuont": 2}, {"count": "2"}, {"count": 2.0}, {"count": True}, {"number": float("nan")}, {"number": float("inf")}]
+    "values",
+    [{"cuont": 2}, {"count": "2"}, {"count": 2.0}, {"count": True}, {"number": float("nan")}, {"number": float("inf")}],
 )
 def test_a_section_refuses_unknown_keys_other_types_and_what_is_not_finite(values):
     with pytest.raises(pydantic.ValidationError):

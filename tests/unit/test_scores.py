@@ -3,13 +3,13 @@
 import math
 
 import numpy as np
-import oracles
 import pytest
 import torch
 
+import oracles
 from score_extrapolation.faults import InputFault
 from score_extrapolation.scores import score_dynamics, score_file
-from score_extrapolation.training.dynamics import DynamicsRecorder
+from score_extrapolation.training.recorder import DynamicsRecorder
 
 
 def history(n_epochs, n_classes, n_samples, seed=0):
@@ -104,7 +104,7 @@ def test_memory_mapped_history_is_scored(tmp_path):
 @pytest.mark.parametrize("n_epochs", [1, 2, 4])
 def test_too_few_epochs_are_refused(n_epochs):
     probabilities, labels = history(n_epochs, 3, 5)
-    with pytest.raises(InputFault, match=f"window = 4 needs at least 5 epochs, found {n_epochs}"):
+    with pytest.raises(InputFault, match=rf"window = 4 needs at least 5 epochs, found {n_epochs}"):
         score_dynamics("du", probabilities, labels, window=4)
 
 
@@ -117,13 +117,13 @@ def test_scores_that_are_not_finite_are_refused(tmp_path):
 
 
 def test_an_unknown_score_is_refused():
-    with pytest.raises(InputFault, match="'uncertainty' is none of the scores; there are: .*du"):
+    with pytest.raises(InputFault, match=r"'uncertainty' is none of the scores; there are: .*du"):
         score_dynamics("uncertainty", *history(4, 2, 6))
 
 
 @pytest.mark.parametrize("options", [{"windw": 10}, {"window": 1}, {"window": 2.5}, {"window": "10"}])
 def test_a_wrong_option_is_refused(options):
-    with pytest.raises(ValueError, match="windw|window"):
+    with pytest.raises(ValueError, match=r"windw|window"):
         score_dynamics("du", *history(12, 2, 6), **options)
 
 

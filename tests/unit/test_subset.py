@@ -1,5 +1,7 @@
 """The draw of the subset: its size, uniform, nested within a seed, fresh for another."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -25,7 +27,7 @@ def test_the_whole_is_everything():
 
 def test_smaller_subsets_lie_in_larger_ones():
     drawn = [set(draw_subset(1000, fraction, 3)) for fraction in (0.05, 0.2, 0.4, 0.999, 1.0)]
-    assert all(small < large for small, large in zip(drawn, drawn[1:], strict=False))
+    assert all(small < large for small, large in itertools.pairwise(drawn))
 
 
 def test_a_seed_gives_one_subset_and_another_seed_another():

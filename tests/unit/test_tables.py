@@ -94,7 +94,9 @@ def test_an_empty_table_comes_back_empty(name, tmp_path):
     schema = getattr(tables, name)
     empty = {column: values[:0] for column, values in columns_of(schema).items()}
     write_table(tmp_path / "t.parquet", schema, {}, **empty)
-    assert {column: len(values) for column, values in read_table(tmp_path / "t.parquet").items()} == dict.fromkeys(schema.names, 0)
+    assert {column: len(values) for column, values in read_table(tmp_path / "t.parquet").items()} == dict.fromkeys(
+        schema.names, 0
+    )
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.int64])

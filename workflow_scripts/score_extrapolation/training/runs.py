@@ -12,9 +12,9 @@ from ..models import Classifier, build_model
 from ..rng import derive_seed
 from ..tables import read_table
 from .devices import peak_gpu_memory_bytes, resolve_device
-from .dynamics import DynamicsRecorder
 from .engine import accuracy, predict, train
 from .recipe import Recipe, Training
+from .recorder import DynamicsRecorder
 
 
 def train_on(

@@ -1,0 +1,560 @@
+"""The config: what ships is valid, shorthands expand, every fault is one sentence with key, value and way out."""
+
+import copy
+import re
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+import workflow_config
+from score_extrapolation.config import Config, as_fraction, percent, read_config
+from score_extrapolation.faults import InputFault
+
+CHECKOUT = Path(__file__).parents[2]
+DEFAULT = yaml.safe_load((CHECKOUT / "config.yaml").read_text())
+OTHERS = sorted((CHECKOUT / "config").glob("*.yaml"))
+JARGON = re.compile(
+    r"input should|valid (string|list|integer|dictionary)|pattern|None|True|False|dict\b|\binstance\b|Value error"
+)
+DELETE = "delete this key"
+
+
+def merged(base, changes):
+    """Merge as Snakemake does: mappings key by key, everything else replaced."""
+    both = dict(base)
+    for key, value in changes.items():
+        inner = isinstance(value, dict) and isinstance(both.get(key), dict)
+        both[key] = merged(both[key], value) if inner else value
+    return both
+
+
+def changed(*changes):
+    """Return the default config with (dotted key, value) set, or deleted."""
+    config = copy.deepcopy(DEFAULT)
+    for dotted, value in changes:
+        *above, last = dotted.split(".")
+        section = config
+        for key in above:
+            section = section[key]
+        if value is DELETE:
+            del section[last]
+        else:
+            section[last] = value
+    return config
+
+
+def faults_of(config, **kwargs):
+    with pytest.raises(InputFault) as fault:
+        read_config(config, **kwargs)
+    return str(fault.value).split("\n")
+
+
+# What ships
+
+
+def test_the_default_config_is_valid():
+    assert isinstance(read_config(DEFAULT), Config)
+
+
+@pytest.mark.parametrize("path", OTHERS, ids=lambda path: path.stem)
+def test_every_other_config_is_valid_over_the_default(path):
+    config = read_config(merged(DEFAULT, yaml.safe_load(path.read_text())))
+    assert config.experiment == path.stem
+
+
+@pytest.mark.parametrize("path", OTHERS, ids=lambda path: path.stem)
+def test_every_other_config_fits_the_disk_when_its_paths_exist(path, monkeypatch):
+    monkeypatch.setattr(workflow_config.glob, "glob", lambda pattern: [pattern])
+    config = read_config(merged(DEFAULT, yaml.safe_load(path.read_text())))
+    workflow_config.check_environment(config, runs_here=False)
+
+
+def test_the_default_config_shows_every_key_of_the_model():
+    def missing(model, section, above=""):
+        for name, field in model.model_fields.items():
+            if name not in section:
+                yield above + name
+            elif hasattr(field.annotation, "model_fields"):
+                yield from missing(field.annotation, section[name], f"{above}{name}.")
+
+    # Retraining holds only what differs; momentum and nesterov are sgd's.
+    absent = [key for key in missing(Config, DEFAULT) if not key.startswith("retraining.")]
+    assert absent == ["training.optimizer.momentum", "training.optimizer.nesterov"]
+
+
+def test_reading_leaves_the_given_config_as_it_is():
+    given_config = copy.deepcopy(DEFAULT)
+    read_config(given_config)
+    assert given_config == DEFAULT
+
+
+# Shorthands
+
+
+def test_bare_names_become_methods_with_their_defaults():
+    config = read_config(
+        changed(
+            ("scores", ["du"]),
+            ("extrapolation", ["knn"]),
+            ("selection.methods", ["top", "random"]),
+            ("selection.extrapolators", ["knn-20"]),
+            ("training.model", "resnet9"),
+        )
+    )
+    assert config.scores == [{"name": "du", "window": 10}]
+    assert config.extrapolation == [{"name": "knn", "k": 20, "weighting": "distance"}]
+    assert config.selection.methods == [{"name": "top"}, {"name": "random"}]
+    assert config.training.model == config.retraining.model == {"name": "resnet9", "width": 32}
+
+
+def test_a_list_of_k_becomes_one_extrapolator_for_each():
+    knn = {"name": "knn", "k": [5, 50], "weighting": "uniform"}
+    config = read_config(changed(("extrapolation", [knn]), ("selection.extrapolators", ["knn-50"])))
+    assert config.extrapolation == [{**knn, "k": 5}, {**knn, "k": 50}]
+    assert list(config.extrapolators()) == ["knn-5", "knn-50"]
+    assert config.extrapolators()["knn-5"]["k"] == 5
+    assert config.largest_k() == 50
+    assert config.score("du") == {"name": "du", "window": 10}
+
+
+def test_a_path_becomes_a_list_of_paths():
+    config = read_config(changed(("samples.dataset", "npz"), ("samples.train", "a.npz"), ("samples.test", ["b", "c"])))
+    assert config.samples.train == ["a.npz"]
+    assert config.samples.test == ["b", "c"]
+    assert config.samples.options == {"image_key": None, "label_key": None}
+
+
+@pytest.mark.parametrize("retraining", [{}, None, DELETE])
+def test_retraining_that_says_nothing_is_as_training_without_recording(retraining):
+    config = read_config(changed(("retraining", retraining)))
+    assert config.retraining.model_dump() == config.training.model_dump(exclude={"recording"})
+
+
+def test_retraining_says_only_what_differs():
+    own = {"epochs": 7, "optimizer": {"weight_decay": 0.5}, "augmentation": {"flip": True}, "model": "resnet9"}
+    config = read_config(changed(("retraining", own)))
+    expected = config.training.model_dump(exclude={"recording"}) | {
+        "epochs": 7,
+        "model": {"name": "resnet9", "width": 32},
+    }
+    expected["optimizer"] = expected["optimizer"] | {"weight_decay": 0.5}
+    expected["augmentation"] = expected["augmentation"] | {"flip": True}
+    assert config.retraining.model_dump() == expected
+
+
+def test_another_optimizer_inherits_no_setting():
+    sgd = {"name": "sgd", "learning_rate": 0.1, "weight_decay": 0.0005, "momentum": 0.9, "nesterov": True}
+    adam = {"name": "adam", "learning_rate": 0.001}
+    config = read_config(changed(("training.optimizer", sgd), ("retraining", {"optimizer": adam})))
+    assert config.retraining.optimizer.model_dump() == {**adam, "weight_decay": 0.0, "momentum": 0.0, "nesterov": False}
+    faults = faults_of(changed(("training.optimizer", sgd), ("retraining", {"optimizer": {"name": "adam"}})))
+    assert faults == [
+        "config: retraining.optimizer.learning_rate is missing (per step; the maximum under one_cycle); give it a value"
+    ]
+
+
+@given(st.integers(0, 100_000))
+def test_percentages_in_paths_return_as_the_same_fraction(thousandths_of_a_percent):
+    fraction = thousandths_of_a_percent / 100_000
+    assert as_fraction(percent(fraction)) == pytest.approx(fraction, abs=1e-15)
+    assert re.fullmatch(r"\d+(\.\d+)?", percent(fraction))
+
+
+def test_percentages_have_no_superfluous_digits():
+    assert [percent(fraction) for fraction in (0.2, 0.025, 0.07, 0.29, 0.95, 1.0, 0.0)] == [
+        "20",
+        "2.5",
+        "7",
+        "29",
+        "95",
+        "100",
+        "0",
+    ]
+
+
+# Faults of one value
+
+SGD = {"name": "sgd", "learning_rate": 0.1}
+BAD = [  # what is set, to what, and the sentence, in which ... stands for anything
+    ("experiment", "a/b", 'experiment = "a/b" does not fit (letters, digits, _ . -; no _ . - first)'),
+    ("experiment", ".hidden", 'experiment = ".hidden" does not fit (letters, digits, _ . -; no _ . - first)'),
+    ("experiment", 2024, "experiment = 2024 is no text; put it in quotes (letters, digits, ...)"),
+    ("results", "", 'results = "" is empty'),
+    ("results", None, "results = null is no value; give one"),
+    ("seeds", 3, "seeds = 3 is no list; write [3]"),
+    ("seeds", [], "seeds = [] is empty"),
+    ("seeds", [0, 1, 0], "seeds = [0, 1, 0] has 0 twice; give each once"),
+    ("seeds", [0, -1], "seeds[1] = -1 is below 0"),
+    ("seeds", ["a"], 'seeds[0] = "a" is no whole number'),
+    ("seeds", [1.5], "seeds[0] = 1.5 is no whole number"),
+    ("device", "gpu", 'device = "gpu" is none of auto, cpu or cuda'),
+    ("samples", None, "samples = null is no mapping of keys to values; its keys are dataset, train, test, ..."),
+    ("samples.dataset", "cifar10", 'samples.dataset = "cifar10" is none of digits, ..., torchvision'),
+    ("samples.dataset", 3, "samples.dataset = 3 is no text; put it in quotes"),
+    ("samples.train", "a.npz", 'samples.train = ["a.npz"] is a path, but digits reads none; leave it out'),
+    ("samples.train", 3, "samples.train = 3 is no path; write a file, a folder, a glob or a list of them"),
+    ("samples.train", [], "samples.train = [] is no path; ..."),
+    (
+        "samples.test",
+        "given",
+        "samples.test = given, but digits has no test set of its own; write a path or a fraction ...",
+    ),
+    ("samples.test", "a.npz", 'samples.test = ["a.npz"] is a path, but digits reads none; leave it out'),
+    ("samples.test", 20, "samples.test = 20 is not in (0, 1); ... split off, write 0.2; null is none"),
+    ("samples.test", 0, "samples.test = 0 is not in (0, 1); ... split off, such as 0.1; null is none"),
+    ("samples.validation", True, "samples.validation = true is not in (0, 1); ..."),
+    ("samples.validation", 0.75, "samples.validation = 0.75 and samples.test = 0.25 leave no training images; ..."),
+    (
+        "samples.image_size",
+        0,
+        "samples.image_size = 0 is no size; write the pixels of a square's side, or [height, width]",
+    ),
+    ("samples.image_size", [32, 32, 3], "samples.image_size = [32, 32, 3] is no size; ..."),
+    ("samples.image_size", [True, 1], "samples.image_size = [true, 1] is no size; ..."),
+    ("samples.image_size", "32x32", 'samples.image_size = "32x32" is no size; ...'),
+    ("samples.fit", "pad", 'samples.fit = "pad" is none of crop or stretch'),
+    ("samples.channels", 4, "samples.channels = 4 is none of 1 or 3"),
+    ("samples.mean", 0.5, "samples.mean = 0.5 is no list; write [0.5] (one number per channel, in 0..1)"),
+    ("samples.mean", [125.3, 123], "samples.mean = [125.3, 123.0] is not in [0, 1]; pixels are scaled to 0..1"),
+    ("samples.mean", [0.1] * 4, "samples.mean = [0.1, 0.1, 0.1, 0.1] has 4 values; give at most 3 (one ...)"),
+    ("samples.mean", [0.5, "x"], 'samples.mean[1] = "x" is no number (one number per channel, in 0..1)'),
+    ("samples.std", [0.2, 0.0], "samples.std = [0.2, 0.0] is not in (0, 1]; pixels are scaled to 0..1"),
+    ("samples.std", [], "samples.std = [] is empty (one number per channel, in 0..1)"),
+    ("samples.on_bad_image", "skip", 'samples.on_bad_image = "skip" is none of fail or drop'),
+    ("samples.options", "bytes", 'samples.options = "bytes" is no mapping of keys to values'),
+    ("samples.split_seed", -1, "samples.split_seed = -1 is below 0"),
+    ("subset.fractions", 0.2, "subset.fractions = 0.2 is no list; write [0.2]"),
+    ("subset.fractions", [], "subset.fractions = [] is empty"),
+    ("subset.fractions", [0.2, 0.2], "subset.fractions = [0.2, 0.2] has 0.2 twice; give each once"),
+    ("subset.fractions", [20], "subset.fractions[0] = 20 is not in (0, 1); ... trained on for scores, write 0.2"),
+    ("subset.fractions", [0.1, 1.0], "subset.fractions[1] = 1.0 is the full data set, ... give one below 1"),
+    ("subset.fractions", [0], "subset.fractions[0] = 0 is not in (0, 1); ... such as 0.2"),
+    ("training", [], "training = [] is no mapping of keys to values; its keys are model, epochs, batch_size, ..."),
+    ("training.model", "resnet18", 'training.model = "resnet18" is none of convnet, resnet9, timm'),
+    ("training.model", {"name": "resnet18"}, 'training.model.name = "resnet18" is none of convnet, resnet9, timm'),
+    ("training.model", {"width": 3}, 'training.model = {"width": 3} names no method; give one of convnet, ...'),
+    ("training.model", None, "training.model = null names no method; give one of convnet, ..."),
+    ("training.model", {"name": "convnet", "width": 0}, "training.model.width = 0 is below 1"),
+    ("training.epochs", 0, "training.epochs = 0 is below 1 (passes over the samples)"),
+    ("training.epochs", "30", 'training.epochs = "30" is text to YAML; write 30 (passes over the samples)'),
+    ("training.epochs", 2.5, "training.epochs = 2.5 is no whole number (passes over the samples)"),
+    ("training.batch_size", 1, "training.batch_size = 1 is below 2 (images a step)"),
+    (
+        "training.optimizer",
+        "adam",
+        'training.optimizer = "adam" is no mapping of keys to values; its keys are name, ...',
+    ),
+    ("training.optimizer.name", "adagrad", 'training.optimizer.name = "adagrad" is none of sgd, adam or adamw'),
+    ("training.optimizer.learning_rate", 0, "training.optimizer.learning_rate = 0 is not above 0 (per step; ...)"),
+    ("training.optimizer.learning_rate", "1e-3", '... = "1e-3" is text to YAML; write 0.001 (per step; ...)'),
+    ("training.optimizer.learning_rate", float("inf"), "... = Infinity is not finite (per step; ...)"),
+    ("training.optimizer.weight_decay", -0.1, "training.optimizer.weight_decay = -0.1 is below 0"),
+    ("training.optimizer.momentum", 0.9, "... = 0.9 is read by sgd only, and the optimizer is adam; leave it out"),
+    ("training.optimizer.nesterov", True, "... = true is read by sgd only, and the optimizer is adam; leave it out"),
+    ("training.optimizer", {**SGD, "momentum": 1.0}, "training.optimizer.momentum = 1.0 is not below 1"),
+    (
+        "training.optimizer",
+        {**SGD, "nesterov": True},
+        "... = true needs a momentum above 0; set it, or leave nesterov out",
+    ),
+    ("training.schedule", "step", 'training.schedule = "step" is none of constant, cosine or one_cycle'),
+    ("training.augmentation.flip", "yes", 'training.augmentation.flip = "yes" is neither true nor false'),
+    (
+        "training.augmentation.crop_padding",
+        -1,
+        "training.augmentation.crop_padding = -1 is below 0 (pixels of black ...)",
+    ),
+    ("training.precision", "float16", 'training.precision = "float16" is none of float32, bfloat16 or auto'),
+    ("training.recording", "both", 'training.recording = "both" is none of train_forward or eval_pass'),
+    ("scores", "du", 'scores = "du" is no list; write ["du"]'),
+    ("scores", [], "scores = [] is empty"),
+    ("scores", ["unsure"], 'scores[0] = "unsure" is none of ...du...'),
+    ("scores", [{"name": "unsure"}], 'scores[0].name = "unsure" is none of ...du...'),
+    ("scores", [{"window": 10}], 'scores[0] = {"window": 10} names no method; give one of ...du...'),
+    ("scores", [7], "scores[0] = 7 names no method; give one of ...du..."),
+    ("scores", [{"name": "du", "window": 1}], "scores[0].window = 1 is below 2 (epochs in a window)"),
+    ("scores", [{"name": "du", "window": 30}], "scores[0] = {...} needs 31 epochs or more, but training.epochs is 30"),
+    ("scores", ["du", {"name": "du", "window": 5}], "scores has du twice; give each once"),
+    ("embeddings.dtype", "float64", 'embeddings.dtype = "float64" is none of float32 or float16'),
+    ("extrapolation", ["nearest"], 'extrapolation[0] = "nearest" is none of ...knn...'),
+    ("extrapolation", [{"name": "knn", "k": 0}], "extrapolation[0].k = 0 is below 1 (neighbours)"),
+    ("extrapolation", ["knn", {"name": "knn", "k": [5, 0]}], "extrapolation[1].k[1] = 0 is below 1 (neighbours)"),
+    ("extrapolation", [{"name": "knn", "k": [5, 9], "weighting": "inverse"}], "... is none of distance or uniform"),
+    ("extrapolation", [{"name": "knn", "k": [10, 5, 5]}], "extrapolation has knn-5 twice; give each once"),
+    ("selection.rates", 0.5, "selection.rates = 0.5 is no list; write [0.5]"),
+    ("selection.rates", [], "selection.rates = [] is empty"),
+    ("selection.rates", [0.5, 0.9, 0.5], "selection.rates = [0.5, 0.9, 0.5] has 0.5 twice; give each once"),
+    ("selection.rates", [0, 90], "selection.rates[1] = 90 is not in [0, 1); a rate is the fraction removed, write 0.9"),
+    ("selection.rates", [1], "selection.rates[0] = 1 is not in [0, 1); a rate is the fraction removed, such as 0.5"),
+    ("selection.rates", ["0.5"], 'selection.rates[0] = "0.5" is not in [0, 1); ...'),
+    ("selection.rates", [None], "selection.rates[0] = null is not in [0, 1); ..."),
+    ("selection.methods", ["top", "best"], 'selection.methods[1] = "best" is none of ...random...top...'),
+    ("selection.methods", "top", 'selection.methods = "top" is no list; write ["top"]'),
+    (
+        "selection.extrapolators",
+        ["knn-7"],
+        'selection.extrapolators[0] = "knn-7" is not computed; there are knn-5, ...',
+    ),
+    ("selection.extrapolators", ["knn-5"] * 2, 'selection.extrapolators = ["knn-5", "knn-5"] has knn-5 twice; ...'),
+    ("retraining", 3, "retraining = 3 is no mapping of keys to values; its keys are model, epochs, ..."),
+    ("retraining.epochs", 0, "retraining.epochs = 0 is below 1 (passes over the samples)"),
+    ("evaluation.full_data_scores", "yes", 'evaluation.full_data_scores = "yes" is neither true nor false'),
+    ("resources.default.threads", 0, "resources.default.threads = 0 is below 1 (CPU threads)"),
+    (
+        "resources.default.gpu",
+        None,
+        "resources.default.gpu is missing; every stage that does not set it takes it from here",
+    ),
+    (
+        "resources.training",
+        None,
+        "resources.training = null is no mapping ...; its keys are threads, mem_mb, runtime, gpu",
+    ),
+    ("resources.samples.mem_mb", "2G", 'resources.samples.mem_mb = "2G" is no whole number (megabytes of host memory)'),
+]
+UNKNOWN = [
+    ("seed", "is not a known key; did you mean seeds? known are experiment, results, seeds, ..."),
+    ("frobnicate", "is not a known key; known are experiment, ..."),
+    ("samples.tset", "is not a known key; did you mean test? known are dataset, ..."),
+    ("samples.options.image_column", "is not a known key; nothing can be set here"),
+    ("training.learning_rate", "is not a known key; known are model, ..."),
+    ("training.optimizer.momentun", "is not a known key; did you mean momentum? known are name, ..."),
+    ("training.augmentation.crop", "is not a known key; known are crop_padding, flip"),
+    ("retraining.recording", "is not a known key; known are model, ..."),
+    ("resources.trainings", "is not a known key; did you mean training? known are default, samples, ..."),
+    ("resources.training.thread", "is not a known key; did you mean threads? known are threads, ..."),
+]
+MISSING = [
+    ("experiment", "is missing (letters, digits, _ . -; no _ . - first); give it a value"),
+    ("samples", "is missing; give it a value"),
+    ("samples.dataset", "is missing; give it a value"),
+    ("subset.fractions", "is missing; give it a value"),
+    ("training", "is missing; give it a value"),
+    ("training.model", "is missing; give it a value"),
+    ("training.optimizer.name", "is missing; give one of sgd, adam, adamw"),
+    ("training.optimizer.learning_rate", "is missing (per step; the maximum under one_cycle); give it a value"),
+    ("scores", "is missing; give it a value"),
+    ("selection.rates", "is missing; give it a value"),
+]
+
+
+def assert_says(fault, sentence):
+    assert re.fullmatch(re.escape(f"config: {sentence}").replace(re.escape("..."), ".*"), fault), fault
+    assert not JARGON.search(fault)
+
+
+@pytest.mark.parametrize("key, value, sentence", BAD)
+def test_a_bad_value_is_one_sentence(key, value, sentence):
+    (fault,) = faults_of(changed((key, value)))
+    assert_says(fault, sentence)
+
+
+@pytest.mark.parametrize("key, says", UNKNOWN)
+def test_an_unknown_key_is_one_sentence(key, says):
+    config = changed(("resources.training", {"runtime": 60}), (key, {}))
+    (fault,) = faults_of(config)
+    assert_says(fault, f"{key} {says}")
+
+
+@pytest.mark.parametrize("key, says", MISSING)
+def test_a_missing_key_is_one_sentence(key, says):
+    (fault,) = faults_of(changed((key, DELETE)))
+    assert_says(fault, f"{key} {says}")
+
+
+def test_an_unknown_option_of_a_method_is_one_sentence():
+    def fault_of(*changes):
+        (fault,) = faults_of(changed(*changes))
+        return fault
+
+    fault = fault_of(("scores", [{"name": "du", "windw": 10}]))
+    assert fault == "config: scores[0].windw is not a known key; did you mean window? known are window"
+    fault = fault_of(("selection.methods", [{"name": "top", "bins": 10}]))
+    assert fault == "config: selection.methods[0].bins is not a known key; nothing can be set here"
+    fault = fault_of(("training.model", {"name": "convnet", "widht": 8}))
+    assert fault == "config: training.model.widht is not a known key; did you mean width? known are width"
+    fault = fault_of(("extrapolation", [{"name": "knn", "k": [5, 10], "weights": "uniform"}]))
+    assert fault.startswith(
+        "config: extrapolation[0].weights is not a known key; did you mean weighting? known are k, "
+    )
+
+
+def test_a_method_that_needs_an_option_says_so():
+    (fault,) = faults_of(changed(("training.model", "timm")))
+    assert fault == "config: training.model.architecture is missing (a timm name such as resnet18); give it a value"
+    (fault,) = faults_of(changed(("samples.dataset", "torchvision"), ("samples.train", "data")))
+    assert fault.startswith("config: samples.options.name is missing (as torchvision calls it); give one of CIFAR10, ")
+    (fault,) = faults_of(changed(("samples.dataset", "parquet")))
+    assert fault == "config: samples.train is missing; parquet needs the path of its images"
+
+
+def test_channels_and_their_means_must_agree():
+    (fault,) = faults_of(changed(("samples.channels", 1), ("samples.mean", [0.1, 0.2, 0.3])))
+    assert fault == "config: samples.mean = [0.1, 0.2, 0.3] is not one number for each of 1 channels"
+
+
+def test_a_long_value_is_cut():
+    (fault,) = faults_of(changed(("device", "x" * 1000)))
+    assert len(fault) < 150
+
+
+# Several faults
+
+
+def test_all_faults_are_reported_at_once():
+    faults = faults_of(
+        changed(
+            ("device", "gpu"),
+            ("samples.tset", 0.1),
+            ("training.model", "resnet18"),
+            ("scores", [{"name": "du", "window": 1}, "unsure"]),
+            ("subset.fractions", [20, 30]),
+            ("retraining.epochs", 0),
+            ("selection.rates", [0.5, 0.5]),
+            ("selection.extrapolators", ["knn-7"]),
+        )
+    )
+    keys = {fault.split()[1] for fault in faults}
+    assert keys == {
+        "device",
+        "samples.tset",
+        "training.model",
+        "scores[0].window",
+        "scores[1]",
+        "subset.fractions[0]",
+        "subset.fractions[1]",
+        "retraining.epochs",
+        "selection.rates",
+    }
+    assert len(faults) == len(keys)
+
+
+def test_contradictions_are_reported_beside_faults_of_other_sections():
+    faults = faults_of(
+        changed(("device", "gpu"), ("training.optimizer.momentum", 0.9), ("samples.test", "given"), ("seeds", []))
+    )
+    assert {fault.split()[1] for fault in faults} == {"device", "training.optimizer.momentum", "samples.test", "seeds"}
+
+
+def test_a_fault_that_retraining_inherits_is_named_once():
+    faults = faults_of(
+        changed(("training.epochs", 0), ("training.optimizer", {**SGD, "nesterov": True, "momentun": 1}))
+    )
+    assert [fault.split()[1] for fault in faults] == ["training.epochs", "training.optimizer.momentun"]
+
+
+def test_a_fault_that_retraining_sets_itself_is_named_beside_training_s():
+    faults = faults_of(changed(("training.epochs", 0), ("retraining", {"epochs": 0, "optimizer": {"momentum": 0.5}})))
+    assert [fault.split()[1] for fault in faults] == ["training.epochs", "retraining.epochs"]
+    faults = faults_of(changed(("retraining", {"optimizer": {"momentum": 0.5}})))
+    assert [fault.split()[1] for fault in faults] == ["retraining.optimizer.momentum"]
+
+
+def test_each_fault_begins_with_what_set_its_value():
+    origins = {("device",): "a.yaml", ("selection", "rates", 1): "b.yaml", ("training", "epochs"): "--config"}
+    config = changed(("device", "gpu"), ("selection.rates", [0.5, 90]), ("training.epochs", 0))
+    faults = faults_of(config, origin=lambda location: origins[location])
+    assert {fault.split()[0]: fault.split()[1] for fault in faults} == {
+        "a.yaml:": "device",
+        "b.yaml:": "selection.rates[1]",
+        "--config:": "training.epochs",
+    }
+
+
+def test_the_file_that_set_a_value_last_is_named(tmp_path, capsys):
+    layers = {
+        "config.yaml": DEFAULT,
+        "mine.yaml": {"device": "gpu", "training": {"epochs": 0}, "selection": {"rates": [90]}, "scores": None},
+    }
+    for name, values in layers.items():
+        (tmp_path / name).write_text(yaml.safe_dump(values))
+    command_line = {"training": {"epochs": -1}, "retraining": {"optimizer": {"nesterov": "yes"}}}
+    workflow = SimpleNamespace(
+        configfiles=[tmp_path / "config.yaml"],
+        overwrite_configfiles=[tmp_path / "mine.yaml"],
+        config_settings=SimpleNamespace(config=command_line),
+        local_exec=True,
+    )
+    config = merged(merged(DEFAULT, layers["mine.yaml"]), command_line)
+    config["samples"] = {}
+    with pytest.raises(SystemExit) as end:
+        workflow_config.load_config(workflow, config)
+    assert end.value.code == 1
+    lines = capsys.readouterr().err.strip().split("\n")
+    said = {(Path(line.split(": ")[0]).name, line.split(": ")[1].split()[0]) for line in lines}
+    assert said == {
+        ("mine.yaml", "device"),
+        ("--config", "training.epochs"),
+        ("mine.yaml", "selection.rates[0]"),
+        ("mine.yaml", "scores"),
+        ("--config", "retraining.optimizer.nesterov"),
+        ("config.yaml", "samples.dataset"),
+    }
+
+
+# The machine
+
+
+def test_paths_that_do_not_exist_are_refused(tmp_path):
+    config = read_config(
+        changed(("samples.dataset", "npz"), ("samples.train", f"{tmp_path}/*.npz"), ("samples.test", "no.npz"))
+    )
+    with pytest.raises(InputFault) as fault:
+        workflow_config.check_environment(config, runs_here=True)
+    assert str(fault.value).split("\n") == [
+        f"samples.train: {tmp_path}/*.npz does not exist; give an existing file, folder or glob",
+        "samples.test: no.npz does not exist; give an existing file, folder or glob",
+    ]
+    (tmp_path / "a.npz").write_text("")
+    config = read_config(changed(("samples.dataset", "npz"), ("samples.train", f"{tmp_path}/*.npz")))
+    workflow_config.check_environment(config, runs_here=True)
+    assert workflow_config.input_paths(config) == [f"{tmp_path}/a.npz"]
+
+
+def test_class_folders_are_watched(tmp_path):
+    for folder in ("cat", "dog"):
+        (tmp_path / folder).mkdir()
+    config = read_config(changed(("samples.dataset", "imagefolder"), ("samples.train", str(tmp_path))))
+    assert workflow_config.input_paths(config) == [f"{tmp_path}", f"{tmp_path}/cat", f"{tmp_path}/dog"]
+
+
+def test_results_that_cannot_be_written_are_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    config = read_config(changed(("results", f"{tmp_path}/file/results")))
+    with pytest.raises(InputFault, match=r"results: .*file is a file; give a folder"):
+        workflow_config.check_environment(config, runs_here=True)
+
+
+@pytest.mark.parametrize("runs_here", [True, False])
+def test_cuda_must_be_where_jobs_run(runs_here, monkeypatch):
+    monkeypatch.setattr(workflow_config, "_has_cuda", lambda: False)
+    config = read_config(changed(("device", "cuda")))
+    if not runs_here:
+        workflow_config.check_environment(config, runs_here)
+        return
+    with pytest.raises(InputFault, match="device: cuda was asked for, but this machine has no CUDA device"):
+        workflow_config.check_environment(config, runs_here)
+
+
+def test_a_stage_takes_what_it_does_not_set_from_the_default():
+    config = read_config(changed(("resources.training", {"mem_mb": 9000, "gpu": 1})))
+    default = DEFAULT["resources"]["default"]
+    assert workflow_config.stage_resources(config, "training") == default | {"mem_mb": 9000, "gpu": 1}
+    assert workflow_config.stage_resources(config, "report") == default
+
+
+def test_two_runs_cannot_write_to_one_folder(tmp_path):
+    workflow_config.lock_results(tmp_path / "results")
+    with pytest.raises(SystemExit):
+        workflow_config.lock_results(tmp_path / "results")
+
+
+def test_parsing_the_config_loads_neither_numpy_nor_torch():
+    program = "import sys, workflow_config; sys.exit(bool({'numpy', 'torch', 'pyarrow'} & set(sys.modules)))"
+    subprocess.run([sys.executable, "-c", program], cwd=CHECKOUT / "workflow_scripts", check=True)
