@@ -1,7 +1,223 @@
-def study_files():
-    return expand(
-        out("retraining/{arm}/seed-{seed}/rate-{rate}/metrics.json"),
-        arm=SCORED_ARMS + TRUE_ARMS + UNSCORED_ARMS,
-        seed=EXPERIMENT.seeds,
-        rate=RATES,
-    )
+"""Report: the figures, the images behind the scores, and one HTML file with all of it.
+
+Reads:  evaluation, extrapolation, scores (of all samples), samples
+Writes: report/*.svg, report/scores/..., report/images/..., report/report.html
+"""
+
+import hashlib
+from pathlib import Path
+
+from score_extrapolation.report import SHEETS as SHEET_LABELS
+
+
+report: "captions/workflow.rst"
+
+
+CAPTIONS = sorted(Path(workflow.current_basedir.join("captions").get_path_or_uri(secret_free=False)).iterdir())
+TESTED = EXPERIMENT.samples.test is not None
+TRUTH = EXPERIMENT.evaluation.full_data_scores
+SHEETS = [sheet for sheet in SHEET_LABELS if TRUTH or not sheet.endswith("estimated")]
+SCORED = "fraction-{fraction}/seed-{seed}/{score}/{extrapolator}"
+# How the report's tables name the scores that a figure is about.
+SCORED_LABELS = {"Scores": "{score}, {extrapolator}, {fraction} % subset"}
+
+
+rule plot_retraining:
+    input:
+        runs=out("evaluation/retraining.csv"),
+        summary=out("evaluation/retraining_summary.csv"),
+    output:
+        accuracy=report(
+            out("report/accuracy.svg"),
+            caption="captions/accuracy.rst",
+            category=ACCURACY,
+            labels={"Result": "Accuracy against pruning rate"},
+        ),
+        time=report(
+            out("report/time.svg"),
+            caption="captions/time.rst",
+            category=TIME,
+            labels={"Result": "Accuracy against time"},
+        ),
+        stages=report(
+            out("report/stages.svg"),
+            caption="captions/stages.rst",
+            category=TIME,
+            labels={"Result": "Time of each stage"},
+        ),
+    log:
+        out("logs/report/retraining.log"),
+    benchmark:
+        out("benchmarks/report/retraining.tsv")
+    conda:
+        "../envs/analysis.yaml"
+    threads: asks("threads", "report")
+    resources:
+        mem_mb=asks("mem_mb", "report"),
+        runtime=asks("runtime", "report"),
+    params:
+        stage="report",
+        code=code_digest("plot_retraining.py"),
+    script:
+        "../workflow_scripts/plot_retraining.py"
+
+
+rule plot_agreement:
+    input:
+        agreement=out("evaluation/agreement.csv"),
+    output:
+        report(
+            out("report/agreement.svg"),
+            caption="captions/agreement.rst",
+            category=AGREEMENT,
+            labels={"Result": "Correlation against k"},
+        ),
+    log:
+        out("logs/report/agreement.log"),
+    benchmark:
+        out("benchmarks/report/agreement.tsv")
+    conda:
+        "../envs/analysis.yaml"
+    threads: asks("threads", "report")
+    resources:
+        mem_mb=asks("mem_mb", "report"),
+        runtime=asks("runtime", "report"),
+    params:
+        stage="report",
+        code=code_digest("plot_agreement.py"),
+    script:
+        "../workflow_scripts/plot_agreement.py"
+
+
+rule plot_scores:
+    input:
+        scores=out(f"extrapolation/{SCORED}.parquet"),
+        truth=out(f"scores/fraction-{FULL}/seed-{{seed}}/{{score}}.parquet") if TRUTH else [],
+    output:
+        distribution=report(
+            out(f"report/scores/{SCORED}/distribution.svg"),
+            caption="captions/distribution.rst",
+            category=DISTRIBUTIONS,
+            labels={"Result": "Distribution", **SCORED_LABELS},
+        ),
+        counts=report(
+            out(f"report/scores/{SCORED}/distribution.csv"),
+            caption="captions/distribution.rst",
+            category=DISTRIBUTIONS,
+            labels={"Result": "Distribution (CSV)", **SCORED_LABELS},
+        ),
+        against_truth=(
+            report(
+                out(f"report/scores/{SCORED}/against_truth.png"),
+                caption="captions/against_truth.rst",
+                category=AGREEMENT,
+                labels={"Result": "Extrapolated against true", **SCORED_LABELS},
+            )
+            if TRUTH
+            else []
+        ),
+        points=(
+            report(
+                out(f"report/scores/{SCORED}/against_truth.csv"),
+                caption="captions/against_truth.rst",
+                category=AGREEMENT,
+                labels={"Result": "Extrapolated against true (CSV)", **SCORED_LABELS},
+            )
+            if TRUTH
+            else []
+        ),
+    log:
+        out(f"logs/report/scores/{SCORED}.log"),
+    benchmark:
+        out(f"benchmarks/report/scores/{SCORED}.tsv")
+    conda:
+        "../envs/analysis.yaml"
+    threads: asks("threads", "report")
+    resources:
+        mem_mb=asks("mem_mb", "report"),
+        runtime=asks("runtime", "report"),
+    params:
+        stage="report",
+        code=code_digest("plot_scores.py"),
+    script:
+        "../workflow_scripts/plot_scores.py"
+
+
+rule plot_contact_sheets:
+    input:
+        scores=out(f"extrapolation/{SCORED}.parquet"),
+        truth=out(f"scores/fraction-{FULL}/seed-{{seed}}/{{score}}.parquet") if TRUTH else [],
+        images=out("samples/train.npy"),
+        samples=out("samples/train.parquet"),
+        summary=out("samples/summary.json"),
+    output:
+        sheets=[
+            report(
+                out(f"report/images/{SCORED}/{sheet}.png"),
+                caption="captions/contact_sheet.rst",
+                category=IMAGES,
+                labels={"Result": SHEET_LABELS[sheet].capitalize(), **SCORED_LABELS},
+            )
+            for sheet in SHEETS
+        ],
+        chosen=report(
+            out(f"report/images/{SCORED}/samples.csv"),
+            caption="captions/contact_sheet.rst",
+            category=IMAGES,
+            labels={"Result": "These samples (CSV)", **SCORED_LABELS},
+        ),
+    log:
+        out(f"logs/report/images/{SCORED}.log"),
+    benchmark:
+        out(f"benchmarks/report/images/{SCORED}.tsv")
+    conda:
+        "../envs/analysis.yaml"
+    threads: asks("threads", "report")
+    resources:
+        mem_mb=asks("mem_mb", "report"),
+        runtime=asks("runtime", "report"),
+    params:
+        stage="report",
+        sheets=SHEETS,
+        code=code_digest("plot_contact_sheets.py"),
+    script:
+        "../workflow_scripts/plot_contact_sheets.py"
+
+
+# All tables and figures: with no test set no accuracy, with no truth no agreement.
+STUDY = [
+    *([*rules.tabulate_retraining.output, *rules.plot_retraining.output] if TESTED else []),
+    *([*rules.tabulate_agreement.output, *rules.plot_agreement.output] if TRUTH else []),
+    *expand(
+        [*rules.plot_scores.output, *rules.plot_contact_sheets.output],
+        fraction=FRACTIONS,
+        seed=EXPERIMENT.seeds[0],
+        score=SCORES,
+        extrapolator=EXPERIMENT.selection.extrapolators,
+    ),
+]
+study_files = lambda: STUDY
+
+
+rule write_report:
+    input:
+        STUDY,
+    output:
+        out("report/report.html"),
+    log:
+        out("logs/report/report.log"),
+    benchmark:
+        out("benchmarks/report/report.tsv")
+    localrule: True
+    conda:
+        "../envs/report.yaml"
+    threads: asks("threads", "report")
+    resources:
+        mem_mb=asks("mem_mb", "report"),
+        runtime=asks("runtime", "report"),
+    params:
+        stage="report",
+        captions=hashlib.sha256(b"".join(path.read_bytes() for path in CAPTIONS)).hexdigest()[:16],
+        code=code_digest("write_report.py"),
+    script:
+        "../workflow_scripts/write_report.py"

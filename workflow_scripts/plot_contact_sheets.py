@@ -8,19 +8,20 @@ with job(snakemake):
     from score_extrapolation.atomic import read_json
     from score_extrapolation.evaluation import write_csv
     from score_extrapolation.evaluation.agreement import read_scores
+    from score_extrapolation.report import SHEETS, scores_label
     from score_extrapolation.report.contact_sheets import caption, choose_samples, draw_contact_sheet
     from score_extrapolation.tables import read_table, rows_of
 
-    scores = read_scores(snakemake.input.scores, snakemake.input.get("truth"))
+    scores = read_scores(snakemake.input.scores, snakemake.input.truth)
     chosen = choose_samples(scores[~scores["computed"]].drop(columns="computed"))
     samples = read_table(snakemake.input.samples)
     rows = rows_of(samples["sample_id"], chosen["sample_id"].to_numpy())
     classes = np.array(read_json(snakemake.input.summary)["classes"], dtype=object)
     chosen = chosen.assign(label=classes[samples["label"][rows]], source=samples["source"][rows])
-    write_csv(snakemake.output.samples, chosen)
+    write_csv(snakemake.output.chosen, chosen)
     images = np.load(snakemake.input.images, mmap_mode="r")
-    for sheet, path in snakemake.output.items():
-        if sheet != "samples":
-            shown = chosen[chosen["sheet"] == sheet]
-            lines = [caption(row) for row in shown.to_dict("records")]
-            draw_contact_sheet(images[shown["sample_id"]], lines, f"{snakemake.params.title}: {sheet}", path)
+    title = scores_label(**dict(snakemake.wildcards.items()))
+    for sheet, path in zip(snakemake.params.sheets, snakemake.output.sheets, strict=True):
+        shown = chosen[chosen["sheet"] == sheet]
+        lines = [caption(sample) for sample in shown.to_dict("records")]
+        draw_contact_sheet(images[shown["sample_id"]], lines, f"{title}: {SHEETS[sheet]}", path)

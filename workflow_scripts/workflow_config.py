@@ -25,14 +25,31 @@ def load_config(workflow, config: dict) -> Config:
     """
     files = [*workflow.configfiles, *workflow.overwrite_configfiles]
     layers = [(_shown(path), yaml.safe_load(Path(path).read_text())) for path in files]
-    layers.append(("--config", workflow.config_settings.config))
+    given = workflow.config_settings.config
+    layers.append(("--config", given))
+    nested = {key: _typed(value, config[key]) for key, value in given.items() if isinstance(value, dict | list)}
     try:
-        experiment = read_config(config, lambda location: _origin(layers, location))
+        experiment = read_config(config | nested, lambda location: _origin(layers, location))
         check_environment(experiment, runs_here=workflow.local_exec)
     except InputFault as fault:
         print(fault, file=sys.stderr)
         sys.exit(1)
     return experiment
+
+
+def _typed(given, merged):
+    """Return a value of --config, merged with what is below it, with the types that it would have in a file.
+
+    Inside {} and [] Snakemake leaves every number, true and null of --config a text.
+    """
+    if isinstance(given, dict):
+        return merged | {key: _typed(value, merged[key]) for key, value in given.items()}
+    if isinstance(given, list):
+        return [_typed(value, value) for value in given]
+    if not isinstance(given, str):
+        return given
+    loader = yaml.SafeLoader("")
+    return loader.construct_object(yaml.ScalarNode(loader.resolve(yaml.ScalarNode, given, (True, False)), given))
 
 
 def _shown(path) -> str:

@@ -3,7 +3,7 @@
 It runs nothing and takes no lock; it reads the records of the jobs that the outer run has just finished.
 """
 
-from snakemake_job import job
+from snakemake_job import LOGGER, job
 
 with job(snakemake):
     import subprocess
@@ -17,8 +17,11 @@ with job(snakemake):
         # The merged config, so that what the command line changed holds in the report too. JSON is YAML.
         config, html = Path(folder, "config.json"), Path(folder, "report.html")
         write_json(config, snakemake.config)
-        snakefile = Path(snakemake.scriptdir).parent / "Snakefile"
-        command = [sys.executable, "-m", "snakemake", "study", "--snakefile", snakefile, "--configfile", config]
-        with open(snakemake.log[0], "a") as log:
-            subprocess.run([*command, "--nolock", "--report", html], stdout=log, stderr=subprocess.STDOUT, check=True)
+        root = Path(snakemake.scriptdir).parent
+        inputs = ["--snakefile", root / "Snakefile", "--configfile", config]
+        outputs = ["--report", html, "--report-stylesheet", root / "rules/captions/report.css"]
+        command = [sys.executable, "-m", "snakemake", "study", "--nolock", *inputs, *outputs]
+        done = subprocess.run(command, capture_output=True, text=True)
+        LOGGER.info("snakemake --report:\n%s%s", done.stdout, done.stderr)
+        done.check_returncode()
         html.rename(partial)

@@ -467,24 +467,26 @@ def test_each_fault_begins_with_what_set_its_value():
     }
 
 
-def test_the_file_that_set_a_value_last_is_named(tmp_path, capsys):
-    layers = {
-        "config.yaml": DEFAULT,
-        "mine.yaml": {"device": "gpu", "training": {"epochs": 0}, "selection": {"rates": [90]}, "scores": None},
-    }
+def load(tmp_path, of_file=None, of_command_line=None):
+    """Load as the workflow does: config.yaml, a --configfile, then --config; Snakemake itself merged all three."""
+    layers = {"config.yaml": DEFAULT, "mine.yaml": of_file or {}}
     for name, values in layers.items():
         (tmp_path / name).write_text(yaml.safe_dump(values))
-    command_line = {"training": {"epochs": -1}, "retraining": {"optimizer": {"nesterov": "yes"}}}
     workflow = SimpleNamespace(
         configfiles=[tmp_path / "config.yaml"],
         overwrite_configfiles=[tmp_path / "mine.yaml"],
-        config_settings=SimpleNamespace(config=command_line),
+        config_settings=SimpleNamespace(config=of_command_line or {}),
         local_exec=True,
     )
-    config = merged(merged(DEFAULT, layers["mine.yaml"]), command_line)
-    config["samples"] = {}
+    return workflow_config.load_config(workflow, merged(merged(DEFAULT, of_file or {}), of_command_line or {}))
+
+
+def test_the_file_that_set_a_value_last_is_named(tmp_path, capsys):
+    of_file = {"device": "gpu", "training": {"epochs": 0}, "selection": {"rates": [90]}, "scores": None}
+    of_file["resources"] = {"default": {"gpu": None}}
+    of_command_line = {"training": {"epochs": "-1"}, "retraining": {"optimizer": {"nesterov": "maybe"}}}
     with pytest.raises(SystemExit) as end:
-        workflow_config.load_config(workflow, config)
+        load(tmp_path, of_file, of_command_line)
     assert end.value.code == 1
     lines = capsys.readouterr().err.strip().split("\n")
     said = {(Path(line.split(": ")[0]).name, line.split(": ")[1].split()[0]) for line in lines}
@@ -494,8 +496,41 @@ def test_the_file_that_set_a_value_last_is_named(tmp_path, capsys):
         ("mine.yaml", "selection.rates[0]"),
         ("mine.yaml", "scores"),
         ("--config", "retraining.optimizer.nesterov"),
-        ("config.yaml", "samples.dataset"),
+        ("mine.yaml", "resources.default.gpu"),
     }
+
+
+def test_values_of_the_command_line_have_the_types_that_they_have_in_a_file(tmp_path):
+    # As Snakemake hands them over: what stands inside {} or [] is text.
+    given_there = {
+        "seeds": ["7", "8"],
+        "samples": {"test": "0.5", "mean": "null"},
+        "training": {"optimizer": {"learning_rate": "0.01"}, "augmentation": {"flip": "true"}},
+        "selection": {"rates": ["0.5", "0.75"], "methods": ["top", {"name": "random"}]},
+        "device": "cpu",
+        "experiment": "0123",
+    }
+    config = load(tmp_path, {"training": {"optimizer": {"weight_decay": 0.5}}}, given_there)
+    assert config.seeds == [7, 8]
+    assert config.samples.test == 0.5
+    assert config.samples.mean is None
+    assert config.samples.dataset == "digits"
+    assert config.training.optimizer.model_dump(include={"learning_rate", "weight_decay"}) == {
+        "learning_rate": 0.01,
+        "weight_decay": 0.5,
+    }
+    assert config.training.augmentation.flip is True
+    assert config.training.augmentation.crop_padding == 1
+    assert config.selection.rates == [0.5, 0.75]
+    assert config.selection.methods == [{"name": "top"}, {"name": "random"}]
+    assert config.experiment == "0123"
+
+
+@pytest.mark.parametrize("path", ["*.npz", "a: b", "#x", "[1"])
+def test_paths_of_the_command_line_are_taken_as_they_are(tmp_path, path, monkeypatch):
+    monkeypatch.setattr(workflow_config.glob, "glob", lambda pattern: [pattern])
+    config = load(tmp_path, None, {"samples": {"dataset": "npz", "train": [path], "test": path}})
+    assert config.samples.train == config.samples.test == [path]
 
 
 # The machine

@@ -51,9 +51,9 @@ def tabulate_agreement(rows: list[dict]) -> pd.DataFrame:
 
 
 def read_scores(extrapolated_path, truth_path=None) -> pd.DataFrame:
-    """Return sample_id, score and computed of an extrapolated table and, given its path, the truth, by sample_id."""
+    """Return sample_id, score and computed of an extrapolated table and, given the path of the true scores, truth."""
     extrapolated = read_table(extrapolated_path, ["sample_id", "score", "computed"])
-    if truth_path is not None:
+    if truth_path:
         truth = read_table(truth_path)
         extrapolated["truth"] = truth["score"][rows_of(truth["sample_id"], extrapolated["sample_id"])]
     return pd.DataFrame(extrapolated)

@@ -1,6 +1,12 @@
 """Figures and contact sheets for people. Here: the names that people read; nothing heavy, the workflow imports it."""
 
 NO_PRUNING = "no pruning"
+SHEETS = {
+    "highest": "highest scores",
+    "lowest": "lowest scores",
+    "overestimated": "most overestimated",
+    "underestimated": "most underestimated",
+}
 
 
 def method_label(name: str) -> str:
@@ -15,10 +21,12 @@ def method_label(name: str) -> str:
     return f"{words} k={k}" if k else words
 
 
-def scores_label(score: str, extrapolator: str, fraction: str) -> str:
-    """Return the name of a set of scores, such as ``DU, KNN k=10, 20 % subset``; fraction in percent."""
+def scores_label(score: str, extrapolator: str, fraction: str, seed: str | None = None) -> str:
+    """Return the name of a set of scores, such as ``DU, KNN k=10, 20 % subset, seed 0``; fraction in percent."""
     subset = () if extrapolator == "computed" else (f"{fraction} % subset",)
-    return ", ".join((method_label(score), method_label(extrapolator), *subset))
+    return ", ".join(
+        (method_label(score), method_label(extrapolator), *subset, *(() if seed is None else (f"seed {seed}",)))
+    )
 
 
 def arm_label(arm: str) -> str:

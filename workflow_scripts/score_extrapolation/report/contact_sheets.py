@@ -12,7 +12,7 @@ from ..atomic import replacing
 COLUMNS, ROWS = 10, 4
 FONTS = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
 FONT_SIZE, LINE_HEIGHT, GAP, MARGIN = 15, 19, 14, 20  # pixels
-SMALLEST, LARGEST = 96, 224  # pixels of an image's longer side, as far as whole factors can do it
+SMALLEST, LARGEST = 128, 224  # pixels of an image's longer side, as near as whole factors come
 
 
 def choose_samples(scores: pd.DataFrame, n: int = COLUMNS * ROWS) -> pd.DataFrame:
@@ -104,5 +104,10 @@ def shorten(text: str, font, width: float) -> str:
 
 def caption(sample: dict) -> list[str]:
     """Return the lines below an image: class, score, true score where there is one, sample_id."""
-    truth = [f"true {sample['truth']:.3g}"] if "truth" in sample else []
-    return [str(sample["label"]), f"score {sample['score']:.3g}", *truth, f"id {sample['sample_id']}"]
+    truth = [f"true {three_digits(sample['truth'])}"] if "truth" in sample else []
+    return [str(sample["label"]), f"score {three_digits(sample['score'])}", *truth, f"id {sample['sample_id']}"]
+
+
+def three_digits(value: float) -> str:
+    """Return a number with three significant digits, zeros kept: 0.120."""
+    return f"{value:#.3g}".rstrip(".").replace("-", "−")

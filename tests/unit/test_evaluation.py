@@ -1,0 +1,238 @@
+"""The tables of a study: agreement with the truth, accuracy and time, and which files a study is made of."""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from score_extrapolation.config import read_config
+from score_extrapolation.evaluation import write_csv
+from score_extrapolation.evaluation.agreement import pearson, read_scores, spearman, tabulate_agreement
+from score_extrapolation.evaluation.retraining import TIMED, summarize_retraining, tabulate_retraining
+from score_extrapolation.tables import EXTRAPOLATED, SCORES, write_table
+from study_rows import agreement_rows, retraining_rows
+
+DEFAULT = Path(__file__).parents[2] / "config.yaml"
+
+
+def experiment(**changes):
+    raw = yaml.safe_load(DEFAULT.read_text())
+    for section, values in changes.items():
+        raw[section] = {**raw[section], **values} if isinstance(values, dict) else values
+    return read_config(raw)
+
+
+# ---------------------------------------------------------------- correlations
+
+
+@pytest.mark.parametrize(
+    "a, b, linear, ranked",
+    [
+        ((1, 2, 3, 4), (1, 3, 2, 4), 0.8, 0.8),
+        ((1, 2, 3, 4), (4, 3, 2, 1), -1, -1),
+        ((1, 2, 3), (1, 2, 30), 29 / math.sqrt(2 * 542), 1),
+        ((1, 1, 2), (1, 2, 3), math.sqrt(3) / 2, math.sqrt(3) / 2),  # tied values share the rank 1.5
+    ],
+)
+def test_correlations_by_hand(a, b, linear, ranked):
+    assert pearson(np.array(a), np.array(b)) == pytest.approx(linear, abs=1e-12)
+    assert spearman(np.array(a), np.array(b)) == pytest.approx(ranked, abs=1e-12)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("a, b", [((), ()), ((1,), (2,)), ((3, 3, 3), (1, 2, 3)), ((1, 2, 3), (0.1, 0.1, 0.1))])
+def test_what_has_no_correlation_is_nan_without_a_warning(a, b):
+    a, b = np.array(a, np.float32), np.array(b, np.float32)
+    assert math.isnan(pearson(a, b))
+    assert math.isnan(spearman(a, b))
+
+
+# ------------------------------------------------------------------- agreement
+
+
+@pytest.fixture
+def scored(tmp_path):
+    """Samples 0..6: 1 and 5 are the subset. The truth also knows sample 7, which is in no other table."""
+    ids = np.array([1, 5, 0, 2, 3, 4, 6])
+    scores = np.array([10, 20, 1, 2, 3, 4, 9], np.float32)
+    computed = np.array([True, True, False, False, False, False, False])
+    write_table(
+        tmp_path / "extrapolated.parquet",
+        EXTRAPOLATED,
+        {},
+        sample_id=ids,
+        score=scores,
+        computed=computed,
+        spread=np.zeros(7),
+    )
+    #                 0  1  2  3  4  5  6  7
+    truth = np.array([1, 8, 3, 2, 4, 7, 9, 0], np.float32)
+    write_table(tmp_path / "truth.parquet", SCORES, {}, sample_id=np.arange(8), score=truth)
+    return tmp_path
+
+
+def test_scores_and_truth_are_aligned_by_sample_id(scored):
+    table = read_scores(scored / "extrapolated.parquet", scored / "truth.parquet").set_index("sample_id")
+    assert table["score"].to_dict() == {0: 1, 1: 10, 2: 2, 3: 3, 4: 4, 5: 20, 6: 9}
+    assert table["truth"].to_dict() == {0: 1, 1: 8, 2: 3, 3: 2, 4: 4, 5: 7, 6: 9}
+    assert table.index[table["computed"]].tolist() == [1, 5]
+
+
+@pytest.mark.parametrize("no_truth", [None, []])  # a rule's input that is left out is an empty list
+def test_without_truth_there_is_no_column_of_it(scored, no_truth):
+    assert list(read_scores(scored / "extrapolated.parquet", no_truth)) == ["sample_id", "score", "computed"]
+
+
+def test_a_sample_that_the_truth_lacks_is_an_error(scored):
+    write_table(scored / "short.parquet", SCORES, {}, sample_id=np.arange(3), score=np.zeros(3))
+    with pytest.raises(KeyError, match="sample_id 3"):
+        read_scores(scored / "extrapolated.parquet", scored / "short.parquet")
+
+
+def test_agreement_of_each_part_by_hand(scored):
+    row = {"score": "du", "extrapolator": "knn-5", "fraction": "20", "seed": 1}
+    paths = {"extrapolated": scored / "extrapolated.parquet", "truth": scored / "truth.parquet"}
+    table = tabulate_agreement([{**row, **paths}])
+    assert list(table) == ["score", "extrapolator", "fraction", "seed", "part", "n", "pearson", "spearman"]
+    assert (table[list(row)] == pd.Series(row)).all(axis=None)
+    parts = table.set_index("part")
+    assert parts["n"].to_dict() == {"residual": 5, "subset": 2, "all": 7}
+    # Residual: (1, 2, 3, 4, 9) against (1, 3, 2, 4, 9); deviations' products sum to 37.8, squares to 38.8 each.
+    assert parts.loc["residual", "pearson"] == pytest.approx(37.8 / 38.8)
+    assert parts.loc["residual", "spearman"] == pytest.approx(0.9)  # 1 - 6 * 2 / (5 * 24)
+    assert parts.loc["subset", "pearson"] == pytest.approx(-1)
+    assert parts.loc["all", "spearman"] == pytest.approx(1 - 6 * (1 + 1 + 4 + 4) / (7 * 48))
+
+
+# ------------------------------------------------------------------ retraining
+
+
+@pytest.fixture
+def write_run(tmp_path):
+    """Return a function that writes one run's files and returns its row."""
+
+    def write(arm, seed, rate, accuracy, seconds, **metrics):
+        folder = tmp_path / arm.replace("/", "_") / f"{seed}-{rate}"
+        folder.mkdir(parents=True)
+        (folder / "metrics.json").write_text(json.dumps({"n_samples": 7, "test_accuracy": accuracy, **metrics}))
+        for stage, values in seconds.items():
+            repeats = values if isinstance(values, list) else [values]
+            lines = ["s\th:m:s\tmax_rss", *(f"{s}\t0:00:00\t1.5" for s in repeats)]
+            (folder / f"{stage}.tsv").write_text("\n".join(lines) + "\n")
+        method, score, extrapolator, fraction = [*arm.split("/"), None, None, None][:4]
+        settings = {"method": method, "score": score, "extrapolator": extrapolator, "fraction": fraction}
+        benchmarks = {stage: folder / f"{stage}.tsv" for stage in seconds}
+        files = {"metrics": folder / "metrics.json", "benchmarks": benchmarks}
+        return {"arm": arm, **settings, "seed": seed, "rate": rate, **files}
+
+    return write
+
+
+def test_a_stage_that_an_arm_does_without_costs_it_nothing(write_run):
+    everything = {stage: 2.0**i for i, stage in enumerate(TIMED)}
+    little = {"samples": 1, "selection": 10, "retraining": [99, 101]}  # two repeats
+    runs = tabulate_retraining(
+        [write_run("top/du/knn-5/20", 0, 0.5, 0.75, everything), write_run("random", 0, 0.5, 0.5, little)]
+    )
+    assert [column for column in runs if column.endswith("_s")] == [*(f"{stage}_s" for stage in TIMED), "total_s"]
+    assert runs["total_s"].tolist() == [2 ** len(TIMED) - 1, 111]
+    assert runs.loc[1, "retraining_s"] == 100
+    assert runs.loc[1, ["subset_s", "training_s", "scores_s", "embeddings_s", "neighbors_s"]].sum() == 0
+    assert runs["n_kept"].tolist() == [7, 7]
+    assert runs["test_accuracy"].tolist() == [0.75, 0.5]
+    assert runs.loc[1, ["score", "extrapolator", "fraction"]].isna().all()
+
+
+def test_validation_accuracy_is_a_column_only_where_measured(write_run):
+    without = tabulate_retraining([write_run("random", 0, 0.5, 0.5, {"samples": 1})])
+    with_it = tabulate_retraining([write_run("random", 1, 0.5, 0.5, {"samples": 1}, validation_accuracy=0.25)])
+    assert "validation_accuracy" not in without
+    assert with_it["validation_accuracy"].tolist() == [0.25]
+
+
+@pytest.mark.filterwarnings("error")
+def test_summary_over_seeds_by_hand(write_run):
+    rows = [
+        write_run("top/du/knn-5/20", seed, 0.5, accuracy, {"training": 1, "embeddings": 4 - seed, "retraining": 3})
+        for seed, accuracy in enumerate((0.9, 0.8, 0.7))
+    ]
+    rows += [write_run("random", 0, rate, 0.6, {"selection": 1, "retraining": 3}) for rate in (0.0, 0.5)]
+    summary = summarize_retraining(tabulate_retraining(rows))
+    assert summary[["arm", "rate", "n_seeds"]].values.tolist() == [
+        ["top/du/knn-5/20", 0.5, 3],
+        ["random", 0.0, 1],
+        ["random", 0.5, 1],
+    ]
+    first = summary.loc[0]
+    assert first["test_accuracy_mean"] == pytest.approx(0.8)
+    assert first["test_accuracy_sd"] == pytest.approx(0.1)
+    assert first["test_accuracy_se"] == pytest.approx(0.1 / math.sqrt(3))
+    assert first["total_s_mean"] == pytest.approx(7)  # 8, 7, 6
+    assert first["total_s_sd"] == pytest.approx(1)
+    assert first["unavoidable_share"] == pytest.approx((4 / 8 + 4 / 7 + 4 / 6) / 3)
+    single = summary.loc[1]
+    assert single["test_accuracy_mean"] == 0.6
+    assert single[["test_accuracy_sd", "test_accuracy_se", "total_s_sd", "total_s_se"]].isna().all()
+    assert single["unavoidable_share"] == 0.75
+
+
+def test_csv_reads_back_and_leaves_missing_values_empty(tmp_path):
+    write_csv(tmp_path / "t.csv", pd.DataFrame({"a": [0.1 + 0.2, np.nan], "b": ["x", None]}))
+    assert (tmp_path / "t.csv").read_bytes() == b"a,b\n0.30000000000000004,x\n,\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
+
+
+# ---------------------------------------------------------- the rows of a study
+
+ARMS = ["top/du/knn-10/fraction-20", "top/du/computed/fraction-100", "random"]
+
+
+def test_each_arm_is_charged_with_the_stages_it_needs():
+    rows = retraining_rows(experiment(seeds=[4]), ARMS)
+    benchmarks = {row["arm"]: row["benchmarks"] for row in rows if row["rate"] == 0.2}
+    assert list(benchmarks["random"]) == ["samples", "selection", "retraining"]
+    scoring = ["samples", "subset", "training", "scores"]
+    assert list(benchmarks["top/du/computed/fraction-100"]) == [*scoring, "selection", "retraining"]
+    assert list(benchmarks["top/du/knn-10/fraction-20"]) == list(TIMED)
+    folder = "results/digits/benchmarks"
+    assert benchmarks["top/du/computed/fraction-100"]["training"] == f"{folder}/training/fraction-100/seed-4.tsv"
+    knn = benchmarks["top/du/knn-10/fraction-20"]
+    assert knn["neighbors"] == f"{folder}/neighbors/fraction-20/seed-4.tsv"
+    assert knn["extrapolation"] == f"{folder}/extrapolation/fraction-20/seed-4/du/knn-10.tsv"
+    assert knn["retraining"] == f"{folder}/retraining/top/du/knn-10/fraction-20/seed-4/rate-20.tsv"
+
+
+def test_a_row_says_how_its_samples_were_chosen():
+    row = retraining_rows(experiment(), ARMS)[0]
+    settings = {key: row[key] for key in ("method", "score", "extrapolator", "fraction", "seed", "rate")}
+    assert settings == {
+        "method": "top",
+        "score": "du",
+        "extrapolator": "knn-10",
+        "fraction": "20",
+        "seed": 0,
+        "rate": 0.2,
+    }
+    assert row["metrics"] == "results/digits/retraining/top/du/knn-10/fraction-20/seed-0/rate-20/metrics.json"
+
+
+@pytest.mark.parametrize("rates", [[0.2, 0.5], [0, 0.5]])
+@pytest.mark.parametrize("arms", [ARMS, ARMS[:1]])
+def test_the_reference_without_pruning_is_there_once_a_seed(rates, arms):
+    rows = retraining_rows(experiment(selection={"rates": rates}), arms)
+    reference = [row["seed"] for row in rows if row["arm"] == "random" and row["rate"] == 0]
+    assert reference == [0, 1, 2]
+
+
+def test_agreement_covers_every_extrapolator_and_seed():
+    rows = agreement_rows(experiment(subset={"fractions": [0.2, 0.025]}))
+    runs = {(row["fraction"], row["extrapolator"], row["seed"]) for row in rows}
+    assert runs == {(f, e, s) for f in ("20", "2.5") for e in ("knn-5", "knn-10", "knn-20") for s in (0, 1, 2)}
+    assert len(rows) == len(runs)
+    row = next(row for row in rows if (row["fraction"], row["extrapolator"], row["seed"]) == ("2.5", "knn-20", 1))
+    assert row["extrapolated"] == "results/digits/extrapolation/fraction-2.5/seed-1/du/knn-20.parquet"
+    assert row["truth"] == "results/digits/scores/fraction-100/seed-1/du.parquet"

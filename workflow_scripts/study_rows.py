@@ -1,0 +1,76 @@
+"""What a study consists of: the files and settings of every run, from which the evaluation makes its tables."""
+
+from score_extrapolation.config import Config, percent
+from score_extrapolation.plugins import method_constant
+
+# Which stages lie, beside the subset's training, behind the table of a stage that an extrapolator may need.
+BEHIND = {"neighbors": ("embeddings",)}
+REFERENCE = ("random", 0.0)  # nothing removed at random: the training without pruning
+
+
+def agreement_rows(experiment: Config) -> list[dict]:
+    """Return one row per run of an extrapolator, as `evaluation.agreement.tabulate_agreement` takes them."""
+    folder = f"{experiment.results}/{experiment.experiment}"
+    return [
+        {
+            "score": score["name"],
+            "extrapolator": extrapolator,
+            "fraction": percent(fraction),
+            "seed": seed,
+            "extrapolated": f"{folder}/extrapolation/fraction-{percent(fraction)}/seed-{seed}/{score['name']}/"
+            f"{extrapolator}.parquet",
+            "truth": f"{folder}/scores/fraction-100/seed-{seed}/{score['name']}.parquet",
+        }
+        for score in experiment.scores
+        for fraction in experiment.subset.fractions
+        for extrapolator in experiment.extrapolators()
+        for seed in experiment.seeds
+    ]
+
+
+def retraining_rows(experiment: Config, arms: list[str]) -> list[dict]:
+    """Return one row per retrained model, as `evaluation.retraining.tabulate_retraining` takes them.
+
+    Parameters
+    ----------
+    experiment : Config
+    arms : list of str
+        Ways to choose what is kept: ``random``, ``top/du/knn-10/fraction-20``. The reference without pruning is added.
+    """
+    folder = f"{experiment.results}/{experiment.experiment}"
+    # Keys, not a set: each once, in the order of the config.
+    models = dict.fromkeys([*((arm, rate) for arm in arms for rate in experiment.selection.rates), REFERENCE])
+    rows = []
+    for arm, rate in models:
+        method, score, extrapolator, fraction = [*arm.split("/"), None, None, None][:4]
+        settings = {
+            "arm": arm,
+            "method": method,
+            "score": score,
+            "extrapolator": extrapolator,
+            "fraction": fraction and fraction.removeprefix("fraction-"),
+            "rate": rate,
+        }
+        for seed in experiment.seeds:
+            run = f"{arm}/seed-{seed}/rate-{percent(rate)}"
+            stages = _scoring_stages(experiment, score, extrapolator, f"{fraction}/seed-{seed}") if score else {}
+            stages = {
+                "samples": "samples",
+                **stages,
+                "selection": f"selection/{run}",
+                "retraining": f"retraining/{run}",
+            }
+            benchmarks = {stage: f"{folder}/benchmarks/{path}.tsv" for stage, path in stages.items()}
+            metrics = f"{folder}/retraining/{run}/metrics.json"
+            rows.append({**settings, "seed": seed, "metrics": metrics, "benchmarks": benchmarks})
+    return rows
+
+
+def _scoring_stages(experiment: Config, score: str, extrapolator: str, run: str) -> dict[str, str]:
+    """Return the stages that it takes to score every sample, each with its path in the folder of benchmarks."""
+    stages = {"subset": f"subset/{run}", "training": f"training/{run}", "scores": f"scores/{run}/{score}"}
+    if extrapolator != "computed":
+        needs = method_constant("extrapolators", experiment.extrapolators()[extrapolator]["name"], "NEEDS")
+        stages |= {stage: f"{stage}/{run}" for need in needs for stage in (*BEHIND.get(need, ()), need)}
+        stages["extrapolation"] = f"extrapolation/{run}/{score}/{extrapolator}"
+    return stages
