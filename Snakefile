@@ -39,7 +39,7 @@ rule kept:
 rule study:
     default_target: True
     input:
-        study_files(),
+        STUDY,
 
 
 # The study as one HTML file.

@@ -196,7 +196,6 @@ STUDY = [
         extrapolator=EXPERIMENT.selection.extrapolators,
     ),
 ]
-study_files = lambda: STUDY
 
 
 rule write_report:

@@ -20,7 +20,7 @@ CONFIG_FAULTS = {
     "no rate": ({"selection": {"rates": []}}, "small.yaml: selection.rates = []"),
     "a rate twice": (
         {"selection": {"rates": [0.5, 0.5]}},
-        "small.yaml: selection.rates = [0.5, 0.5] names something twice; give each once",
+        "small.yaml: selection.rates = [0.5, 0.5] has 0.5 twice; give each once",
     ),
     "a fraction in percent": (
         {"subset": {"fractions": [20]}},
@@ -31,28 +31,28 @@ CONFIG_FAULTS = {
         {"scores": [{"name": "du", "windw": 10}]},
         "small.yaml: scores[0].windw is not a known key; did you mean window?",
     ),
-    "an unknown score": ({"scores": ["dux"]}, "small.yaml: scores[0] = 'dux' is none of du"),
+    "an unknown score": ({"scores": ["dux"]}, 'small.yaml: scores[0] = "dux" is none of du'),
     "an unknown data set": (
         {"samples": {"dataset": "mnist"}},
-        "small.yaml: samples.dataset = 'mnist' is none of digits",
+        'small.yaml: samples.dataset = "mnist" is none of digits',
     ),
     "an unknown model": (
         {"training": {"model": "resnet"}},
-        "training.model = 'resnet' is none of convnet, resnet9, timm",
+        'training.model = "resnet" is none of convnet, resnet9, timm',
     ),
     "an unknown extrapolator": (
         {"extrapolation": [{"name": "nn", "k": 5}]},
-        "small.yaml: extrapolation[0] = 'nn' is none of knn",
+        'small.yaml: extrapolation[0].name = "nn" is none of knn',
     ),
     "an extrapolation that is not configured": (
         {"selection": {"rates": [0.5], "extrapolators": ["knn-7"]}},
-        "small.yaml: selection.extrapolators[0] = 'knn-7' is none of knn-5",
+        'small.yaml: selection.extrapolators[0] = "knn-7" is not computed; there are knn-5',
     ),
     "a window longer than the training": (
         {"training": {"epochs": 10}},
-        "config.yaml: scores[0] = du with {'window': 10} needs at least 11 training.epochs, found 10",
+        "needs 11 epochs or more, but training.epochs is 10",
     ),
-    "text for a number": ({"training": {"epochs": "ten"}}, "small.yaml: training.epochs = 'ten'"),
+    "text for a number": ({"training": {"epochs": "ten"}}, 'small.yaml: training.epochs = "ten" is no whole number'),
     "no epochs": ({"training": {"epochs": 0}}, "small.yaml: training.epochs = 0"),
     "a negative learning rate": (
         {"training": {"optimizer": {"learning_rate": -1.0}, "epochs": 12}},
@@ -60,22 +60,25 @@ CONFIG_FAULTS = {
     ),
     "momentum for Adam": (
         {"training": {"optimizer": {"momentum": 0.9}, "epochs": 12}},
-        "small.yaml: training.optimizer.name = adam reads no momentum",
+        "small.yaml: training.optimizer.momentum = 0.9 is read by sgd only",
     ),
-    "an unknown schedule": ({"training": {"schedule": "step", "epochs": 12}}, "small.yaml: training.schedule = 'step'"),
-    "a seed twice": ({"seeds": [0, 0]}, "small.yaml: seeds = [0, 0] names something twice; give each once"),
-    "an unknown device": ({"device": "gpu"}, "small.yaml: device = 'gpu'"),
+    "an unknown schedule": (
+        {"training": {"schedule": "step", "epochs": 12}},
+        'small.yaml: training.schedule = "step" is none of constant, cosine or one_cycle',
+    ),
+    "a seed twice": ({"seeds": [0, 0]}, "small.yaml: seeds = [0, 0] has 0 twice; give each once"),
+    "an unknown device": ({"device": "gpu"}, 'small.yaml: device = "gpu" is none of auto, cpu or cuda'),
     "cuda where there is none": (
         {"device": "cuda"},
         "device: cuda was asked for, but this machine has no CUDA device; set device: cpu or auto",
     ),
     "a test set that the data lack": (
         {"samples": {"test": "given"}},
-        "small.yaml: samples.test = given, but digits carries no test set; write a path or a fraction such as 0.1",
+        "small.yaml: samples.test = given, but digits has no test set of its own; write a path or a fraction such as 0.1",
     ),
     "no training images left": (
         {"samples": {"test": 0.5, "validation": 0.5}},
-        "small.yaml: samples.validation = 0.5 and test = 0.5 leave no training",
+        "small.yaml: samples.validation = 0.5 and samples.test = 0.5 leave no training images",
     ),
     "no path of the images": (
         {"samples": {"dataset": "imagefolder"}},
@@ -85,7 +88,7 @@ CONFIG_FAULTS = {
         {"samples": {"dataset": "imagefolder", "train": "nowhere"}},
         "samples.train: nowhere does not exist; give an existing file, folder or glob",
     ),
-    "a path in the experiment's name": ({"experiment": "a/b"}, "small.yaml: experiment = 'a/b'"),
+    "a path in the experiment's name": ({"experiment": "a/b"}, 'small.yaml: experiment = "a/b" does not fit'),
     "results that are a file": ({"results": "config.yaml"}, "results: config.yaml is a file; give a folder"),
     "results that cannot be written": (
         {"results": "/proc/results"},

@@ -19,7 +19,7 @@ def test_make_demo_runs_every_stage_and_writes_the_report(tmp_path):
     assert len(html) > 500_000
     with open(demo.results / "evaluation/agreement.csv") as file:
         residual = [float(row["spearman"]) for row in csv.DictReader(file) if row["part"] == "residual"]
-    assert residual and min(residual) > 0.2
+    assert residual and min(residual) > 0.1
     with open(demo.results / "evaluation/retraining.csv") as file:
         rows = list(csv.DictReader(file))
     assert all(float(row["test_accuracy"]) > 0.7 for row in rows)
