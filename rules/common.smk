@@ -10,7 +10,7 @@ sys.path.insert(0, str(workflow.current_basedir.join("../workflow_scripts").get_
 from code_digest import code_digest
 from score_extrapolation.config import as_fraction, percent
 from score_extrapolation.plugins import method_constant, method_names
-from workflow_config import input_paths, load_config, lock_results, stage_resources
+from workflow_config import begin_run, input_paths, load_config, stage_resources
 
 EXPERIMENT = load_config(workflow, config)
 FULL = "100"  # the subset that is everything: full-data scores are its scores
@@ -27,7 +27,7 @@ wildcard_constraints:
 
 
 onstart:
-    lock_results(out(""))
+    begin_run(workflow, EXPERIMENT)
 
 
 def out(path):

@@ -23,7 +23,7 @@ rule select_by_score:
         runtime=asks("runtime", "selection"),
     params:
         stage="selection",
-        method=lambda wildcards: METHODS[wildcards.method],
+        method=lambda wildcards: METHODS.get(wildcards.method, {"name": wildcards.method}),
         rate=lambda wildcards: as_fraction(wildcards.rate),
         seed=lambda wildcards: int(wildcards.seed),
         code=lambda wildcards: code_digest("select_samples.py", ("selection", wildcards.method)),

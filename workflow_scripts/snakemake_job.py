@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib.metadata
+import importlib.util
 import json
 import logging
 import os
@@ -62,5 +63,5 @@ def table_metadata(snakemake) -> dict:
         "stage": snakemake.params.stage,
         **{name: value for name, value in snakemake.wildcards.items()},
         "config_digest": hashlib.sha256(params.encode()).hexdigest()[:16],
-        "versions": {name: importlib.metadata.version(name) for name in VERSIONS},
+        "versions": {name: importlib.metadata.version(name) for name in VERSIONS if importlib.util.find_spec(name)},
     }

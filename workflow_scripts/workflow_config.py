@@ -30,7 +30,7 @@ def load_config(workflow, config: dict) -> Config:
     nested = {key: _typed(value, config[key]) for key, value in given.items() if isinstance(value, dict | list)}
     try:
         experiment = read_config(config | nested, lambda location: _origin(layers, location))
-        check_environment(experiment, runs_here=workflow.local_exec)
+        check_paths(experiment)
     except InputFault as fault:
         print(fault, file=sys.stderr)
         sys.exit(1)
@@ -70,14 +70,13 @@ def _origin(layers: list[tuple[str, dict]], location: tuple) -> str:
     return layers[0][0]
 
 
-def check_environment(config: Config, runs_here: bool) -> None:
-    """Check what the config says of the disk and the device.
+def check_paths(config: Config) -> None:
+    """Check the paths that the config names.
 
     Raises
     ------
     InputFault
-        One sentence a line: a path of images does not exist, the results cannot be written, or cuda was asked for
-        and jobs that run on this machine find none.
+        One sentence a line: a path of images does not exist, or the results cannot be written.
     """
     faults = []
     for split in ("train", "validation", "test"):
@@ -86,23 +85,26 @@ def check_environment(config: Config, runs_here: bool) -> None:
             # torchvision's folder may be made by its download.
             if not glob.glob(path) and config.samples.dataset != "torchvision":
                 faults.append(f"samples.{split}: {path} does not exist; give an existing file, folder or glob")
-    faults += _write_faults(Path(config.results))
-    if config.device == "cuda" and runs_here and not _has_cuda():
-        faults.append("device: cuda was asked for, but this machine has no CUDA device; set device: cpu or auto")
+    existing = Path(config.results)
+    while not existing.exists():
+        existing = existing.parent
+    if not existing.is_dir():
+        faults.append(f"results: {existing} is a file; give a folder")
+    elif not os.access(existing, os.W_OK | os.X_OK):
+        faults.append(f"results: {existing} is not writable; give a folder that is")
     if faults:
         raise InputFault("\n".join(faults))
 
 
-def _write_faults(results: Path) -> list[str]:
-    """Return why nothing can be written to the results folder, if so."""
-    existing = results
-    while not existing.exists():
-        existing = existing.parent
-    if not existing.is_dir():
-        return [f"results: {existing} is a file; give a folder"]
-    if not os.access(existing, os.W_OK | os.X_OK):
-        return [f"results: {existing} is not writable; give a folder that is"]
-    return []
+def begin_run(workflow, config: Config) -> None:
+    """Check what only a run needs, before its first job: the device of jobs that run here, results of its own."""
+    try:
+        if config.device == "cuda" and workflow.local_exec and not _has_cuda():
+            raise InputFault("device: cuda was asked for, but this machine has no CUDA device; set device: cpu or auto")
+        _lock(Path(config.results) / config.experiment)
+    except InputFault as fault:
+        print(fault, file=sys.stderr)
+        sys.exit(1)
 
 
 def _has_cuda() -> bool:
@@ -139,19 +141,21 @@ def input_paths(config: Config) -> list[str]:
     return watched
 
 
-def lock_results(folder: str) -> None:
+def _lock(folder: Path) -> None:
     """Let no two runs write to one results folder; a run that is killed leaves no lock behind.
 
     Snakemake's own lock is a file that survives a kill and then stops every later run until it is removed by hand. This
     one belongs to the process: the system drops it when the process ends, however it ends.
     """
-    Path(folder).mkdir(parents=True, exist_ok=True)
-    lock = open(Path(folder) / ".lock", "a")  # noqa: SIM115 - held, and so locked, as long as this process lives
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = open(folder / ".lock", "a")  # noqa: SIM115 - held, and so locked, as long as this process lives
+    except OSError as error:
+        raise InputFault(f"results: {folder} cannot be written ({error.strerror}); give a folder that can") from None
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        print(f"results: another run is writing to {folder}; wait for its end or stop it", file=sys.stderr)
-        sys.exit(1)
+        raise InputFault(f"results: another run is writing to {folder}; wait for its end or stop it") from None
     _held_locks.append(lock)
 
 

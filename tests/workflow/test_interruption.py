@@ -42,8 +42,8 @@ def is_training(process: psutil.Process) -> bool:
         return False
 
 
-# Long enough to be hit: 400 epochs of 270 digits.
-LONG = {"training": {"epochs": 400, "batch_size": 64}}
+# Long enough to be hit: 200 epochs of 270 digits.
+LONG = {"training": {"epochs": 200, "batch_size": 64}}
 
 
 @pytest.fixture(scope="module")
@@ -90,5 +90,5 @@ def test_a_second_run_on_the_same_results_refuses_in_one_sentence(fresh):
         printed = fresh.run("--cores", "1", "kept", fails=True)
     finally:
         os.killpg(run.pid, signal.SIGKILL)
-    assert "results: another run is writing to results/digits/; wait for its end or stop it" in printed
+    assert "results: another run is writing to results/digits; wait for its end or stop it" in printed
     assert "Traceback" not in printed
