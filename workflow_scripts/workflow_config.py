@@ -5,6 +5,7 @@ import fcntl
 import glob
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 import yaml
@@ -88,10 +89,12 @@ def check_paths(config: Config) -> None:
     existing = Path(config.results)
     while not existing.exists():
         existing = existing.parent
-    if not existing.is_dir():
+    try:
+        tempfile.TemporaryFile(dir=existing).close()  # permissions alone say yes to root on a read-only disk
+    except NotADirectoryError:
         faults.append(f"results: {existing} is a file; give a folder")
-    elif not os.access(existing, os.W_OK | os.X_OK):
-        faults.append(f"results: {existing} is not writable; give a folder that is")
+    except OSError as error:
+        faults.append(f"results: {existing} cannot be written to ({error.strerror}); give a folder that can")
     if faults:
         raise InputFault("\n".join(faults))
 
@@ -147,11 +150,8 @@ def _lock(folder: Path) -> None:
     Snakemake's own lock is a file that survives a kill and then stops every later run until it is removed by hand. This
     one belongs to the process: the system drops it when the process ends, however it ends.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = open(folder / ".lock", "a")  # noqa: SIM115 - held, and so locked, as long as this process lives
-    except OSError as error:
-        raise InputFault(f"results: {folder} cannot be written ({error.strerror}); give a folder that can") from None
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = open(folder / ".lock", "a")  # noqa: SIM115 - held, and so locked, as long as this process lives
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
