@@ -196,14 +196,14 @@ DATA_FAULTS = {
     "unlabelled images": (
         lambda folder: write_parquet(folder, "images.parquet", image=[image_bytes()] * 4, label=[0, 1, -1, 1]),
         PARQUET,
-        ["-1"],
+        ["labels are negative", "images.parquet#2"],
     ),
     "an empty table": (
         lambda folder: write_parquet(
             folder, "images.parquet", image=pa.array([], pa.binary()), label=pa.array([], pa.int64())
         ),
         PARQUET,
-        ["images.parquet"],
+        ["there are no samples"],
     ),
     "no idx file": (
         lambda folder: write_images(
