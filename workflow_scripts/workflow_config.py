@@ -102,12 +102,17 @@ def check_paths(config: Config) -> None:
 def begin_run(workflow, config: Config) -> None:
     """Check what only a run needs, before its first job: the device of jobs that run here, results of its own."""
     try:
-        if config.device == "cuda" and workflow.local_exec and not _has_cuda():
-            raise InputFault("device: cuda was asked for, but this machine has no CUDA device; set device: cpu or auto")
-        _lock(Path(config.results) / config.experiment)
+        check_device(config, runs_here=workflow.local_exec)
+        lock_results(Path(config.results) / config.experiment)
     except InputFault as fault:
         print(fault, file=sys.stderr)
         sys.exit(1)
+
+
+def check_device(config: Config, runs_here: bool) -> None:
+    """Check that a cuda that was asked for is there, where jobs run on this machine."""
+    if config.device == "cuda" and runs_here and not _has_cuda():
+        raise InputFault("device: cuda was asked for, but this machine has no CUDA device; set device: cpu or auto")
 
 
 def _has_cuda() -> bool:
@@ -144,7 +149,7 @@ def input_paths(config: Config) -> list[str]:
     return watched
 
 
-def _lock(folder: Path) -> None:
+def lock_results(folder: Path) -> None:
     """Let no two runs write to one results folder; a run that is killed leaves no lock behind.
 
     Snakemake's own lock is a file that survives a kill and then stops every later run until it is removed by hand. This

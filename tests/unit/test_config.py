@@ -72,7 +72,7 @@ def test_every_other_config_is_valid_over_the_default(path):
 def test_every_other_config_fits_the_disk_when_its_paths_exist(path, monkeypatch):
     monkeypatch.setattr(workflow_config.glob, "glob", lambda pattern: [pattern])
     config = read_config(merged(DEFAULT, yaml.safe_load(path.read_text())))
-    workflow_config.check_environment(config, runs_here=False)
+    workflow_config.check_paths(config)
 
 
 def test_the_default_config_shows_every_key_of_the_model():
@@ -541,14 +541,14 @@ def test_paths_that_do_not_exist_are_refused(tmp_path):
         changed(("samples.dataset", "npz"), ("samples.train", f"{tmp_path}/*.npz"), ("samples.test", "no.npz"))
     )
     with pytest.raises(InputFault) as fault:
-        workflow_config.check_environment(config, runs_here=True)
+        workflow_config.check_paths(config)
     assert str(fault.value).split("\n") == [
         f"samples.train: {tmp_path}/*.npz does not exist; give an existing file, folder or glob",
         "samples.test: no.npz does not exist; give an existing file, folder or glob",
     ]
     (tmp_path / "a.npz").write_text("")
     config = read_config(changed(("samples.dataset", "npz"), ("samples.train", f"{tmp_path}/*.npz")))
-    workflow_config.check_environment(config, runs_here=True)
+    workflow_config.check_paths(config)
     assert workflow_config.input_paths(config) == [f"{tmp_path}/a.npz"]
 
 
@@ -563,7 +563,7 @@ def test_results_that_cannot_be_written_are_refused(tmp_path):
     (tmp_path / "file").write_text("")
     config = read_config(changed(("results", f"{tmp_path}/file/results")))
     with pytest.raises(InputFault, match=r"results: .*file is a file; give a folder"):
-        workflow_config.check_environment(config, runs_here=True)
+        workflow_config.check_paths(config)
 
 
 @pytest.mark.parametrize("runs_here", [True, False])
@@ -571,10 +571,10 @@ def test_cuda_must_be_where_jobs_run(runs_here, monkeypatch):
     monkeypatch.setattr(workflow_config, "_has_cuda", lambda: False)
     config = read_config(changed(("device", "cuda")))
     if not runs_here:
-        workflow_config.check_environment(config, runs_here)
+        workflow_config.check_device(config, runs_here)
         return
     with pytest.raises(InputFault, match="device: cuda was asked for, but this machine has no CUDA device"):
-        workflow_config.check_environment(config, runs_here)
+        workflow_config.check_device(config, runs_here)
 
 
 def test_a_stage_takes_what_it_does_not_set_from_the_default():
@@ -586,7 +586,7 @@ def test_a_stage_takes_what_it_does_not_set_from_the_default():
 
 def test_two_runs_cannot_write_to_one_folder(tmp_path):
     workflow_config.lock_results(tmp_path / "results")
-    with pytest.raises(SystemExit):
+    with pytest.raises(InputFault, match="results: another run is writing to"):
         workflow_config.lock_results(tmp_path / "results")
 
 
