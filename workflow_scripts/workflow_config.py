@@ -22,15 +22,16 @@ def load_config(workflow, config: dict) -> Config:
     workflow : snakemake.workflow.Workflow
         Tells which files and options the config was merged from.
     config : dict
-        Merged.
+        Merged; the values of --config get their types in it.
     """
     files = [*workflow.configfiles, *workflow.overwrite_configfiles]
     layers = [(_shown(path), yaml.safe_load(Path(path).read_text())) for path in files]
     given = workflow.config_settings.config
     layers.append(("--config", given))
-    nested = {key: _typed(value, config[key]) for key, value in given.items() if isinstance(value, dict | list)}
+    # In place: the report's second Snakemake is given this same config.
+    config.update({key: _typed(value, config[key]) for key, value in given.items() if isinstance(value, dict | list)})
     try:
-        experiment = read_config(config | nested, lambda location: _origin(layers, location))
+        experiment = read_config(config, lambda location: _origin(layers, location))
         check_paths(experiment)
     except InputFault as fault:
         print(fault, file=sys.stderr)
