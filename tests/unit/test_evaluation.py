@@ -20,7 +20,7 @@ DEFAULT = Path(__file__).parents[2] / "config.yaml"
 
 
 def experiment(**changes):
-    raw = yaml.safe_load(DEFAULT.read_text())
+    raw = yaml.safe_load(DEFAULT.read_text()) | {"seeds": [0, 1, 2]}
     for section, values in changes.items():
         raw[section] = {**raw[section], **values} if isinstance(values, dict) else values
     return read_config(raw)
