@@ -20,6 +20,7 @@ wildcard_constraints:
     fraction=r"\d+(\.\d+)?",
     seed=r"\d+",
     rate=r"\d+(\.\d+)?",
+    recipe="[a-z0-9_]+",
     score="[a-z0-9_]+",
     extrapolator="[a-z0-9_]+(-[0-9]+)?",
     method="[a-z0-9_]+",
@@ -45,7 +46,7 @@ FRACTIONS = [percent(fraction) for fraction in EXPERIMENT.subset.fractions]
 RATES = [percent(rate) for rate in EXPERIMENT.selection.rates]
 SCORES = [score["name"] for score in EXPERIMENT.scores]
 EXTRAPOLATORS = EXPERIMENT.extrapolators()
-RECORDS = sorted({method_constant("scores", score, "RECORD") for score in SCORES})
+RECIPES = EXPERIMENT.recipes()
 METHODS = {method["name"]: method for method in EXPERIMENT.selection.methods}
 SCORED_METHODS = [method for method in METHODS if method_constant("selection", method, "SCORED")]
 
@@ -73,10 +74,17 @@ def kept_files():
     )
 
 
+def recipe_of(score):
+    """Return the name of the training that a score is computed from."""
+    return EXPERIMENT.score(score)["training"]
+
+
 def extrapolator_needs(wildcards):
     """Return the stages' files that this extrapolator reads beside the subset's scores."""
     needs = method_constant("extrapolators", EXTRAPOLATORS[wildcards.extrapolator]["name"], "NEEDS")
-    return {stage: out(f"{stage}/fraction-{wildcards.fraction}/seed-{wildcards.seed}.parquet") for stage in needs}
+    run = f"fraction-{wildcards.fraction}/seed-{wildcards.seed}.parquet"
+    recipes = {"embeddings": f"{recipe_of(wildcards.score)}/", "neighbors": f"{recipe_of(wildcards.score)}/"}
+    return {stage: out(f"{stage}/{recipes.get(stage, '')}{run}") for stage in needs}
 
 
 def scores_of(wildcards):

@@ -1,7 +1,7 @@
 """Embeddings: every sample as the subset's model sees it (eval mode, no augmentation, penultimate layer).
 
 Reads:  samples, training (model)
-Writes: embeddings/fraction-{fraction}/seed-{seed}.parquet
+Writes: embeddings/{recipe}/fraction-{fraction}/seed-{seed}.parquet
 """
 
 
@@ -9,13 +9,13 @@ rule embed_samples:
     input:
         images=out("samples/train.npy"),
         samples=out("samples/train.parquet"),
-        model=out("training/fraction-{fraction}/seed-{seed}/model.safetensors"),
+        model=out("training/{recipe}/fraction-{fraction}/seed-{seed}/model.safetensors"),
     output:
-        out("embeddings/fraction-{fraction}/seed-{seed}.parquet"),
+        out("embeddings/{recipe}/fraction-{fraction}/seed-{seed}.parquet"),
     log:
-        out("logs/embeddings/fraction-{fraction}/seed-{seed}.log"),
+        out("logs/embeddings/{recipe}/fraction-{fraction}/seed-{seed}.log"),
     benchmark:
-        out("benchmarks/embeddings/fraction-{fraction}/seed-{seed}.tsv")
+        out("benchmarks/embeddings/{recipe}/fraction-{fraction}/seed-{seed}.tsv")
     conda:
         "../envs/training.yaml"
     threads: asks("threads", "embeddings")
@@ -26,8 +26,8 @@ rule embed_samples:
     params:
         stage="embeddings",
         dtype=EXPERIMENT.embeddings.dtype,
-        precision=EXPERIMENT.training.precision,
+        precision=lambda wildcards: RECIPES[wildcards.recipe]["precision"],
         device=EXPERIMENT.device,
-        code=code_digest("embed_samples.py", ("models", EXPERIMENT.training.model["name"])),
+        code=lambda wildcards: code_digest("embed_samples.py", ("models", RECIPES[wildcards.recipe]["model"]["name"])),
     script:
         "../workflow_scripts/embed_samples.py"

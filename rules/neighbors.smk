@@ -1,20 +1,20 @@
 """Neighbors: of each residual sample in the subset, searched once at the largest k.
 
 Reads:  subset, embeddings
-Writes: neighbors/fraction-{fraction}/seed-{seed}.parquet
+Writes: neighbors/{recipe}/fraction-{fraction}/seed-{seed}.parquet
 """
 
 
 rule find_neighbors:
     input:
         subset=out("subset/fraction-{fraction}/seed-{seed}.parquet"),
-        embeddings=out("embeddings/fraction-{fraction}/seed-{seed}.parquet"),
+        embeddings=out("embeddings/{recipe}/fraction-{fraction}/seed-{seed}.parquet"),
     output:
-        out("neighbors/fraction-{fraction}/seed-{seed}.parquet"),
+        out("neighbors/{recipe}/fraction-{fraction}/seed-{seed}.parquet"),
     log:
-        out("logs/neighbors/fraction-{fraction}/seed-{seed}.log"),
+        out("logs/neighbors/{recipe}/fraction-{fraction}/seed-{seed}.log"),
     benchmark:
-        out("benchmarks/neighbors/fraction-{fraction}/seed-{seed}.tsv")
+        out("benchmarks/neighbors/{recipe}/fraction-{fraction}/seed-{seed}.tsv")
     conda:
         "../envs/analysis.yaml"
     threads: asks("threads", "neighbors")

@@ -34,6 +34,7 @@ rule retrain_model:
         recipe=EXPERIMENT.retraining.model_dump(),
         held_out=HELD_OUT,
         device=EXPERIMENT.device,
+        checkpoint=out("checkpoints/retraining/{arm}/seed-{seed}/rate-{rate}"),
         code=code_digest("retrain_model.py", ("models", EXPERIMENT.retraining.model["name"])),
     script:
         "../workflow_scripts/retrain_model.py"

@@ -25,6 +25,8 @@ rule prepare_samples:
     params:
         stage="samples",
         samples=EXPERIMENT.samples.model_dump(),
-        code=code_digest("prepare_samples.py", ("datasets", EXPERIMENT.samples.dataset)),
+        code=code_digest(
+            "prepare_samples.py", *(("datasets", dataset) for _, dataset, _ in EXPERIMENT.samples.sets_read())
+        ),
     script:
         "../workflow_scripts/prepare_samples.py"

@@ -7,7 +7,9 @@ Writes: scores/fraction-{fraction}/seed-{seed}/{score}.parquet
 
 rule score_subset:
     input:
-        dynamics=out("training/fraction-{fraction}/seed-{seed}/dynamics.parquet"),
+        dynamics=lambda wildcards: out(
+            f"training/{recipe_of(wildcards.score)}/fraction-{wildcards.fraction}/seed-{wildcards.seed}/dynamics.parquet"
+        ),
     output:
         out("scores/fraction-{fraction}/seed-{seed}/{score}.parquet"),
     log:

@@ -1,7 +1,7 @@
-"""Training: the run on the subset whose dynamics become scores.
+"""Training: the run on the subset whose dynamics become scores, once for each recipe that scores name.
 
 Reads:  samples, subset
-Writes: training/fraction-{fraction}/seed-{seed}/dynamics.parquet, model.safetensors, metrics.json
+Writes: training/{recipe}/fraction-{fraction}/seed-{seed}/dynamics.parquet, model.safetensors, metrics.json
 """
 
 
@@ -11,13 +11,13 @@ rule train_subset:
         summary=out("samples/summary.json"),
         subset=out("subset/fraction-{fraction}/seed-{seed}.parquet"),
     output:
-        dynamics=out("training/fraction-{fraction}/seed-{seed}/dynamics.parquet"),
-        model=out("training/fraction-{fraction}/seed-{seed}/model.safetensors"),
-        metrics=out("training/fraction-{fraction}/seed-{seed}/metrics.json"),
+        dynamics=out("training/{recipe}/fraction-{fraction}/seed-{seed}/dynamics.parquet"),
+        model=out("training/{recipe}/fraction-{fraction}/seed-{seed}/model.safetensors"),
+        metrics=out("training/{recipe}/fraction-{fraction}/seed-{seed}/metrics.json"),
     log:
-        out("logs/training/fraction-{fraction}/seed-{seed}.log"),
+        out("logs/training/{recipe}/fraction-{fraction}/seed-{seed}.log"),
     benchmark:
-        out("benchmarks/training/fraction-{fraction}/seed-{seed}.tsv")
+        out("benchmarks/training/{recipe}/fraction-{fraction}/seed-{seed}.tsv")
     conda:
         "../envs/training.yaml"
     threads: asks("threads", "training")
@@ -28,13 +28,14 @@ rule train_subset:
     params:
         stage="training",
         seed=lambda wildcards: int(wildcards.seed),
-        recipe=EXPERIMENT.training.model_dump(),
-        records=RECORDS,
+        recipe=lambda wildcards: RECIPES[wildcards.recipe],
+        records=lambda wildcards: EXPERIMENT.records(wildcards.recipe),
         device=EXPERIMENT.device,
-        code=code_digest(
+        checkpoint=out("checkpoints/training/{recipe}/fraction-{fraction}/seed-{seed}"),
+        code=lambda wildcards: code_digest(
             "train_subset.py",
-            ("models", EXPERIMENT.training.model["name"]),
-            *(("records", record) for record in RECORDS),
+            ("models", RECIPES[wildcards.recipe]["model"]["name"]),
+            *(("records", record) for record in EXPERIMENT.records(wildcards.recipe)),
         ),
     script:
         "../workflow_scripts/train_subset.py"

@@ -1,5 +1,6 @@
 """The slow, obvious version of every fast thing, straight from the definitions: what the library is compared with."""
 
+import itertools
 import math
 
 import numpy as np
@@ -17,6 +18,72 @@ def du(probabilities, labels, window):
             mean = sum(values) / window
             deviations.append(math.sqrt(sum((value - mean) ** 2 for value in values) / (window - 1)))
         scores.append(sum(deviations) / len(deviations))
+    return np.array(scores)
+
+
+def tdds(probabilities, labels, trajectory, window, decay, first=False):
+    """TDDS of (K, m, C) softmax outputs: windows 0..T-J of the last or first T epochs; it reads no label."""
+    begin = 0 if first else len(probabilities) - trajectory
+    scores = []
+    for i in range(len(labels)):
+        moved = []  # D_t of epochs t and t + 1 of the trajectory
+        for t in range(trajectory - 1):
+            before, after = probabilities[begin + t][i], probabilities[begin + t + 1][i]
+            terms = [
+                float(p) * (math.log(float(p) + 1e-8) - math.log(float(q) + 1e-8))
+                for q, p in zip(before, after, strict=True)
+            ]
+            moved.append(sum(abs(term) for term in terms))
+        score = 0.0
+        for w in range(trajectory - window + 1):
+            values = moved[w : w + window - 1]
+            mean = sum(values) / (window - 1)
+            length = math.sqrt(sum((value - mean) ** 2 for value in values))
+            score += decay * (1 - decay) ** (trajectory - window - w) * length
+        scores.append(score)
+    return np.array(scores)
+
+
+def el2n(probabilities, labels, epochs):
+    """EL2N of (K, m, C) softmax outputs: the mean over the first epochs of ||p - onehot||_2."""
+    scores = []
+    for i, label in enumerate(labels):
+        total = 0.0
+        for epoch in range(epochs):
+            errors = [float(p) - (c == label) for c, p in enumerate(probabilities[epoch][i])]
+            total += math.sqrt(sum(error**2 for error in errors))
+        scores.append(total / epochs)
+    return np.array(scores)
+
+
+def forgetting(probabilities, labels):
+    """Epochs in which the label, largest of all in the epoch before, no longer is; all K where it never was."""
+    scores = []
+    for i, label in enumerate(labels):
+        right = [all(p[i][label] > p[i][c] for c in range(len(p[i])) if c != label) for p in probabilities]
+        forgotten = sum(before and not after for before, after in itertools.pairwise(right))
+        scores.append(float(forgotten if any(right) else len(right)))
+    return np.array(scores)
+
+
+def aum(log_probabilities, labels):
+    """Minus the mean over epochs of the label's log-probability (or logit) less the largest other one."""
+    scores = []
+    for i, label in enumerate(labels):
+        margins = []
+        for epoch in log_probabilities:
+            others = [float(value) for c, value in enumerate(epoch[i]) if c != label]
+            margins.append(float(epoch[i][label]) - max(others))
+        scores.append(-sum(margins) / len(margins))
+    return np.array(scores)
+
+
+def entropy(probabilities):
+    """Mean over epochs of -sum p log p, of (K, m, C) softmax outputs."""
+    scores = []
+    for i in range(len(probabilities[0])):
+        of_epochs = [-sum(float(p) * math.log(p) for p in epoch[i] if p > 0) for epoch in probabilities]
+        scores.append(sum(of_epochs) / len(of_epochs))
     return np.array(scores)
 
 
@@ -56,9 +123,8 @@ def top(scores, rate):
     return sorted(sorted(range(len(scores)), key=lambda row: (-scores[row], row))[:n_kept])
 
 
-def crop_and_flip(image, row, column, flipped, padding):
-    """Pad one (h, w, c) image with black, cut it out again at an offset, mirror it left-right."""
-    height, width, _ = image.shape
+def crop_and_flip(image, row, column, flipped, padding, size):
+    """Pad one (h, w, c) image with black, cut a part of a size out of it at an offset, mirror it left-right."""
     padded = np.pad(image, ((padding, padding), (padding, padding), (0, 0)))
-    crop = padded[row : row + height, column : column + width]
+    crop = padded[row : row + size[0], column : column + size[1]]
     return crop[:, ::-1] if flipped else crop

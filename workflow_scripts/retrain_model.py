@@ -4,22 +4,27 @@ from snakemake_job import job
 
 with job(snakemake):
     from score_extrapolation.atomic import write_json
-    from score_extrapolation.models import save_model
-    from score_extrapolation.training.recipe import Recipe
+    from score_extrapolation.models import load_model
     from score_extrapolation.training.runs import measure_accuracy, train_on
 
-    recipe = Recipe(**snakemake.params.recipe)
-    model, metrics = train_on(
-        snakemake.input.images,
-        snakemake.input.summary,
-        snakemake.input.kept,
-        recipe,
-        snakemake.params.seed,
-        snakemake.params.device,
+    device, recipe = snakemake.params.device, snakemake.params.recipe
+    metrics = train_on(
+        images_path=snakemake.input.images,
+        summary_path=snakemake.input.summary,
+        samples_path=snakemake.input.kept,
+        recipe=recipe,
+        seed=snakemake.params.seed,
+        device=device,
+        code=snakemake.params.code,
+        model_path=snakemake.output.model,
+        checkpoint_path=snakemake.params.checkpoint,
+        # From the config, since a param that changes runs the job again.
+        checkpoints=snakemake.config["checkpoints"],
+        n_processes=max(1, snakemake.resources.gpu),
     )
+    model = load_model(snakemake.output.model)
     for split, images, samples in zip(
         snakemake.params.held_out, snakemake.input.held_out_images, snakemake.input.held_out_samples, strict=True
     ):
-        metrics[f"{split}_accuracy"] = measure_accuracy(model, images, samples, recipe.precision)
-    save_model(snakemake.output.model, model)
+        metrics[f"{split}_accuracy"] = measure_accuracy(model, images, samples, recipe["precision"], device)
     write_json(snakemake.output.metrics, metrics)

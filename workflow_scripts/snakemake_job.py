@@ -6,14 +6,17 @@ import importlib.util
 import json
 import logging
 import os
+import signal
 import sys
 import threading
 import time
 from contextlib import contextmanager
+from pathlib import Path
 
 import psutil
 
 LOGGER = logging.getLogger("score_extrapolation")
+SECONDS_TO_SAVE = 60
 VERSIONS = ("numpy", "pyarrow", "torch")
 
 
@@ -26,16 +29,17 @@ def job(snakemake):
     """
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[variable] = str(snakemake.threads)
+    # Threads that spin while they wait take the processor from those they wait for where other work runs beside.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     threading.Thread(target=_end_with_snakemake, daemon=True).start()
-    from score_extrapolation.faults import InputFault
+    from score_extrapolation.faults import InputFault, Interrupted
+    from score_extrapolation.progress import log_to
 
-    LOGGER.setLevel(logging.INFO)
-    log = logging.FileHandler(snakemake.log[0], mode="w")
-    log.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S"))
-    LOGGER.addHandler(log)
+    Path(snakemake.log[0]).write_text("")
+    log_to(snakemake.log[0])
     try:
         yield table_metadata(snakemake)
-    except InputFault as fault:
+    except (InputFault, Interrupted) as fault:
         LOGGER.error("%s", fault)
         print(f"\n{fault}\n", file=sys.stderr)
         sys.exit(1)
@@ -45,7 +49,7 @@ def job(snakemake):
 
 
 def _end_with_snakemake() -> None:
-    """End this job when the Snakemake that started it is gone.
+    """End this job when the Snakemake that started it is gone; a training may save where it stands first.
 
     A killed Snakemake leaves its jobs running; the next run would start the same job beside the orphan.
     """
@@ -53,6 +57,8 @@ def _end_with_snakemake() -> None:
     starter = psutil.Process(shell).ppid()
     while os.getppid() == shell and psutil.Process(shell).ppid() == starter:
         time.sleep(1)
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(SECONDS_TO_SAVE)
     os._exit(1)
 
 

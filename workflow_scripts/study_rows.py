@@ -5,6 +5,7 @@ from score_extrapolation.plugins import method_constant
 
 # Which stages lie, beside the subset's training, behind the table of a stage that an extrapolator may need.
 BEHIND = {"neighbors": ("embeddings",)}
+OF_A_RECIPE = ("embeddings", "neighbors")  # made once for each training; samples and subset are counted by themselves
 REFERENCE = ("random", 0.0)  # nothing removed at random: the training without pruning
 
 
@@ -68,9 +69,11 @@ def retraining_rows(experiment: Config, arms: list[str]) -> list[dict]:
 
 def _scoring_stages(experiment: Config, score: str, extrapolator: str, run: str) -> dict[str, str]:
     """Return the stages that it takes to score every sample, each with its path in the folder of benchmarks."""
-    stages = {"subset": f"subset/{run}", "training": f"training/{run}", "scores": f"scores/{run}/{score}"}
+    recipe = experiment.score(score)["training"]
+    stages = {"subset": f"subset/{run}", "training": f"training/{recipe}/{run}", "scores": f"scores/{run}/{score}"}
     if extrapolator != "computed":
         needs = method_constant("extrapolators", experiment.extrapolators()[extrapolator]["name"], "NEEDS")
-        stages |= {stage: f"{stage}/{run}" for need in needs for stage in (*BEHIND.get(need, ()), need)}
+        behind = [stage for need in needs for stage in (*BEHIND.get(need, ()), need)]
+        stages |= {stage: f"{stage}/{recipe}/{run}" for stage in behind if stage in OF_A_RECIPE}
         stages["extrapolation"] = f"extrapolation/{run}/{score}/{extrapolator}"
     return stages

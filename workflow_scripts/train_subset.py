@@ -4,19 +4,22 @@ from snakemake_job import job
 
 with job(snakemake):
     from score_extrapolation.atomic import write_json
-    from score_extrapolation.models import save_model
-    from score_extrapolation.training.recipe import Training
     from score_extrapolation.training.runs import train_on
 
-    model, metrics = train_on(
-        snakemake.input.images,
-        snakemake.input.summary,
-        snakemake.input.subset,
-        Training(**snakemake.params.recipe),
-        snakemake.params.seed,
-        snakemake.params.device,
-        dynamics_path=snakemake.output.dynamics,
+    metrics = train_on(
+        images_path=snakemake.input.images,
+        summary_path=snakemake.input.summary,
+        samples_path=snakemake.input.subset,
+        recipe=snakemake.params.recipe,
+        seed=snakemake.params.seed,
+        device=snakemake.params.device,
+        code=snakemake.params.code,
         records=snakemake.params.records,
+        dynamics_path=snakemake.output.dynamics,
+        model_path=snakemake.output.model,
+        checkpoint_path=snakemake.params.checkpoint,
+        # From the config, since a param that changes runs the job again.
+        checkpoints=snakemake.config["checkpoints"],
+        n_processes=max(1, snakemake.resources.gpu),
     )
-    save_model(snakemake.output.model, model)
     write_json(snakemake.output.metrics, metrics)

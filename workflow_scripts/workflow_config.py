@@ -81,12 +81,11 @@ def check_paths(config: Config) -> None:
         One sentence a line: a path of images does not exist, or the results cannot be written.
     """
     faults = []
-    for split in ("train", "validation", "test"):
-        paths = getattr(config.samples, split)
-        for path in paths if isinstance(paths, list) else []:
+    for key, dataset, paths in config.samples.sets_read():
+        for path in paths:
             # torchvision's folder may be made by its download.
-            if not glob.glob(path) and config.samples.dataset != "torchvision":
-                faults.append(f"samples.{split}: {path} does not exist; give an existing file, folder or glob")
+            if not glob.glob(path) and dataset != "torchvision":
+                faults.append(f"samples.{key}: {path} does not exist; give an existing file, folder or glob")
     existing = Path(config.results)
     while not existing.exists():
         existing = existing.parent
@@ -140,9 +139,8 @@ def input_paths(config: Config) -> list[str]:
     Of a folder, its class folders, whose times change when images come or go.
     """
     watched = []
-    for split in ("train", "validation", "test"):
-        paths = getattr(config.samples, split)
-        for pattern in paths if isinstance(paths, list) else []:
+    for _, _, paths in config.samples.sets_read():
+        for pattern in paths:
             for path in sorted(glob.glob(pattern)):
                 watched.append(path)
                 if os.path.isdir(path):

@@ -1,10 +1,14 @@
 """What every method of every kind must hold, run over all names: a new file is tested by being there."""
 
 import ast
+import inspect
+import pickle
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from score_extrapolation.datasets import Split
 from score_extrapolation.extrapolators import extrapolate
@@ -131,32 +135,78 @@ def test_a_trunk_embeds_in_the_width_that_it_says(name, shape):
 # Records
 
 
-def softmax_and_labels(n=6, n_classes=4):
+def log_softmax_and_labels(n=6, n_classes=4):
+    """Log-softmax of this epoch and of the one before, and labels."""
     generator = torch.Generator().manual_seed(0)
-    probabilities = torch.randn(n, n_classes, generator=generator).softmax(1)
-    return probabilities, torch.randint(0, n_classes, (n,), generator=generator)
+    now, previous = torch.randn(2, n, n_classes, generator=generator).log_softmax(2)
+    return now, torch.randint(0, n_classes, (n,), generator=generator), previous
+
+
+def observe(name, log_probabilities, labels, previous):
+    compares = [previous] if method_constant("records", name, "PREVIOUS") else []
+    return load_method("records", name).observe(log_probabilities, labels, *compares)
+
+
+@every("records")
+def test_a_record_says_whether_it_compares_with_the_epoch_before(name):
+    assert method_constant("records", name, "PREVIOUS") in (True, None)
+    parameters = list(inspect.signature(load_method("records", name).observe).parameters)
+    compares = ["previous"] if method_constant("records", name, "PREVIOUS") else []
+    assert parameters == ["log_probabilities", "labels", *compares]
 
 
 @every("records")
 def test_a_record_is_one_finite_number_a_sample_whatever_the_batch(name):
-    observe = load_method("records", name).observe
-    probabilities, labels = softmax_and_labels()
-    values = observe(probabilities, labels)
+    log_probabilities, labels, previous = log_softmax_and_labels()
+    values = observe(name, log_probabilities, labels, previous)
     assert values.shape == (6,)
     assert torch.isfinite(values).all()
-    one_by_one = torch.cat([observe(probabilities[i : i + 1], labels[i : i + 1]) for i in range(6)])
+    assert values.unique().numel() > 1
+    rows = [slice(i, i + 1) for i in range(6)]
+    one_by_one = torch.cat([observe(name, log_probabilities[i], labels[i], previous[i]) for i in rows])
     torch.testing.assert_close(one_by_one, values)
+
+
+@every("records")
+def test_a_record_of_float64_is_float64_and_near_that_of_float32(name):
+    log_probabilities, labels, previous = log_softmax_and_labels()
+    values = observe(name, log_probabilities, labels, previous)
+    exact = observe(name, log_probabilities.double(), labels, previous.double())
+    assert (values.dtype, exact.dtype) == (torch.float32, torch.float64)
+    torch.testing.assert_close(values, exact.float(), atol=1e-6, rtol=1e-6)
+
+
+@every("records")
+def test_a_record_leaves_what_it_is_given(name):
+    given = log_softmax_and_labels()
+    observe(name, *given)
+    for tensor, again in zip(given, log_softmax_and_labels(), strict=True):
+        assert torch.equal(tensor, again)
+
+
+@every("records")
+def test_a_record_does_not_depend_on_the_numbers_of_the_classes(name):
+    log_probabilities, labels, previous = log_softmax_and_labels()
+    order = torch.tensor([2, 0, 3, 1])
+    renamed = observe(name, log_probabilities[:, order], order.argsort()[labels], previous[:, order])
+    torch.testing.assert_close(renamed, observe(name, log_probabilities, labels, previous))
 
 
 # Scores
 
 
-def accumulate(name, n_epochs, order=None, n=9):
-    options = options_of("scores", name)
-    accumulator = load_method("scores", name).Accumulator(options, n)
-    values = np.random.default_rng(0).random((n_epochs, n)).astype(np.float32)
-    for epoch in values if order is None else values[:, order]:
-        accumulator.update(epoch)
+def record_values(name, n_epochs, n=9):
+    """What a score may be given: any numbers, and none in the first epoch of a record that compares with the last."""
+    values = np.random.default_rng(0).normal(size=(n_epochs, n)).astype(np.float32)
+    if method_constant("records", method_constant("scores", name, "RECORD"), "PREVIOUS"):
+        values[:1] = np.nan
+    return values
+
+
+def accumulate(name, epochs):
+    accumulator = load_method("scores", name).Accumulator(options_of("scores", name), epochs.shape[1])
+    for values in epochs:
+        accumulator.update(values)
     return accumulator.finish()
 
 
@@ -170,32 +220,69 @@ def test_a_score_is_computed_from_the_epochs_that_it_needs_and_not_from_fewer(na
     needed = options_of("scores", name).needed_epochs()
     assert needed >= 1
     for n_epochs in (needed, needed + 5):
-        scores = accumulate(name, n_epochs)
+        scores = accumulate(name, record_values(name, n_epochs))
         assert scores.shape == (9,)
         assert scores.dtype == np.float64
         assert np.isfinite(scores).all()
-    with pytest.raises(InputFault, match=rf"{needed} epochs, found {needed - 1}"):
-        accumulate(name, needed - 1)
+    with pytest.raises(InputFault, match=rf"{name}.* needs at least {needed} epochs, found {needed - 1}$"):
+        accumulate(name, record_values(name, needed - 1))
 
 
 @every("scores")
 def test_a_score_does_not_depend_on_the_other_samples(name):
-    n_epochs, order = options_of("scores", name).needed_epochs() + 3, np.random.default_rng(1).permutation(9)
-    np.testing.assert_array_equal(accumulate(name, n_epochs, order), accumulate(name, n_epochs)[order])
+    values = record_values(name, options_of("scores", name).needed_epochs() + 3)
+    scores = accumulate(name, values)
+    assert len(set(scores.tolist())) > 1
+    order = np.random.default_rng(1).permutation(9)
+    np.testing.assert_array_equal(accumulate(name, values[:, order]), scores[order])
+    for rows in (slice(0, 1), slice(4, 9), slice(None, None, 2)):
+        # numpy adds up a single column in another order.
+        np.testing.assert_allclose(accumulate(name, values[:, rows]), scores[rows], rtol=1e-14)
 
 
 @every("scores")
-def test_a_score_leaves_the_values_that_it_is_given(name):
-    n_epochs = options_of("scores", name).needed_epochs() + 3
-    accumulator = load_method("scores", name).Accumulator(options_of("scores", name), 4)
-    buffer, scores = np.empty(4, np.float32), []
-    for epoch in np.random.default_rng(0).random((n_epochs, 4)).astype(np.float32):
+def test_a_score_leaves_the_values_that_it_is_given_and_keeps_none_of_them(name):
+    values = record_values(name, options_of("scores", name).needed_epochs() + 3)
+    accumulator = load_method("scores", name).Accumulator(options_of("scores", name), 9)
+    buffer = np.empty(9, np.float32)
+    for epoch in values:
         buffer[:] = epoch
         accumulator.update(buffer)
         np.testing.assert_array_equal(buffer, epoch)
         buffer[:] = np.nan  # the caller may use its array again
-    scores = accumulator.finish()
-    assert np.isfinite(scores).all()
+    np.testing.assert_array_equal(accumulator.finish(), accumulate(name, values))
+
+
+@every("scores")
+def test_finishing_changes_nothing(name):
+    values = record_values(name, options_of("scores", name).needed_epochs() + 3)
+    accumulator = load_method("scores", name).Accumulator(options_of("scores", name), 9)
+    for epoch in values[:-1]:
+        accumulator.update(epoch)
+    np.testing.assert_array_equal(accumulator.finish(), accumulator.finish())
+    accumulator.update(values[-1])
+    np.testing.assert_array_equal(accumulator.finish(), accumulate(name, values))
+
+
+@every("scores")
+def test_a_score_is_computed_in_float64_of_what_was_recorded_in_float32(name):
+    # In float32 a mean of thousands is off by 1e-4, which is as much as these differ by.
+    values = 4096 + record_values(name, options_of("scores", name).needed_epochs() + 3) / 1024
+    exact = accumulate(name, values.astype(np.float64))
+    np.testing.assert_allclose(accumulate(name, values), exact, rtol=1e-12)
+
+
+@every("scores")
+def test_nothing_of_an_accumulator_grows_with_the_epochs(name):
+    options = load_method("scores", name).Options()
+    accumulator, sizes = load_method("scores", name).Accumulator(options, 9), []
+    for epoch in record_values(name, options.needed_epochs() + 40):
+        accumulator.update(epoch)
+        sizes.append(len(pickle.dumps(accumulator)))
+    assert len(set(sizes)) == 1
+    # Of float32 values no more than those of the epochs that it needs, or one float64 number and two bits.
+    n_bytes = sum(value.nbytes for value in vars(accumulator).values() if isinstance(value, np.ndarray))
+    assert n_bytes <= 9 * max(4 * (options.needed_epochs() + 1), 8 + 2)
 
 
 @every("scores")
@@ -206,6 +293,23 @@ def test_a_score_of_stored_history_runs_with_its_defaults(name):
     scores = score_dynamics(name, probabilities, rng.integers(0, 3, 5))
     assert scores.shape == (5,)
     assert np.isfinite(scores).all()
+
+
+@every("scores")
+@settings(max_examples=25)
+@given(seed=st.integers(0, 2**32), n=st.integers(2, 12), n_classes=st.integers(2, 6), n_more=st.integers(0, 9))
+def test_a_stored_sample_has_its_score_whatever_its_place_its_neighbours_and_its_class_s_number(
+    name, seed, n, n_classes, n_more
+):
+    rng = np.random.default_rng(seed)
+    n_epochs = options_of("scores", name).needed_epochs() + n_more
+    probabilities = rng.dirichlet(np.full(n_classes, 0.3), size=(n_epochs, n))
+    labels = rng.integers(0, n_classes, n)
+    scores = score_dynamics(name, probabilities, labels)
+    some, classes = rng.permutation(n)[: rng.integers(1, n + 1)], rng.permutation(n_classes)
+    moved = score_dynamics(name, probabilities[:, some][:, :, classes], np.argsort(classes)[labels[some]])
+    # The classes are summed in another order.
+    np.testing.assert_allclose(moved, scores[some], rtol=1e-12, atol=1e-13)
 
 
 # Extrapolators

@@ -22,6 +22,7 @@ from score_extrapolation.tables import (
     write_table,
     write_vectors,
 )
+from score_extrapolation.training.processes import Group
 from score_extrapolation.training.recorder import DynamicsRecorder
 
 K, WINDOW, N_EPOCHS, RATE = 3, 2, 4, 0.5
@@ -49,13 +50,14 @@ def run(folder, data, rng, shuffled):
         return {name: values[order] for name, values in columns.items()}
 
     dynamics = folder / "dynamics.parquet"
-    with DynamicsRecorder(dynamics, data.subset_ids, ["probability"], torch.device("cpu")) as recorder:
-        for probabilities in data.probabilities:
-            order = rng.permutation(data.m) if shuffled else np.arange(data.m)
-            for rows in np.split(order, np.unique(rng.integers(0, data.m, 2)) if shuffled else []):
-                probability = torch.from_numpy(probabilities[rows])
-                recorder.observe(rows, probability, torch.from_numpy(data.subset_labels[rows]))
-            recorder.end_epoch()
+    labels = torch.from_numpy(data.subset_labels)
+    recorder = DynamicsRecorder(folder, ["probability"], labels, 2, torch.float32, Group())
+    for probabilities in data.probabilities:
+        order = rng.permutation(data.m) if shuffled else np.arange(data.m)
+        for rows in np.split(order, np.unique(rng.integers(0, data.m, 2)) if shuffled else []):
+            recorder.observe(rows, torch.from_numpy(probabilities[rows]).log())
+        recorder.end_epoch()
+    recorder.write(dynamics, data.subset_ids)
     sample_ids, scores = score_file({"name": "du", "window": WINDOW}, dynamics)
     write_table(folder / "scores.parquet", SCORES, {}, **mixed(sample_id=sample_ids, score=scores))
 

@@ -127,7 +127,7 @@ def test_a_path_becomes_a_list_of_paths():
     config = read_config(changed(("samples.dataset", "npz"), ("samples.train", "a.npz"), ("samples.test", ["b", "c"])))
     assert config.samples.train == ["a.npz"]
     assert config.samples.test == ["b", "c"]
-    assert config.samples.options == {"image_key": None, "label_key": None}
+    assert config.samples.options == {"image_key": None, "label_key": None, "layout": "hwc"}
 
 
 @pytest.mark.parametrize("retraining", [{}, None, DELETE])
@@ -593,3 +593,99 @@ def test_two_runs_cannot_write_to_one_folder(tmp_path):
 def test_parsing_the_config_loads_neither_numpy_nor_torch():
     program = "import sys, workflow_config; sys.exit(bool({'numpy', 'torch', 'pyarrow'} & set(sys.modules)))"
     subprocess.run([sys.executable, "-c", program], cwd=CHECKOUT / "workflow_scripts", check=True)
+
+
+# A test set of another kind than the training set
+
+CIFAR100 = {"dataset": "torchvision", "path": "data", "options": {"name": "CIFAR100"}}
+NPZ = (("samples.dataset", "npz"), ("samples.train", "1m.npz"))
+
+
+def test_a_test_set_of_another_kind_is_written_out():
+    options = {"name": "CIFAR100", "download": True}
+    complete = {"dataset": "torchvision", "path": ["data"], "split": "test", "options": options}
+    config = read_config(changed(*NPZ, ("samples.test", CIFAR100), ("samples.validation", 0.1)))
+    assert config.samples.test == complete
+    assert config.samples.sets_read() == [("train", "npz", ["1m.npz"]), ("test.path", "torchvision", ["data"])]
+    config = read_config(changed(("samples.test", {**CIFAR100, "split": "train"})))
+    assert config.samples.test == {**complete, "split": "train"}
+    config = read_config(changed(*NPZ, ("samples.test", {"dataset": "digits"})))
+    assert config.samples.test == {"dataset": "digits", "path": None, "split": "test", "options": {}}
+
+
+@pytest.mark.parametrize(
+    "key, changes, sentence",
+    [
+        ("test", {"dataset": "cifar100"}, 'samples.test.dataset = "cifar100" is none of digits, ..., torchvision'),
+        ("test", {"dataset": None}, "samples.test.dataset = null is no value; give one"),
+        (
+            "test",
+            {"pth": "data"},
+            "samples.test.pth is not a known key; did you mean path? known are dataset, path, ...",
+        ),
+        ("test", {"path": 3}, "samples.test.path = 3 is no path; write a file, a folder, a glob or a list of them"),
+        ("test", {"path": None}, "samples.test.path is missing; torchvision needs the path of its images"),
+        (
+            "test",
+            {"split": "val"},
+            'samples.test.split = "val" is none of train, test, the sets that torchvision has; ...',
+        ),
+        ("validation", {}, 'samples.validation.split = "validation" is none of train, test, the sets that ...'),
+        ("test", {"options": {}}, "samples.test.options.name is missing (as torchvision calls it); give one of ..."),
+        (
+            "test",
+            {"options": {"nam": "CIFAR100", "name": "CIFAR10"}},
+            "samples.test.options.nam is not a known key; ...",
+        ),
+        ("test", {"options": 3}, "samples.test.options = 3 is no mapping of keys to values"),
+        (
+            "test",
+            {"dataset": "digits", "options": {}},
+            'samples.test.path = ["data"] is a path, but digits reads none; ...',
+        ),
+        (
+            "test",
+            {"dataset": "npz", "split": "train", "options": {}},
+            'samples.test.split = "train" chooses nothing: npz reads all that it finds; leave it out',
+        ),
+    ],
+)
+def test_a_fault_of_a_test_set_of_another_kind_is_one_sentence(key, changes, sentence):
+    (fault,) = faults_of(changed(*NPZ, (f"samples.{key}", {**CIFAR100, **changes})))
+    assert_says(fault, sentence)
+
+
+def test_faults_of_a_test_set_of_another_kind_are_reported_at_once():
+    held_out = {"path": [], "split": 1, "options": {"column": 1}, "dataset": "npz"}
+    faults = faults_of(changed(*NPZ, ("samples.test", held_out), ("samples.validation", {}), ("samples.fit", "pad")))
+    assert {fault.split()[1] for fault in faults} == {
+        "samples.test.path",
+        "samples.test.split",
+        "samples.test.options.column",
+        "samples.validation.dataset",
+        "samples.fit",
+    }
+
+
+def test_the_path_of_a_test_set_of_another_kind_is_checked_and_watched(tmp_path):
+    (tmp_path / "1m.npz").write_text("")
+    (tmp_path / "real").mkdir()
+    train = (NPZ[0], ("samples.train", f"{tmp_path}/1m.npz"))
+    config = read_config(changed(*train, ("samples.test", {**CIFAR100, "path": f"{tmp_path}/real"})))
+    workflow_config.check_paths(config)
+    assert workflow_config.input_paths(config) == [f"{tmp_path}/1m.npz", f"{tmp_path}/real"]
+    config = read_config(changed(*train, ("samples.test", {**CIFAR100, "path": f"{tmp_path}/downloaded"})))
+    workflow_config.check_paths(config)
+    config = read_config(changed(*train, ("samples.test", {"dataset": "idx", "path": f"{tmp_path}/none"})))
+    with pytest.raises(InputFault) as fault:
+        workflow_config.check_paths(config)
+    assert str(fault.value) == (
+        f"samples.test.path: {tmp_path}/none does not exist; give an existing file, folder or glob"
+    )
+
+
+def test_a_mapping_replaces_the_default_s_fraction_on_the_command_line_too(tmp_path):
+    config = load(
+        tmp_path, None, {"samples": {"test": {**CIFAR100, "options": {"name": "CIFAR100", "download": "no"}}}}
+    )
+    assert config.samples.test["options"] == {"name": "CIFAR100", "download": False}

@@ -44,7 +44,7 @@ assert not {"torch", "torchvision", "numpy", "pyarrow", "PIL", "sklearn"} & set(
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == ["digits", "idx", "imagefolder", "npz", "parquet", "torchvision"]
+    assert done.stdout.split() == ["digits", "idx", "imagefolder", "npz", "parquet", "places365", "torchvision"]
 
 
 @pytest.mark.parametrize("name", plugins.method_names("datasets"))
@@ -54,7 +54,7 @@ def test_options_read_from_the_syntax_tree_are_those_of_the_module(name):
     assert compiled.model_json_schema() == imported.model_json_schema()
 
 
-@pytest.mark.parametrize("name", ["imagefolder", "npz", "parquet", "idx"])
+@pytest.mark.parametrize("name", ["imagefolder", "npz", "parquet", "idx", "places365"])
 def test_a_path_to_nothing_names_itself(name, tmp_path):
     with pytest.raises(InputFault) as fault:
         read(name, "train", [tmp_path / "none"])
@@ -200,20 +200,24 @@ def test_npz_faults(tmp_path):
         return str(fault.value).replace(str(tmp_path), "")
 
     assert sentence(data=random_images(2, 3072), labels=[0, 1]) == (
-        "samples.train: data in /x.npz is uint8 of shape (2, 3072); give uint8 images of shape (n, height, width) or "
-        "(n, height, width, channels) with 1, 3 or 4 channels"
+        "samples.train: data in /x.npz is uint8 in C order of shape (2, 3072); give uint8 images in C order of shape "
+        "(n, height, width) or (n, height, width, channels) with 1, 3 or 4 channels, or set samples.options.layout: "
+        "chw if the channels come first"
     )
-    assert "is float64 of shape (2, 3, 3)" in sentence(image=np.zeros((2, 3, 3)), label=[0, 1])
-    assert "is uint8 of shape (2, 3, 8, 8)" in sentence(image=random_images(2, 3, 8, 8), label=[0, 1])
+    assert "is float64 in C order of shape (2, 3, 3)" in sentence(image=np.zeros((2, 3, 3)), label=[0, 1])
+    assert "is uint8 in C order of shape (2, 3, 8, 8)" in sentence(image=random_images(2, 3, 8, 8), label=[0, 1])
+    assert "is uint8 in Fortran order of shape (2, 4, 8)" in sentence(image=random_images(8, 4, 2).T, label=[0, 1])
     assert sentence(image=random_images(2, 8, 8), label=[0.0, 1.0]) == (
         "samples.train: label in /x.npz is float64 of shape (2,); give one integer or string for each of the 2 images"
     )
     assert "label in /x.npz is int64 of shape (3,)" in sentence(image=random_images(2, 8, 8), label=[0, 1, 1])
+    assert "label in /x.npz is int64 of shape ()" in sentence(image=random_images(1, 8, 8), label=0)
     assert sentence(images=random_images(2, 8, 8), image=random_images(2, 8, 8), label=[0, 1]) == (
         "samples.train: /x.npz has the arrays images, image, label, of which 2 are image or images or x or data; "
         "name the image array in samples.options.image_key"
     )
-    objects = sentence(image=np.array([1, "a"], dtype=object), label=[0, 1])
+    assert "is object in C order of shape (2,)" in sentence(image=np.array([1, "a"], dtype=object), label=[0, 1])
+    objects = sentence(image=random_images(2, 8, 8), label=np.array([1, "a"], dtype=object))
     assert objects.startswith("samples.train: /x.npz is not an .npz file of plain arrays (Object arrays")
     (tmp_path / "text.npz").write_text("no archive")
     np.save(tmp_path / "bare.npy", np.zeros(3))

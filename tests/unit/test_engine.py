@@ -3,6 +3,7 @@
 import copy
 import json
 import logging
+import re
 
 import numpy as np
 import pytest
@@ -12,11 +13,13 @@ from hypothesis import strategies as st
 from torch.nn.functional import cross_entropy, softmax
 
 from score_extrapolation.faults import InputFault
-from score_extrapolation.models import build_model, save_model
+from score_extrapolation.models import build_model, load_model
 from score_extrapolation.rng import derive_seed
 from score_extrapolation.tables import SUBSET, write_table
-from score_extrapolation.training import devices, engine
-from score_extrapolation.training.engine import accuracy, epoch_batches, make_optimizer, make_schedule, predict, train
+from score_extrapolation.training import devices, engine, prediction
+from score_extrapolation.training.engine import Trainer, epoch_batches, make_optimizer, make_schedule
+from score_extrapolation.training.images import ResidentImages, StreamedImages
+from score_extrapolation.training.prediction import accuracy, predict
 from score_extrapolation.training.recipe import Recipe, Training
 from score_extrapolation.training.runs import embed_store, measure_accuracy, train_on
 
@@ -41,14 +44,18 @@ def data(n=N):
     return images, torch.from_numpy(rng.integers(0, N_CLASSES, n))
 
 
+def train(net, images, labels, *settings):
+    return Trainer(net, ResidentImages(images), labels, *settings).run()
+
+
 class Recorder:
     """Keep what a training shows: per epoch, the batches in their order."""
 
     def __init__(self):
         self.epochs = [[]]
 
-    def observe(self, rows, probabilities, labels):
-        self.epochs[-1].append((rows, probabilities, labels))
+    def observe(self, rows, log_probabilities):
+        self.epochs[-1].append((rows, log_probabilities.exp()))
 
     def end_epoch(self):
         self.epochs.append([])
@@ -67,9 +74,20 @@ def store(tmp_path):
 
 
 def train_on_store(store, recipe, seed=0, device="cpu", name="dynamics"):
-    files = (store / "train.npy", store / "summary.json", store / "subset.parquet")
-    dynamics = (store / f"{name}.parquet", ["probability"]) if isinstance(recipe, Training) else ()
-    return train_on(*files, recipe, seed, device, *dynamics)
+    scored = {"dynamics_path": store / f"{name}.parquet", "records": ["probability"]}
+    metrics = train_on(
+        images_path=store / "train.npy",
+        summary_path=store / "summary.json",
+        samples_path=store / "subset.parquet",
+        recipe=recipe.model_dump(),
+        seed=seed,
+        device=device,
+        model_path=store / f"{name}.safetensors",
+        checkpoint_path=store / "checkpoint",
+        **(scored if isinstance(recipe, Training) else {}),
+    )
+    assert not (store / "checkpoint").exists()
+    return load_model(store / f"{name}.safetensors"), metrics
 
 
 # Batches
@@ -119,10 +137,9 @@ def test_train_forward_records_the_weights_before_the_step():
     train(network(), *data(), chosen, 5, "training", recorder)
     for (steps, _), recorded in zip(manual_training(chosen, 5), recorder.epochs, strict=False):
         assert len(steps) == len(recorded) == 3
-        for (rows, expected), (seen_rows, seen, seen_labels) in zip(steps, recorded, strict=True):
+        for (rows, expected), (seen_rows, seen) in zip(steps, recorded, strict=True):
             np.testing.assert_array_equal(seen_rows, rows)
             torch.testing.assert_close(seen, expected, rtol=0, atol=1e-6)
-            assert torch.equal(seen_labels, data()[1][rows])
     assert recorder.epochs[2:] == [[]]
 
 
@@ -130,11 +147,10 @@ def test_eval_pass_records_the_weights_after_the_epoch_in_eval_mode():
     chosen, recorder = recipe(recording="eval_pass"), Recorder()
     train(network(), *data(), chosen, 5, "training", recorder)
     for (_, net), recorded in zip(manual_training(chosen, 5), recorder.epochs, strict=False):
-        assert sorted(np.concatenate([rows for rows, _, _ in recorded])) == list(range(N))
-        for rows, seen, labels in recorded:
+        assert sorted(np.concatenate([rows for rows, _ in recorded])) == list(range(N))
+        for rows, seen in recorded:
             with torch.no_grad():
                 torch.testing.assert_close(seen, softmax(net(data()[0][rows]), 1), rtol=0, atol=1e-6)
-            assert torch.equal(labels, data()[1][rows])
 
 
 @pytest.mark.parametrize("recording", ["train_forward", "eval_pass"])
@@ -153,7 +169,7 @@ def test_eval_pass_is_not_augmented():
             if isinstance(module, torch.nn.BatchNorm2d):
                 module.momentum = 0.0  # else augmented images reach the records through its statistics
         train(net, *data(), chosen, 0, "training", recorder)
-        return torch.cat([seen for _, seen, _ in recorder.epochs[-2]])
+        return torch.cat([seen for _, seen in recorder.epochs[-2]])
 
     torch.testing.assert_close(last_records(crop_padding=2, flip=True), last_records(), rtol=0, atol=1e-7)
 
@@ -286,10 +302,14 @@ def test_a_constant_rate_needs_no_schedule():
 # Prediction
 
 
+def streamed(images):
+    return StreamedImages(images.numpy(), np.arange(len(images)), torch.device("cpu"))
+
+
 def test_prediction_is_in_eval_mode_and_in_order(monkeypatch):
-    monkeypatch.setattr(engine, "PREDICT_BATCH", 4)
+    monkeypatch.setattr(prediction, "BATCH", 4)
     net, (images, _) = network().train(), data()
-    rows, outputs = zip(*predict(net, images, "float32"), strict=True)
+    rows, outputs = zip(*predict(net, ResidentImages(images), "float32"), strict=True)
     np.testing.assert_array_equal(np.concatenate(rows), np.arange(N))
     with torch.no_grad():
         torch.testing.assert_close(torch.cat(outputs), net.eval()(images), rtol=0, atol=1e-6)
@@ -300,9 +320,9 @@ def test_prediction_is_in_eval_mode_and_in_order(monkeypatch):
 @pytest.mark.parametrize("batch", [1, 5, 100])
 def test_prediction_does_not_depend_on_the_batch(monkeypatch, what, width, batch):
     net, (images, _) = network(), data()
-    at_once = torch.cat([outputs for _, outputs in predict(net, images, "float32", what)])
-    monkeypatch.setattr(engine, "PREDICT_BATCH", batch)
-    in_batches = torch.cat([outputs for _, outputs in predict(net, images.numpy(), "float32", what)])
+    at_once = torch.cat([outputs for _, outputs in predict(net, ResidentImages(images), "float32", what)])
+    monkeypatch.setattr(prediction, "BATCH", batch)
+    in_batches = torch.cat([outputs for _, outputs in predict(net, streamed(images), "float32", what)])
     assert at_once.shape == (N, width)
     torch.testing.assert_close(in_batches, at_once, rtol=0, atol=1e-6)
 
@@ -310,7 +330,7 @@ def test_prediction_does_not_depend_on_the_batch(monkeypatch, what, width, batch
 def test_accuracy_is_the_share_of_largest_logits():
     net, (images, labels) = network(), data()
     right = (net.eval()(images).argmax(1) == labels).float().mean().item()
-    assert accuracy(net, images, labels.numpy(), "float32") == pytest.approx(right)
+    assert accuracy(net, ResidentImages(images), labels.numpy(), "float32") == pytest.approx(right)
 
 
 def test_a_store_is_embedded_and_measured_by_row(store):
@@ -321,7 +341,7 @@ def test_a_store_is_embedded_and_measured_by_row(store):
         np.testing.assert_allclose(embeddings, net.embed(images).numpy(), atol=1e-6)
         right = (net(images).argmax(1) == labels).float().mean().item()
     write_table(store / "test.parquet", SUBSET, {}, sample_id=np.arange(2 * N), label=labels.numpy())
-    measured = measure_accuracy(net, store / "train.npy", store / "test.parquet", "float32")
+    measured = measure_accuracy(net, store / "train.npy", store / "test.parquet", "float32", "cpu")
     assert measured == pytest.approx(right)
 
 
@@ -329,8 +349,7 @@ def test_a_store_is_embedded_and_measured_by_row(store):
 
 
 def bytes_of(store, chosen, seed, name):
-    net, _ = train_on_store(store, chosen, seed, name=name)
-    save_model(store / f"{name}.safetensors", net)
+    train_on_store(store, chosen, seed, name=name)
     return (store / f"{name}.safetensors").read_bytes(), (store / f"{name}.parquet").read_bytes()
 
 
@@ -350,7 +369,7 @@ def test_the_seed_draws_initialisation_and_order_apart(store):
     for seed in (0, 1):
         recorder = Recorder()
         train(network(), *data(), recipe(), seed, "training", recorder)
-        orders.append(np.concatenate([rows for rows, _, _ in recorder.epochs[0]]))
+        orders.append(np.concatenate([rows for rows, _ in recorder.epochs[0]]))
     assert (orders[0] != orders[1]).any()
 
 
@@ -377,13 +396,12 @@ def test_retraining_has_random_streams_of_its_own(store):
     assert not torch.equal(train_as[Training], train_as[Recipe])
 
 
-@pytest.mark.parametrize("optimizer", [{"name": "sgd", "learning_rate": 1e20}])
-def test_a_diverged_training_is_refused_and_leaves_no_dynamics(store, optimizer):
-    with pytest.raises(
-        InputFault, match=r"diverged: the loss is \w+ in epoch \d; lower .*learning_rate \(it is 1e\+20"
-    ):
-        train_on_store(store, recipe(optimizer=optimizer, epochs=3))
+def test_a_diverged_training_is_refused_and_leaves_no_dynamics(store):
+    message = r"diverged: the loss is \w+ in epoch \d; lower .*learning_rate \(it is 1e\+20"
+    with pytest.raises(InputFault, match=message):
+        train_on_store(store, recipe(optimizer={"name": "sgd", "learning_rate": 1e20}, epochs=3))
     assert not list(store.glob("dynamics*"))
+    assert not list(store.glob("*.safetensors"))
 
 
 @pytest.mark.parametrize("n", [0, 1])
@@ -402,7 +420,7 @@ def test_bfloat16_trains_close_to_float32(store):
 def test_bfloat16_records_are_float32_probabilities():
     recorder = Recorder()
     train(network(), *data(), recipe(precision="bfloat16"), 0, "training", recorder)
-    _, seen, _ = recorder.epochs[0][0]
+    _, seen = recorder.epochs[0][0]
     assert seen.dtype == torch.float32
     torch.testing.assert_close(seen.sum(1), torch.ones(len(seen)), rtol=0, atol=1e-6)
 
@@ -425,8 +443,17 @@ def test_cuda_that_is_absent_is_refused(store, monkeypatch):
 def test_auto_takes_cuda_where_there_is_one(monkeypatch):
     for available, device in ((False, "cpu"), (True, "cuda")):
         monkeypatch.setattr(torch.cuda, "is_available", lambda available=available: available)
+        monkeypatch.setattr(torch.cuda, "device_count", lambda available=available: int(available))
         assert devices.resolve_device("auto").type == device
         assert devices.resolve_device("cpu").type == "cpu"
+
+
+def test_more_processes_than_gpus_are_refused(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert devices.resolve_device("auto", n_processes=2, rank=1) == torch.device("cuda", 1)
+    with pytest.raises(InputFault, match="resources: 3 GPUs were asked for, but torch finds 2 here; lower gpu"):
+        devices.resolve_device("cuda", n_processes=3)
 
 
 def test_each_epoch_is_one_line_of_the_log(caplog):
@@ -434,3 +461,79 @@ def test_each_epoch_is_one_line_of_the_log(caplog):
     train(network(), *data(), recipe(), 0, "training")
     lines = [record.getMessage() for record in caplog.records if record.getMessage().startswith("epoch")]
     assert [line.split(":")[0] for line in lines] == ["epoch 1/2", "epoch 2/2"]
+    numbers = r"epoch \d/2: loss \d\.\d{4}, training accuracy 0\.\d{4}, \d+ images/s"
+    form = rf"{numbers}, \d+:\d\d:\d\d left, until \d{{4}}-\d\d-\d\d \d\d:\d\d"
+    assert all(re.fullmatch(form, line) for line in lines)
+
+
+# Options of the recipe
+
+
+def test_label_smoothing_reaches_the_loss():
+    plain, smooth = (train(network(), *data(), recipe(label_smoothing=s), 0, "training")[0]["loss"] for s in (0.0, 0.5))
+    assert plain != smooth
+    net, (images, labels) = network(), data()
+    chosen = recipe(label_smoothing=0.5, epochs=1, batch_size=N)
+    with torch.no_grad():
+        expected = cross_entropy(net.train()(images), labels, label_smoothing=0.5).item()
+    assert train(network(), images, labels, chosen, 0, "training")[0]["loss"] == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_clipped_gradient_is_no_longer_than_that():
+    norm = 1e-3
+    before = network()
+    net = copy.deepcopy(before)
+    sgd = {"name": "sgd", "learning_rate": 1.0}
+    train(net, *data(), recipe(optimizer=sgd, epochs=1, batch_size=N, clip_gradient=norm), 0, "training")
+    moved = [(a - b).flatten() for a, b in zip(net.parameters(), before.parameters(), strict=True)]
+    assert torch.cat(moved).norm().item() == pytest.approx(norm, rel=1e-3)
+
+
+@pytest.mark.parametrize("recording", ["train_forward", "eval_pass"])
+def test_averaged_weights_are_those_that_are_left_and_that_the_eval_pass_sees(recording):
+    decay, chosen = 0.7, recipe(average_decay=0.7, recording=recording)
+    net, recorder = network(), Recorder()
+    train(net, *data(), chosen, 5, "training", recorder)
+    # By hand: the first step's weights are taken as they are, each later step's with a share of 1 - decay.
+    average, steps = None, 0
+    plain, rng = network(), np.random.default_rng(derive_seed(5, "training/batches"))
+    optimizer = torch.optim.Adam(plain.parameters(), lr=0.01, weight_decay=0.0)
+    for _ in range(2):
+        for rows in epoch_batches(rng, N, 8):
+            loss = cross_entropy(plain.train()(data()[0][rows]), data()[1][rows])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            state = {name: value.clone().double() for name, value in plain.state_dict().items()}
+            average = state if average is None else {n: decay * average[n] + (1 - decay) * state[n] for n in state}
+            steps += 1
+    assert steps == 6
+    for name, value in net.state_dict().items():
+        if "num_batches" not in name:
+            torch.testing.assert_close(value.double(), average[name], rtol=1e-4, atol=1e-5)
+    rows, seen = recorder.epochs[1][-1]
+    with torch.no_grad():
+        of_averaged = softmax(net(data()[0][rows]), 1)
+    assert torch.allclose(seen, of_averaged, atol=1e-6) == (recording == "eval_pass")
+
+
+def test_a_compiled_training_is_the_same_but_for_rounding():
+    histories = [train(network(), *data(), recipe(compile=compiled), 0, "training") for compiled in (False, True)]
+    for plain, compiled in zip(*histories, strict=True):
+        assert compiled["loss"] == pytest.approx(plain["loss"], rel=1e-4)
+
+
+def test_a_network_for_crops_is_shown_the_middle_of_larger_images():
+    torch.manual_seed(0)
+    net = build_model(MODEL, (6, 6, 1), N_CLASSES, [0.5], [0.25]).eval()
+    images = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (3, 10, 8, 1), dtype=np.uint8))
+    with torch.no_grad():
+        assert torch.equal(net(images), net(images[:, 2:8, 1:7].contiguous()))
+
+
+def test_crops_of_a_size_are_what_the_network_is_trained_on(store):
+    net, _ = train_on_store(store, recipe(augmentation={"crop_size": 4, "flip": True}))
+    assert net.description["image_shape"] == [4, 4, 1]
+    assert embed_store(net, store / "train.npy", "float32", "cpu").shape == (2 * N, net.width)
+    with pytest.raises(InputFault, match=r"crop_size: 9 is larger than the images, 6 x 6 and 1 pixels of padding"):
+        train_on_store(store, recipe(augmentation={"crop_size": 9, "crop_padding": 1}))

@@ -108,3 +108,26 @@ def test_an_impossible_fraction_says_what_is_possible():
             f"samples.test = {fraction} asks for {wanted} of 5 training samples; give a fraction that takes 1 to 3, so "
             "that each class keeps one for training"
         )
+
+
+def test_named_and_unnamed_integers_meet_by_the_integer():
+    names = ["x", "y", "z"]
+    for train, test in ((None, names), (names, None)):
+        classes, labels = map_labels({"train": split_of([2, 0, 2], train), "test": split_of([2], test)})
+        assert classes == names and labels["train"].tolist() == [2, 0, 2] and labels["test"].tolist() == [2]
+
+
+def test_names_of_a_held_out_set_must_fit():
+    held_out = {"test": split_of([0], ["x", "y"]), "validation": split_of([0], ["y", "x"])}
+    with pytest.raises(InputFault) as fault:
+        map_labels({"train": split_of([0, 1]), **held_out})
+    assert str(fault.value) == (
+        "samples.validation: its classes are named otherwise than in samples.test, so that equal numbers may mean "
+        "different classes; give splits of one data set"
+    )
+    with pytest.raises(InputFault) as fault:
+        map_labels({"train": split_of([0, 2]), "test": held_out["test"]})
+    assert str(fault.value) == (
+        "samples.test: it has 2 classes, but samples.train has the label 2, so that equal numbers may mean different "
+        "classes; give splits of one data set"
+    )

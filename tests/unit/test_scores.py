@@ -1,4 +1,4 @@
-"""Scores from training dynamics: DU by hand, by the oracle, streamed from a file, and what is refused."""
+"""Scores from training dynamics: by hand, by the oracles, streamed from a file, and what is refused."""
 
 import math
 
@@ -8,8 +8,26 @@ import torch
 
 import oracles
 from score_extrapolation.faults import InputFault
+from score_extrapolation.plugins import load_method, method_names
+from score_extrapolation.records import Observer
 from score_extrapolation.scores import score_dynamics, score_file
-from score_extrapolation.training.recorder import DynamicsRecorder
+from score_extrapolation.training.dynamics import DynamicsWriter
+
+# Options under which 14 epochs make several windows; a score that is not named here has its defaults.
+OPTIONS = {
+    "du": {"window": 10},
+    "tdds": {"trajectory": 9, "window": 4, "decay": 0.7},
+    "el2n": {"epochs": 5},
+}
+ORACLES = {
+    "du": oracles.du,
+    "tdds": oracles.tdds,
+    "el2n": oracles.el2n,
+    "forgetting": oracles.forgetting,
+    "aum": lambda probabilities, labels: oracles.aum(np.log(probabilities), labels),
+    "entropy": lambda probabilities, labels: oracles.entropy(probabilities),
+}
+every_score = pytest.mark.parametrize("name", method_names("scores"))
 
 
 def history(n_epochs, n_classes, n_samples, seed=0):
@@ -19,22 +37,33 @@ def history(n_epochs, n_classes, n_samples, seed=0):
     return oracles.softmax(logits), rng.integers(0, n_classes, n_samples)
 
 
+def of_two_classes(p):
+    """Softmax outputs (K, m, 2) whose class 0 has the probabilities p (K, m)."""
+    return np.stack([np.array(p), 1 - np.array(p)], axis=2)
+
+
 def record(path, probabilities, labels, batches_of, sample_ids=None):
-    """Write dynamics as a training would: each epoch in the batches of `batches_of(rng)`."""
+    """Write every record as a training would: each epoch in the batches of `batches_of(rng)`."""
     rng = np.random.default_rng(7)
     sample_ids = np.arange(len(labels)) if sample_ids is None else sample_ids
-    with DynamicsRecorder(path, sample_ids, ["probability"], torch.device("cpu")) as recorder:
+    records = list(method_names("records"))
+    observer = Observer(records, *probabilities.shape[1:], torch.device("cpu"))
+    with DynamicsWriter(path, sample_ids, records) as writer:
         for epoch in probabilities.astype(np.float32):
             for rows in batches_of(rng):
-                recorder.observe(rows, torch.from_numpy(epoch[rows]), torch.from_numpy(labels[rows]))
-            recorder.end_epoch()
+                log_probabilities = torch.from_numpy(epoch[rows]).log()
+                observer.observe(torch.from_numpy(rows), log_probabilities, torch.from_numpy(labels[rows]))
+            observer.end_epoch()
+            writer.write_epoch({name: values.numpy().copy() for name, values in observer.values.items()})
+
+
+# By hand
 
 
 def test_du_of_four_samples_is_what_a_person_computes():
     # p_y of three epochs and a window of two: one window, the first two epochs; the last epoch closes none.
     p_y = np.array([[0.5, 0.0, 0.2, 0.3], [0.5, 1.0, 0.4, 0.3], [0.5, 0.0, 0.9, 1.0]])
-    probabilities = np.stack([p_y, 1 - p_y], axis=2)
-    scores = score_dynamics("du", probabilities, np.zeros(4, int), window=2)
+    scores = score_dynamics("du", of_two_classes(p_y), np.zeros(4, int), window=2)
     #            constant, jumps 0/1,     |0.4 - 0.2| / sqrt(2), changes only in the last epoch
     expected = [0.0, math.sqrt(0.5), 0.2 / math.sqrt(2), 0.0]
     np.testing.assert_allclose(scores, expected, atol=1e-12)
@@ -42,7 +71,7 @@ def test_du_of_four_samples_is_what_a_person_computes():
 
 def test_du_is_the_mean_over_windows():
     p_y = np.array([0.0, 1.0, 1.0, 0.0])[:, None]  # windows of two: (0, 1) and (1, 1)
-    scores = score_dynamics("du", np.stack([p_y, 1 - p_y], axis=2), np.array([0]), window=2)
+    scores = score_dynamics("du", of_two_classes(p_y), np.array([0]), window=2)
     np.testing.assert_allclose(scores, [math.sqrt(0.5) / 2], atol=1e-12)
 
 
@@ -53,21 +82,198 @@ def test_du_reads_the_probability_of_the_label():
     assert score_dynamics("du", probabilities, np.array([0]), window=2)[0] > 0.4
 
 
+def test_tdds_of_four_samples_is_what_a_person_computes():
+    # Four epochs make D_0, D_1, D_2. Two windows of three epochs hold two of them each, (D_0, D_1) and (D_1, D_2).
+    # Of two numbers less their mean the length is |a - b| / sqrt(2); the weights are 0.5 * 0.5^1 and 0.5 * 0.5^0.
+    p = [[0.5, 1.0, 1.0, 0.5], [0.5, 0.0, 1.0, 0.5], [0.5, 1.0, 0.0, 0.25], [0.5, 0.0, 0.0, 0.5]]
+    scores = score_dynamics("tdds", of_two_classes(p), np.zeros(4, int), trajectory=4, window=3, decay=0.5)
+    # A jump between (1, 0) and (0, 1): |0| + |1 (log(1 + 1e-8) - log(0 + 1e-8))| = log 1e8 = 18.42068
+    jump = math.log(1e8)
+    # (1/2, 1/2) -> (1/4, 3/4): 1/4 |log 1/2| + 3/4 |log 3/2| = 0.173287 + 0.304099 = 0.477386
+    # (1/4, 3/4) -> (1/2, 1/2): 1/2 |log 2|   + 1/2 |log 2/3| = 0.346574 + 0.202733 = 0.549306
+    there, back = 0.477386, 0.549306
+    expected = [
+        0.0,  # never moves: D = 0, 0, 0
+        0.0,  # moves as much in every epoch: D = 18.4, 18.4, 18.4
+        (0.25 * jump + 0.5 * jump) / math.sqrt(2),  # jumps once: D = 0, 18.4, 0
+        (0.25 * there + 0.5 * (back - there)) / math.sqrt(2),  # D = 0, 0.477386, 0.549306
+    ]
+    np.testing.assert_allclose(scores, expected, atol=1e-6)
+    np.testing.assert_allclose(scores[2:], [9.769041, 0.109819], atol=1e-6)
+
+
+def test_tdds_of_one_window_is_beta_times_the_length():
+    # One window of four epochs: D = 0, d, 0 with d = log 1e8, less their mean -d/3, 2d/3, -d/3, of length d sqrt(2/3).
+    probabilities = of_two_classes([[1.0], [1.0], [0.0], [0.0]])
+    scores = score_dynamics("tdds", probabilities, np.array([0]), trajectory=4, window=4, decay=0.9)
+    np.testing.assert_allclose(scores, [0.9 * math.log(1e8) * math.sqrt(2 / 3)], atol=1e-6)
+
+
+def test_tdds_looks_at_the_last_epochs_or_at_the_first_but_not_at_the_rest():
+    # One sample jumps in the first of five steps, one in the last; a trajectory of four epochs holds three steps.
+    p = [[1.0, 0.0], [0.0, 0.0], [0.0, 0.0], [0.0, 0.0], [0.0, 0.0], [0.0, 1.0]]
+    options = {"trajectory": 4, "window": 4, "decay": 1.0}
+    once = math.log(1e8) * math.sqrt(2 / 3)
+    scores = score_dynamics("tdds", of_two_classes(p), np.zeros(2, int), trajectory_from="last", **options)
+    np.testing.assert_allclose(scores, [0, once], atol=1e-6)
+    np.testing.assert_array_equal(score_dynamics("tdds", of_two_classes(p), np.zeros(2, int), **options), scores)
+    scores = score_dynamics("tdds", of_two_classes(p), np.zeros(2, int), trajectory_from="first", **options)
+    np.testing.assert_allclose(scores, [once, 0], atol=1e-6)
+
+
+def test_tdds_with_a_decay_of_one_is_the_last_window_alone():
+    probabilities, labels = history(8, 4, 6)
+    scores = score_dynamics("tdds", probabilities, labels, trajectory=8, window=4, decay=1.0)
+    assert (scores > 0).all()
+    last = score_dynamics("tdds", probabilities, labels, trajectory=4, window=4, decay=1.0)
+    np.testing.assert_allclose(scores, last, rtol=1e-12)
+
+
+def test_el2n_of_four_samples_is_what_a_person_computes():
+    probabilities = np.zeros((3, 4, 3))
+    probabilities[:, 0] = [[1, 0, 0], [0, 1, 0], [0, 1, 0]]  # label 0: 0, then sqrt(2); the third epoch is late
+    probabilities[:, 1] = [0.2, 0.3, 0.5]  # label 2: sqrt(0.2^2 + 0.3^2 + (0.5 - 1)^2) = sqrt(0.38)
+    probabilities[:, 2] = [0, 1, 0]  # label 1, always right
+    probabilities[:, 3] = [0.5, 0, 0.5]  # label 1: sqrt(0.25 + 1 + 0.25)
+    scores = score_dynamics("el2n", probabilities, np.array([0, 2, 1, 1]), epochs=2)
+    np.testing.assert_allclose(scores, [math.sqrt(2) / 2, math.sqrt(0.38), 0, math.sqrt(1.5)], atol=1e-12)
+
+
+def test_forgetting_of_six_samples_is_what_a_person_counts():
+    p_y = {
+        "never learned; a tie is wrong": ([0.1, 0.2, 0.3, 0.4, 0.5], 5),
+        "learned, then forgotten twice": ([0.1, 0.9, 0.2, 0.8, 0.3], 2),
+        "learned and never forgotten": ([0.2, 0.6, 0.7, 0.8, 0.9], 0),
+        "right from the first epoch on": ([0.9, 0.9, 0.9, 0.9, 0.9], 0),
+        "right at first and forgotten": ([0.9, 0.1, 0.6, 0.7, 0.8], 1),
+        "learned in the last epoch": ([0.1, 0.1, 0.1, 0.1, 0.9], 0),
+    }
+    probabilities = of_two_classes(np.array([p for p, _ in p_y.values()]).T)
+    scores = score_dynamics("forgetting", probabilities, np.zeros(6, int))
+    assert scores.tolist() == [n for _, n in p_y.values()]
+    assert scores.dtype == np.float64
+
+
+def test_forgetting_of_a_single_epoch_says_learned_or_not():
+    assert score_dynamics("forgetting", of_two_classes([[0.9, 0.1]]), np.zeros(2, int)).tolist() == [0, 1]
+
+
+def test_aum_of_three_samples_is_what_a_person_computes():
+    probabilities = np.empty((2, 3, 3))
+    probabilities[0], probabilities[1] = [0.5, 0.25, 0.25], [0.2, 0.3, 0.5]
+    # Margins of label 0: log(0.5 / 0.25), log(0.2 / 0.5); of 1: log(0.25 / 0.5), log(0.3 / 0.5);
+    # of 2: log(0.25 / 0.5), log(0.5 / 0.3). The score is minus their mean: higher = lower margin.
+    expected = [-math.log(2 * 0.4) / 2, -math.log(0.5 * 0.6) / 2, -math.log(0.5 * 5 / 3) / 2]
+    np.testing.assert_allclose(score_dynamics("aum", probabilities, np.arange(3)), expected, atol=1e-12)
+
+
+def test_entropy_of_three_samples_is_what_a_person_computes():
+    probabilities = np.zeros((2, 3, 3))
+    probabilities[:, 0] = [1, 0, 0]  # certain
+    probabilities[:, 1] = 1 / 3  # uniform: log 3
+    probabilities[:, 2] = [[0.5, 0, 0.5], [0, 1, 0]]  # log 2, then 0
+    scores = score_dynamics("entropy", probabilities, np.zeros(3, int))
+    np.testing.assert_allclose(scores, [0, math.log(3), math.log(2) / 2], atol=1e-12)
+
+
+# By the oracles
+
+
+def check_against_the_oracle(name, shape, dtype, options, oracle_options=None):
+    """Score a history that is stored as dtype; the oracle computes in float64 from the same stored numbers."""
+    probabilities, labels = history(*shape)
+    probabilities = probabilities.astype(dtype)
+    scores = score_dynamics(name, probabilities, labels, **options)
+    assert scores.dtype == np.float64
+    exact = probabilities.astype(np.float64)
+    expected = ORACLES[name](exact, labels, **(options if oracle_options is None else oracle_options))
+    # Float32 has 2^-24 = 6e-8 of the largest number on the way, a logarithm of up to 20.
+    np.testing.assert_allclose(scores, expected, atol=1e-10 if dtype == np.float64 else 1e-6)
+
+
+stored_as = pytest.mark.parametrize("dtype", [np.float64, np.float32])
+
+
+@stored_as
 @pytest.mark.parametrize(
     "n_epochs, n_classes, window", [(3, 2, 2), (12, 10, 10), (11, 3, 10), (25, 7, 4), (9, 100, 3), (50, 2, 10)]
 )
-def test_du_equals_the_oracle(n_epochs, n_classes, window):
-    probabilities, labels = history(n_epochs, n_classes, n_samples=23)
-    scores = score_dynamics("du", probabilities, labels, window=window)
-    assert scores.dtype == np.float64
-    np.testing.assert_allclose(scores, oracles.du(probabilities, labels, window), atol=1e-6)
+def test_du_equals_the_oracle(n_epochs, n_classes, window, dtype):
+    check_against_the_oracle("du", (n_epochs, n_classes, 23), dtype, {"window": window})
 
 
-def test_du_in_blocks_equals_du_at_once(monkeypatch):
-    probabilities, labels = history(12, 3, 50)
-    at_once = score_dynamics("du", probabilities, labels, window=5)
-    monkeypatch.setattr("score_extrapolation.scores.du.BLOCK", 7)
-    np.testing.assert_array_equal(score_dynamics("du", probabilities, labels, window=5), at_once)
+@stored_as
+@pytest.mark.parametrize("trajectory_from", ["last", "first"])
+@pytest.mark.parametrize(
+    "n_epochs, n_classes, trajectory, window, decay",
+    [
+        (3, 2, 3, 3, 0.9),  # the least there is
+        (10, 10, 10, 10, 0.9),  # one window, no epoch beside it
+        (11, 10, 10, 10, 0.9),  # the ring begins anew
+        (25, 3, 7, 4, 0.5),
+        (24, 5, 6, 5, 0.3),  # 23 steps, a ring of 5
+        (26, 5, 6, 5, 0.3),  # 25 steps: the ring is at its beginning when the training ends
+        (9, 100, 9, 3, 0.1),
+        (30, 4, 21, 10, 0.05),  # the first windows still weigh
+        (13, 2, 12, 3, 1.0),
+    ],
+)
+def test_tdds_equals_the_oracle(n_epochs, n_classes, trajectory, window, decay, trajectory_from, dtype):
+    options = {"trajectory": trajectory, "window": window, "decay": decay}
+    oracle_options = {**options, "first": trajectory_from == "first"}
+    options["trajectory_from"] = trajectory_from
+    check_against_the_oracle("tdds", (n_epochs, n_classes, 17), dtype, options, oracle_options)
+
+
+@stored_as
+@pytest.mark.parametrize("n_epochs, n_classes, epochs", [(1, 2, 1), (10, 10, 10), (12, 3, 10), (5, 100, 2)])
+def test_el2n_equals_the_oracle(n_epochs, n_classes, epochs, dtype):
+    check_against_the_oracle("el2n", (n_epochs, n_classes, 23), dtype, {"epochs": epochs})
+
+
+@stored_as
+@pytest.mark.parametrize("n_epochs, n_classes", [(1, 2), (2, 2), (50, 2), (12, 10), (5, 100)])
+@pytest.mark.parametrize("name", ["forgetting", "aum", "entropy"])
+def test_scores_without_options_equal_their_oracles(name, n_epochs, n_classes, dtype):
+    check_against_the_oracle(name, (n_epochs, n_classes, 23), dtype, {})
+
+
+@every_score
+def test_a_single_sample_of_two_classes_is_scored(name):
+    check_against_the_oracle(name, (14, 2, 1), np.float64, OPTIONS.get(name, {}))
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16])
+@every_score
+def test_probabilities_of_exactly_0_and_1_give_finite_scores(name, dtype):
+    rng = np.random.default_rng(0)
+    probabilities = np.eye(3)[rng.integers(0, 3, (14, 20))].astype(dtype)
+    probabilities[:, :5] = [0, 0.5, 0.5]  # some of them mixed, and the same in every epoch
+    labels = rng.integers(0, 3, 20)
+    scores = score_dynamics(name, probabilities, labels, **OPTIONS.get(name, {}))
+    assert np.isfinite(scores).all()
+    if name != "aum":  # whose margins are infinite to a person
+        expected = ORACLES[name](probabilities.astype(np.float64), labels, **OPTIONS.get(name, {}))
+        np.testing.assert_allclose(scores, expected, atol=1e-6)
+
+
+@every_score
+def test_a_single_class_has_finite_scores(name):
+    scores = score_dynamics(name, np.ones((14, 4, 1)), np.zeros(4, int), **OPTIONS.get(name, {}))
+    assert np.isfinite(scores).all()
+
+
+# However it is computed
+
+
+@pytest.mark.parametrize("name", ["du", "tdds"])
+@pytest.mark.parametrize("block", [1, 7, 49, 50, 51])
+def test_a_score_in_blocks_equals_the_score_at_once(name, block, monkeypatch):
+    probabilities, labels = history(14, 3, 50)
+    at_once = score_dynamics(name, probabilities, labels, **OPTIONS[name])
+    monkeypatch.setattr(load_method("scores", name), "BLOCK", block)
+    in_blocks = score_dynamics(name, probabilities, labels, **OPTIONS[name])
+    np.testing.assert_allclose(in_blocks, at_once, rtol=1e-14)  # numpy adds up a single column in another order
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 30])
@@ -80,40 +286,70 @@ def test_streamed_scores_equal_stored_ones_for_any_batches(batch_size, shuffled,
         return np.split(order, range(batch_size, 30, batch_size))
 
     record(tmp_path / "dynamics.parquet", probabilities, labels, batches_of)
-    _, scores = score_file({"name": "du", "window": 10}, tmp_path / "dynamics.parquet")
-    stored = score_dynamics("du", probabilities.astype(np.float32), labels, window=10)
-    np.testing.assert_array_equal(scores, stored)
-    np.testing.assert_allclose(scores, oracles.du(probabilities, labels, 10), atol=1e-6)
+    for name in method_names("scores"):
+        options = OPTIONS.get(name, {})
+        _, scores = score_file({"name": name, **options}, tmp_path / "dynamics.parquet")
+        stored = score_dynamics(name, probabilities.astype(np.float32), labels, **options)
+        np.testing.assert_array_equal(scores, stored, err_msg=name)
+        expected = ORACLES[name](probabilities, labels, **options)
+        np.testing.assert_allclose(scores, expected, atol=1e-5, err_msg=name)
 
 
 def test_a_score_file_keeps_the_sample_ids(tmp_path):
     probabilities, labels = history(4, 2, 6)
     ids = np.array([3, 10, 11, 500, 501, 10**12])
     record(tmp_path / "dynamics.parquet", probabilities, labels, lambda rng: [np.arange(6)], ids)
-    np.testing.assert_array_equal(score_file({"name": "du", "window": 3}, tmp_path / "dynamics.parquet")[0], ids)
+    # A score of the config says which training it is computed from, which is no option of its own.
+    found, scores = score_file({"name": "du", "window": 3, "training": "sgd"}, tmp_path / "dynamics.parquet")
+    np.testing.assert_array_equal(found, ids)
+    np.testing.assert_allclose(scores, score_dynamics("du", probabilities, labels, window=3), atol=1e-6)
 
 
-def test_memory_mapped_history_is_scored(tmp_path):
-    probabilities, labels = history(5, 3, 8)
+@every_score
+def test_memory_mapped_history_is_scored_and_left_as_it_is(name, tmp_path):
+    probabilities, labels = history(14, 3, 8)
+    probabilities[2, 1] = [0, 1, 0]  # whose logarithm is not taken as it is
     np.save(tmp_path / "history.npy", probabilities)
-    mapped = np.load(tmp_path / "history.npy", mmap_mode="r")
-    expected = score_dynamics("du", probabilities, labels, window=3)
-    np.testing.assert_array_equal(score_dynamics("du", mapped, labels, window=3), expected)
+    mapped, given = np.load(tmp_path / "history.npy", mmap_mode="r+"), probabilities.copy()
+    expected = score_dynamics(name, probabilities, labels, **OPTIONS.get(name, {}))
+    np.testing.assert_array_equal(score_dynamics(name, mapped, labels, **OPTIONS.get(name, {})), expected)
+    np.testing.assert_array_equal(mapped, given)
+    np.testing.assert_array_equal(probabilities, given)
 
 
-@pytest.mark.parametrize("n_epochs", [1, 2, 4])
-def test_too_few_epochs_are_refused(n_epochs):
-    probabilities, labels = history(n_epochs, 3, 5)
-    with pytest.raises(InputFault, match=rf"window = 4 needs at least 5 epochs, found {n_epochs}"):
-        score_dynamics("du", probabilities, labels, window=4)
+# What is refused
 
 
-def test_scores_that_are_not_finite_are_refused(tmp_path):
-    probabilities, labels = history(4, 2, 6)
-    probabilities[1, 2] = np.nan
+@pytest.mark.parametrize(
+    "name, options, needed, sentence",
+    [
+        ("du", {"window": 4}, 5, "du with window = 4"),
+        ("tdds", {"trajectory": 6, "window": 3}, 6, "tdds with trajectory = 6"),
+        ("tdds", {"trajectory": 6, "window": 3, "trajectory_from": "first"}, 6, "tdds with trajectory = 6"),
+        ("el2n", {"epochs": 5}, 5, "el2n over 5"),
+        ("forgetting", {}, 1, "forgetting"),
+        ("aum", {}, 1, "aum"),
+        ("entropy", {}, 1, "entropy"),
+    ],
+)
+def test_too_few_epochs_are_refused(name, options, needed, sentence):
+    probabilities, labels = history(needed, 3, 5)
+    assert np.isfinite(score_dynamics(name, probabilities, labels, **options)).all()
+    for n_epochs in range(needed):
+        with pytest.raises(InputFault, match=rf"^{sentence} needs at least {needed} epochs, found {n_epochs}$"):
+            score_dynamics(name, probabilities[:n_epochs], labels, **options)
+
+
+@every_score
+def test_scores_that_are_not_finite_are_refused(name, tmp_path):
+    """Not even a count is made of a diverged training: NaN is neither right nor wrong."""
+    probabilities, labels = history(14, 2, 6)
+    probabilities[4, 2] = np.nan
+    probabilities[:, 3] = np.nan  # nor was it never learned
     record(tmp_path / "dynamics.parquet", probabilities, labels, lambda rng: [np.arange(6)], np.arange(10, 16))
-    with pytest.raises(InputFault, match="1 du scores are not finite, the first of sample 12"):
-        score_file({"name": "du", "window": 3}, tmp_path / "dynamics.parquet")
+    options = {"trajectory": 14, "window": 4} if name == "tdds" else OPTIONS.get(name, {})
+    with pytest.raises(InputFault, match=f"2 {name} scores are not finite, the first of sample 12"):
+        score_file({"name": name, **options}, tmp_path / "dynamics.parquet")
 
 
 def test_an_unknown_score_is_refused():
@@ -121,10 +357,32 @@ def test_an_unknown_score_is_refused():
         score_dynamics("uncertainty", *history(4, 2, 6))
 
 
-@pytest.mark.parametrize("options", [{"windw": 10}, {"window": 1}, {"window": 2.5}, {"window": "10"}])
-def test_a_wrong_option_is_refused(options):
-    with pytest.raises(ValueError, match=r"windw|window"):
-        score_dynamics("du", *history(12, 2, 6), **options)
+@pytest.mark.parametrize(
+    "name, options, named",
+    [
+        ("du", {"windw": 10}, "windw"),
+        ("du", {"window": 1}, "window"),
+        ("du", {"window": 2.5}, "window"),
+        ("du", {"window": "10"}, "window"),
+        ("tdds", {"trajectory": 4, "window": 5}, "has a window of 5 in a trajectory of 4 epochs"),
+        ("tdds", {"trajectory": 9}, "has a window of 10 in a trajectory of 9 epochs"),  # the default window
+        ("tdds", {"trajectory": 2, "window": 2}, "trajectory"),
+        ("tdds", {"window": 2}, "window"),
+        ("tdds", {"decay": 0}, "decay"),
+        ("tdds", {"decay": 0.0}, "decay"),
+        ("tdds", {"decay": 1.1}, "decay"),
+        ("tdds", {"decay": math.nan}, "decay"),
+        ("tdds", {"trajectory_from": "middle"}, "trajectory_from"),
+        ("el2n", {"epochs": 0}, "epochs"),
+        ("el2n", {"window": 10}, "window"),
+        ("forgetting", {"epochs": 10}, "epochs"),
+        ("aum", {"window": 10}, "window"),
+        ("entropy", {"window": 10}, "window"),
+    ],
+)
+def test_a_wrong_option_is_refused(name, options, named):
+    with pytest.raises(ValueError, match=named):
+        score_dynamics(name, *history(14, 2, 6), **options)
 
 
 @pytest.mark.parametrize(
@@ -134,3 +392,10 @@ def test_a_wrong_option_is_refused(options):
 def test_shapes_that_do_not_fit_are_refused(probabilities, labels):
     with pytest.raises(ValueError, match=r"are not \(K, m, C\) and \(m,\)"):
         score_dynamics("du", np.full(probabilities, 0.5), np.zeros(labels, int), window=2)
+
+
+@pytest.mark.parametrize("label", [-1, 2])
+@pytest.mark.parametrize("name", ["du", "el2n", "forgetting", "aum"])
+def test_a_label_beyond_the_classes_is_refused(name, label):
+    with pytest.raises((IndexError, RuntimeError), match="index"):
+        score_dynamics(name, history(14, 2, 3)[0], np.array([0, label, 1]), **OPTIONS.get(name, {}))

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from .faults import InputFault
 from .plugins import Section, method_constant, method_options
 from .sentences import dotted, listed, shown, validate
-from .shorthands import fill_in_methods, fill_in_retraining, is_inherited
+from .shorthands import OptionalPaths, as_paths, fill_in_methods, fill_in_recipes, is_inherited
 from .training.recipe import Optimizer, Recipe, Training
 
 STAGES = (
@@ -49,20 +49,14 @@ def _fraction_hint(value, example: str) -> str:
     return f"write {value / 100:g}" if _is_number(value) and 1 < value < 100 else f"such as {example}"
 
 
-def _paths(value):
-    paths = [value] if isinstance(value, str) else value
-    if isinstance(paths, list) and paths and all(isinstance(path, str) and path for path in paths):
-        return paths
-    raise ValueError("is no path; write a file, a folder, a glob or a list of them")
-
-
 def _held_out(value):
-    if value is None or value == "given" or (_is_number(value) and 0 < value < 1):
+    # A mapping is a HeldOutSet: fill_in_methods has validated and completed it.
+    if value is None or value == "given" or isinstance(value, dict) or (_is_number(value) and 0 < value < 1):
         return value
     if _is_number(value) or isinstance(value, bool):
         hint = _fraction_hint(value, "0.1")
         raise ValueError(f"is not in (0, 1); it is the part of the training images to split off, {hint}; null is none")
-    return _paths(value)
+    return as_paths(value)
 
 
 def _rate(value):
@@ -109,7 +103,7 @@ class Samples(Section):
     """Where images and labels come from, and what they are made into."""
 
     dataset: str
-    train: Annotated[Any, BeforeValidator(lambda value: None if value is None else _paths(value))] = None
+    train: OptionalPaths = None
     test: HeldOut = None
     validation: HeldOut = None
     options: dict = Field(default_factory=dict)
@@ -121,11 +115,38 @@ class Samples(Section):
     on_bad_image: Literal["fail", "drop"] = "fail"
     split_seed: int = Field(0, ge=0)
 
+    def sets_read(self) -> list[tuple[str, str, list[str]]]:
+        """Return key, data set and paths of each set that is read by itself: neither a fraction nor given."""
+        found = [("train", self.dataset, self.train or [])]
+        for split in ("validation", "test"):
+            value = getattr(self, split)
+            if isinstance(value, dict):
+                found.append((f"{split}.path", value["dataset"], value["path"] or []))
+            elif isinstance(value, list):
+                found.append((split, self.dataset, value))
+        return found
+
 
 class Subset(Section):
     """The random parts that are trained on for scores."""
 
     fractions: Annotated[list[SubsetFraction], Field(min_length=1), AfterValidator(_unique)]
+
+
+VariantName = Annotated[str, Field(pattern="^[a-z0-9_]+$", description="a-z 0-9 _")]
+
+
+class ScoreTraining(Training):
+    """The recipe that scores are computed from, and others that some scores name."""
+
+    variants: dict[VariantName, Training] = Field(default_factory=dict)
+
+
+class Checkpoints(Section):
+    """When a training saves where it stands; at the end of either, and when it is told to stop."""
+
+    minutes: float | None = Field(None, gt=0, description="minutes since the last")
+    epochs: int | None = Field(None, ge=1, description="epochs since the last")
 
 
 class Embeddings(Section):
@@ -168,7 +189,8 @@ class Config(Section):
     device: Literal["auto", "cpu", "cuda"]
     samples: Samples
     subset: Subset
-    training: Training
+    training: ScoreTraining
+    checkpoints: Checkpoints
     scores: list[dict] = Field(min_length=1)
     embeddings: Embeddings
     extrapolation: list[dict] = Field(min_length=1)
@@ -180,6 +202,17 @@ class Config(Section):
     def score(self, name: str) -> dict:
         """Return a score's name and options."""
         return next(score for score in self.scores if score["name"] == name)
+
+    def recipes(self) -> dict[str, dict]:
+        """Return the recipe of each training that a score is computed from, by its name in paths."""
+        base = self.training.model_dump(exclude={"variants"})
+        all_recipes = {"base": base} | {name: variant.model_dump() for name, variant in self.training.variants.items()}
+        return {name: all_recipes[name] for name in all_recipes if any(s["training"] == name for s in self.scores)}
+
+    def records(self, recipe: str) -> list[str]:
+        """Return what a training notes of its samples: all that the scores computed from it read."""
+        scores = [score["name"] for score in self.scores if score["training"] == recipe]
+        return sorted({method_constant("scores", score, "RECORD") for score in scores})
 
     def extrapolators(self) -> dict[str, dict]:
         """Return name and options of each extrapolator by its label in paths, such as knn-20."""
@@ -216,7 +249,7 @@ def read_config(raw: dict, origin: Callable[[tuple], str] = lambda location: "co
         One sentence a line for every fault: where, what was found, what is allowed.
     """
     faults: list[tuple[tuple, str]] = []
-    complete = fill_in_methods(fill_in_retraining(raw), faults)
+    complete = fill_in_methods(fill_in_recipes(raw), faults)
     config = validate(Config, complete, (), faults)
     faults += _contradictions(_sound_sections(complete, faults))
     if any(location[0] == "training" for location, _ in faults):
@@ -246,16 +279,28 @@ def _contradictions(sound: dict) -> Iterator[tuple[tuple, str]]:
         if _repeated(names):
             yield location, _repeated(names)
     for i, score in enumerate(scores or [] if "training" in sound else []):
-        options = {key: value for key, value in score.items() if key != "name"}
-        needed, epochs = method_options("scores", score["name"])(**options).needed_epochs(), sound["training"].epochs
+        variants, name = sound["training"].variants, score["training"]
+        if name != "base" and name not in variants:
+            known = listed(["base", *variants])
+            yield ("scores", i, "training"), f"= {shown(name)} is no training; there are {known} (training.variants)"
+            continue
+        options = {key: value for key, value in score.items() if key not in ("name", "training")}
+        needed = method_options("scores", score["name"])(**options).needed_epochs()
+        key, epochs = "training.epochs", sound["training"].epochs
+        if name != "base":
+            key, epochs = f"training.variants.{name}.epochs", variants[name].epochs
         if epochs < needed:
-            yield ("scores", i), f"= {shown(score)} needs {needed} epochs or more, but training.epochs is {epochs}"
+            yield ("scores", i), f"= {shown(score)} needs {needed} epochs or more, but {key} is {epochs}"
     for i, label in enumerate(selection.extrapolators if selection and extrapolation else []):
         if label not in labels:
             yield ("selection", "extrapolators", i), f"= {shown(label)} is not computed; there are {listed(labels)}"
     for key in ("training", "retraining"):
         if key in sound:
             yield from _optimizer_contradictions(sound[key].optimizer, (key, "optimizer"))
+    for name, variant in sound["training"].variants.items() if "training" in sound else ():
+        if name == "base":
+            yield ("training", "variants", name), "is the name of training itself; give it another"
+        yield from _optimizer_contradictions(variant.optimizer, ("training", "variants", name, "optimizer"))
     for key in Resources.model_fields if "resources" in sound else ():
         if getattr(sound["resources"].get("default", Resources()), key) is None:
             yield ("resources", "default", key), "is missing; every stage that does not set it takes it from here"
@@ -290,6 +335,8 @@ def _split_contradictions(samples: Samples) -> Iterator[tuple[tuple, str]]:
         yield ("samples", "train"), f"is missing; {name} needs the path of its images"
     for split in ("train", "test", "validation"):
         value = getattr(samples, split)
+        if isinstance(value, dict):
+            yield from _held_out_contradictions(split, value)
         if isinstance(value, list) and not needs_path:
             yield ("samples", split), f"= {shown(value)} is a path, but {name} reads none; leave it out"
         if value == "given" and split != "train" and split not in method_constant("datasets", name, "SPLITS"):
@@ -299,3 +346,18 @@ def _split_contradictions(samples: Samples) -> Iterator[tuple[tuple, str]]:
     if test + validation >= 1:
         text = f"= {validation} and samples.test = {test} leave no training images; lower one of them"
         yield ("samples", "validation"), text
+
+
+def _held_out_contradictions(split: str, held_out: dict) -> Iterator[tuple[tuple, str]]:
+    name, path, wanted = held_out["dataset"], held_out["path"], held_out["split"]
+    splits, needs_path = (method_constant("datasets", name, constant) for constant in ("SPLITS", "NEEDS_PATH"))
+    if needs_path and path is None:
+        yield ("samples", split, "path"), f"is missing; {name} needs the path of its images"
+    if path is not None and not needs_path:
+        yield ("samples", split, "path"), f"= {shown(path)} is a path, but {name} reads none; leave it out"
+    if len(splits) > 1 and wanted not in splits:
+        text = f"= {shown(wanted)} is none of {listed(splits)}, the sets that {name} has; write one of them"
+        yield ("samples", split, "split"), text
+    if len(splits) == 1 and wanted != split:
+        text = f"= {shown(wanted)} chooses nothing: {name} reads all that it finds; leave it out"
+        yield ("samples", split, "split"), text

@@ -7,3 +7,7 @@ class InputFault(Exception):
     The message is one sentence per line: where, what was found, what is allowed, what to do. Scripts
     print it without a traceback and leave with exit code 1; everything else that is raised is a bug of ours.
     """
+
+
+class Interrupted(Exception):
+    """Work was told to stop and has saved where it stands; the next start goes on there."""

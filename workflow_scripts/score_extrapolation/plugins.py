@@ -28,7 +28,12 @@ class Section(pydantic.BaseModel):
 
 
 # What an Options class may use; anything else in it is a NameError when the config is read.
-OPTION_NAMES = {"Section": Section, "Field": pydantic.Field, "Literal": typing.Literal}
+OPTION_NAMES = {
+    "Section": Section,
+    "Field": pydantic.Field,
+    "Literal": typing.Literal,
+    "model_validator": pydantic.model_validator,
+}
 
 
 @cache

@@ -34,7 +34,7 @@ def validate(model: type[Section], value, location: tuple, faults: list):
 def _sentence(model: type[Section], keys: tuple, error: dict) -> str:
     """Return what follows the key in the sentence about one of pydantic's errors."""
     kind, found, limits = error["type"], error["input"], error.get("ctx", {})
-    if kind in ("extra_forbidden", "invalid_key") or error["loc"][-1] == "[key]":
+    if kind in ("extra_forbidden", "invalid_key") or error["loc"][-1:] == ("[key]",):
         return _unknown_key(keys[-1], _known_keys(_annotation(model, keys[:-1])[0]))
     annotation, hint = _annotation(model, keys)
     if kind == "missing":

@@ -1,35 +1,75 @@
 """The shorthands of the config written out: bare names, lists of k, a retraining that says only what differs."""
 
 import copy
+from typing import Annotated, Any
 
-from .plugins import method_names, method_options
+from pydantic import BeforeValidator, Field
+
+from .plugins import Section, method_names, method_options
 from .sentences import listed, shown, validate
 
 
-def fill_in_retraining(raw: dict) -> dict:
-    """Complete the recipe of retraining: keys left out are those of training.
+def as_paths(value):
+    """Return a path, or a list of paths, as a list."""
+    paths = [value] if isinstance(value, str) else value
+    if isinstance(paths, list) and paths and all(isinstance(path, str) and path for path in paths):
+        return paths
+    raise ValueError("is no path; write a file, a folder, a glob or a list of them")
+
+
+OptionalPaths = Annotated[Any, BeforeValidator(lambda value: None if value is None else as_paths(value))]
+
+
+class HeldOutSet(Section):
+    """A test or validation set that is read otherwise than the training set."""
+
+    dataset: str
+    path: OptionalPaths = None
+    split: str
+    options: dict = Field(default_factory=dict)
+
+
+# Keys of training that are about scores, or are other trainings.
+NOT_INHERITED = ("recording", "previous_dtype", "variants")
+
+
+def fill_in_recipes(raw: dict) -> dict:
+    """Complete the recipes of retraining and of the variants of training: keys left out are those of training."""
+    training = raw.get("training")
+    own = {} if raw.get("retraining") is None else raw["retraining"]
+    if not isinstance(training, dict):
+        return {**raw, "retraining": own}
+    inherited = {key: value for key, value in training.items() if key not in NOT_INHERITED}
+    filled = {**raw, "retraining": _inherit(inherited, own)}
+    if isinstance(training.get("variants"), dict):
+        base = {key: value for key, value in training.items() if key != "variants"}
+        variants = {name: _inherit(base, variant) for name, variant in training["variants"].items()}
+        filled["training"] = {**training, "variants": variants}
+    return filled
+
+
+def _inherit(theirs: dict, ours):
+    """Return a recipe with what it leaves out taken from another.
 
     An optimizer of another name inherits nothing: a learning rate or a momentum belongs to its optimizer.
     """
-    training, own = raw.get("training"), raw.get("retraining")
-    own = {} if own is None else own
-    if not isinstance(training, dict) or not isinstance(own, dict):
-        return {**raw, "retraining": own}
-    merged = {key: value for key, value in training.items() if key != "recording"} | own
+    if not isinstance(ours, dict):
+        return ours
+    merged = theirs | ours
     for key in ("optimizer", "augmentation"):
-        theirs, ours = training.get(key), own.get(key)
-        if isinstance(theirs, dict) and isinstance(ours, dict):
-            same = ours.get("name") in (None, theirs.get("name"))
-            merged[key] = theirs | ours if same else ours
-    return {**raw, "retraining": merged}
+        outer, inner = theirs.get(key), ours.get(key)
+        if isinstance(outer, dict) and isinstance(inner, dict):
+            same = inner.get("name") in (None, outer.get("name"))
+            merged[key] = outer | inner if same else inner
+    return merged
 
 
 def is_inherited(location: tuple, raw: dict) -> bool:
-    """Say whether retraining takes the value at a location from training."""
+    """Say whether retraining or a variant of training takes the value at a location from training."""
     value = raw
     for key in location:
         if not isinstance(value, dict) or key not in value:
-            return location[0] == "retraining"
+            return location[0] == "retraining" or location[:2] == ("training", "variants")
         value = value[key]
     return False
 
@@ -45,9 +85,9 @@ def fill_in_methods(raw: dict, faults: list) -> dict:
         (location, text) of what is wrong is appended; such a method becomes {}.
     """
     filled = copy.deepcopy(raw)
-    for key in ("training", "retraining"):
-        if isinstance(filled.get(key), dict) and "model" in filled[key]:
-            filled[key]["model"] = _fill_in("models", filled[key]["model"], (key, "model"), faults)
+    for location, recipe in _recipes(filled):
+        if isinstance(recipe, dict) and "model" in recipe:
+            recipe["model"] = _fill_in("models", recipe["model"], (*location, "model"), faults)
     for section, location, kind in (
         (filled, ("scores",), "scores"),
         (filled, ("extrapolation",), "extrapolators"),
@@ -65,6 +105,16 @@ def fill_in_methods(raw: dict, faults: list) -> dict:
     return filled
 
 
+def _recipes(filled: dict):
+    """Yield (location, recipe) of training, its variants and retraining."""
+    training = filled.get("training")
+    yield ("training",), training
+    variants = training.get("variants") if isinstance(training, dict) else None
+    for name, variant in variants.items() if isinstance(variants, dict) else ():
+        yield ("training", "variants", name), variant
+    yield ("retraining",), filled.get("retraining")
+
+
 def _one_per_k(kind: str, method) -> list[tuple]:
     """Split an extrapolator with a list of k into one for each, beside its place in that list."""
     ks = method.get("k") if kind == "extrapolators" and isinstance(method, dict) else None
@@ -76,6 +126,8 @@ def _one_per_k(kind: str, method) -> list[tuple]:
 def _fill_in(kind: str, method, location: tuple, faults: list, place_of_k: int | None = None) -> dict:
     options = dict(method) if isinstance(method, dict) else {"name": method}
     name = options.pop("name", None)
+    # Of any score: the training whose dynamics it is computed from.
+    own = {"training": options.pop("training", "base")} if kind == "scores" else {}
     if not isinstance(name, str):
         faults.append((location, f"= {shown(method)} names no method; give one of {listed(method_names(kind))}"))
         return {}
@@ -86,13 +138,28 @@ def _fill_in(kind: str, method, location: tuple, faults: list, place_of_k: int |
     found: list[tuple[tuple, str]] = []
     section = validate(method_options(kind, name), options, location, found)
     faults += [((*at, place_of_k) if at[-1] == "k" and place_of_k is not None else at, text) for at, text in found]
-    return {"name": name, **section.model_dump()} if section else {}
+    return {"name": name, **own, **section.model_dump()} if section else {}
 
 
 def _fill_in_dataset(samples: dict, faults: list) -> None:
-    name, options = samples.get("dataset"), samples.get("options")
+    _fill_in_reader(samples, ("samples",), faults)
+    for split in ("test", "validation"):
+        if isinstance(samples.get(split), dict):
+            samples[split] = _fill_in_held_out(split, samples[split], faults)
+
+
+def _fill_in_held_out(split: str, mapping: dict, faults: list) -> dict:
+    held_out, location = {"split": split, **mapping}, ("samples", split)
+    _fill_in_reader(held_out, location, faults)
+    section = validate(HeldOutSet, held_out, location, faults)
+    return section.model_dump() if section else {}
+
+
+def _fill_in_reader(section: dict, location: tuple, faults: list) -> None:
+    """Write out the options of the reader that a section names as its dataset."""
+    name, options = section.get("dataset"), section.get("options")
     if isinstance(name, str) and name not in method_names("datasets"):
-        faults.append((("samples", "dataset"), f"= {shown(name)} is none of {listed(method_names('datasets'))}"))
+        faults.append(((*location, "dataset"), f"= {shown(name)} is none of {listed(method_names('datasets'))}"))
     elif isinstance(name, str) and isinstance(options, dict | None):
-        section = validate(method_options("datasets", name), options or {}, ("samples", "options"), faults)
-        samples["options"] = section.model_dump() if section else {}
+        filled = validate(method_options("datasets", name), options or {}, (*location, "options"), faults)
+        section["options"] = filled.model_dump() if filled else {}

@@ -3,7 +3,8 @@
 A reader is a file of this folder with
 
 - ``class Options(Section)``: its own settings (``samples.options`` in the config),
-- ``SPLITS = ("train", "test")``: which splits the data set itself carries (``test: given``), a literal,
+- ``SPLITS = ("train", "test")``: which splits the data set itself carries (``test: given``, ``test: {split: test}``), a
+  literal,
 - ``NEEDS_PATH = True``: whether ``samples.train`` must name files or folders, a literal,
 - ``read_split(split, paths, options) -> Split``: the samples in a fixed order, **not yet decoded**.
 """

@@ -2,14 +2,20 @@
 
 import glob
 import os
+import re
 
 from ..faults import InputFault
 
 SPLIT_WORDS = {"train", "test", "validation", "val", "valid"}
 
 
+def natural_order(path: str) -> tuple:
+    """Sort key in which digits count as numbers: ``batch_2`` comes before ``batch_10``."""
+    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", path)], path
+
+
 def expand(split: str, paths: list[str]) -> list[str]:
-    """Return the existing files and folders that `paths` name, globs expanded and sorted.
+    """Return the existing files and folders that `paths` name, globs expanded in natural order.
 
     Parameters
     ----------
@@ -27,7 +33,7 @@ def expand(split: str, paths: list[str]) -> list[str]:
         raise InputFault(f"samples.{split}: no path is given; give a file, folder or glob")
     found = []
     for path in paths:
-        matches = [path] if os.path.exists(path) else sorted(glob.glob(path, recursive=True))
+        matches = [path] if os.path.exists(path) else sorted(glob.glob(path, recursive=True), key=natural_order)
         if not matches:
             raise InputFault(f"samples.{split}: {path} does not exist; give an existing file, folder or glob")
         found += matches
@@ -35,27 +41,29 @@ def expand(split: str, paths: list[str]) -> list[str]:
 
 
 def find_files(split: str, paths: list[str], suffix: str) -> list[str]:
-    """Return files as given and, for each folder, its files with `suffix` in sorted order, without subfolders.
+    """Return files as given and, for each folder, its files with `suffix` in natural order, without subfolders.
 
     Raises
     ------
     InputFault
-        A folder has no such file, or has files of several splits: reading both ``train-*`` and ``test-*`` into
-        one split would test on training samples and nobody would notice.
+        A folder has no such file, or has files of several splits: reading both ``train-*`` and ``test-*``, or
+        ``train_data_batch_*`` and ``val_data``, into one split would test on training samples and nobody would notice.
     """
     files = []
     for path in expand(split, paths):
         if not os.path.isdir(path):
             files.append(path)
             continue
-        inside = sorted(glob.glob(os.path.join(glob.escape(path), f"*{suffix}")))
+        inside = sorted(glob.glob(os.path.join(glob.escape(path), f"*{suffix}")), key=natural_order)
         if not inside:
             raise InputFault(f"samples.{split}: the folder {path} has no {suffix} file; give one that does, or a glob")
-        words = {os.path.basename(file).removesuffix(suffix).split("-")[0] for file in inside} & SPLIT_WORDS
-        if len(words) > 1:
+        names = [re.match("([A-Za-z]*)[-_.]?", os.path.basename(file).removesuffix(suffix)) for file in inside]
+        beginnings = {name[1].lower(): name[0] for name in names if name[1].lower() in SPLIT_WORDS}
+        if len(beginnings) > 1:
+            one = split if split in beginnings else min(beginnings.keys() - {"train"})
             raise InputFault(
-                f"samples.{split}: the folder {path} has files of several splits ({', '.join(sorted(words))}); "
-                f"give a glob of one, such as {os.path.join(path, split)}-*{suffix}"
+                f"samples.{split}: the folder {path} has files of several splits ({', '.join(sorted(beginnings))}); "
+                f"give a glob of one, such as {os.path.join(path, beginnings[one])}*{suffix}"
             )
         files += inside
     return files

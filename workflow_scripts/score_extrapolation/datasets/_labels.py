@@ -12,13 +12,13 @@ def map_labels(splits: dict[str, Split]) -> tuple[list[str], dict[str, np.ndarra
     Parameters
     ----------
     splits : dict of Split
-        With ``"train"``, whose labels define the classes.
+        ``"train"`` first, whose labels define the classes.
 
     Returns
     -------
     classes : list of str, (C,)
-        The data set's own names where it has them and its labels are their indices (a named class may then
-        have no sample); otherwise the training labels, sorted, integers as numbers.
+        The training split's own names, or those of another split where it has none, if the training labels are their
+        indices (a named class may then have no sample); otherwise the training labels, sorted, integers as numbers.
     labels : dict of (n,) int64
         Per split.
 
@@ -26,7 +26,7 @@ def map_labels(splits: dict[str, Split]) -> tuple[list[str], dict[str, np.ndarra
     ------
     InputFault
         A split is empty or has negative labels; the training split has one class only, or lacks a class that
-        another split has; two splits name their classes differently.
+        another split has; two splits name their classes differently, or one names fewer than the training split has.
     """
     raw = {name: _checked(name, split, splits["train"]) for name, split in splits.items()}
     present, counts = np.unique(raw["train"], return_counts=True)
@@ -41,7 +41,7 @@ def map_labels(splits: dict[str, Split]) -> tuple[list[str], dict[str, np.ndarra
                 f"samples.{name}: {np.sum(unknown == unknown[0])} samples are of the class {unknown[0]}, which "
                 "samples.train lacks; add it there or remove it here"
             )
-    names = splits["train"].class_names
+    names = _find_names(splits, present)
     if names and present.dtype.kind in "iu" and present[-1] < len(names):
         return list(names), {name: labels.astype(np.int64) for name, labels in raw.items()}
     return [str(value) for value in present], {
@@ -61,12 +61,27 @@ def _checked(name: str, split: Split, train: Split) -> np.ndarray:
             f"samples.{name}: {np.sum(labels < 0)} labels are negative (first {split.sources[np.argmax(labels < 0)]}); "
             "remove unlabelled samples, classes begin at 0"
         )
-    if split.class_names and train.class_names and split.class_names != train.class_names:
-        raise InputFault(
-            f"samples.{name}: its classes are named otherwise than in samples.train, so that equal numbers may mean "
-            "different classes; give splits of one data set"
-        )
     return labels
+
+
+def _find_names(splits: dict[str, Split], present: np.ndarray) -> list[str] | None:
+    """Return the names of the first split that has any; `present` are the training labels, sorted."""
+    named = {name: split.class_names for name, split in splits.items() if split.class_names}
+    if not named:
+        return None
+    first, names = next(iter(named.items()))
+    for name, others in named.items():
+        if others != names:
+            raise InputFault(
+                f"samples.{name}: its classes are named otherwise than in samples.{first}, so that equal numbers may "
+                "mean different classes; give splits of one data set"
+            )
+    if first != "train" and present.dtype.kind in "iu" and present[-1] >= len(names):
+        raise InputFault(
+            f"samples.{first}: it has {len(names)} classes, but samples.train has the label {present[-1]}, so that "
+            "equal numbers may mean different classes; give splits of one data set"
+        )
+    return names
 
 
 def draw_fraction(labels: np.ndarray, free: np.ndarray, fraction: float, seed: int, key: str) -> np.ndarray:

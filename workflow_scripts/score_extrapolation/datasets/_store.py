@@ -28,8 +28,8 @@ NAMES = ("train", "test", "validation")
 def prepare_samples(
     dataset: str,
     train: list[str],
-    test: str | float | list[str] | None,
-    validation: str | float | list[str] | None,
+    test: str | float | list[str] | dict | None,
+    validation: str | float | list[str] | dict | None,
     options: dict,
     folder: str | os.PathLike,
     image_size: int | list[int] | None = None,
@@ -52,9 +52,10 @@ def prepare_samples(
         Name of a reader, a file of this folder.
     train : list of str
         The reader's paths; empty for a reader that needs none.
-    test, validation : "given", float, list of str or None
+    test, validation : "given", float, list of str, dict or None
         The data set's own split; a fraction of the training samples as read, drawn in proportion to the
-        classes (before bad images are dropped); other paths; no such split.
+        classes (before bad images are dropped); other paths; a set that is read otherwise than the training set, by
+        its ``dataset``, ``path`` (list of str or None), ``split`` and ``options``; no such split.
     options : dict
         The reader's own settings.
     folder : path
@@ -137,6 +138,8 @@ def _read_splits(dataset: str, train: list[str], others: dict, options: dict) ->
         raise InputFault(f"samples.train: {dataset} reads files, but no path is given; give a file or folder")
     splits = {"train": reader.read_split("train", train, settings)}
     for name, value in others.items():
+        if isinstance(value, dict):
+            splits[name] = _read_held_out(name, **value)
         if value == "given" and name not in reader.SPLITS:
             raise InputFault(
                 f"samples.{name}: given, but {dataset} has no {name} split of its own; give a fraction or paths"
@@ -144,6 +147,18 @@ def _read_splits(dataset: str, train: list[str], others: dict, options: dict) ->
         if value == "given" or isinstance(value, list):
             splits[name] = reader.read_split(name, train if value == "given" else value, settings)
     return splits
+
+
+def _read_held_out(name: str, dataset: str, path: list[str] | None, split: str, options: dict) -> Split:
+    """Read a test or validation set that is read otherwise than the training set."""
+    reader = load_method("datasets", dataset)
+    if reader.NEEDS_PATH and not path:
+        raise InputFault(f"samples.{name}.path: {dataset} reads files, but no path is given; give a file or folder")
+    try:
+        return reader.read_split(split, path or [], reader.Options(**options))
+    except InputFault as fault:  # readers speak of samples.SPLIT and samples.options, but this set's stand elsewhere
+        text = str(fault).replace(f"samples.{split}:", f"samples.{name}:", 1)
+        raise InputFault(text.replace("samples.options.", f"samples.{name}.options.")) from fault
 
 
 def _assign(labels: dict[str, np.ndarray], others: dict, seed: int) -> dict[str, np.ndarray]:

@@ -1,7 +1,7 @@
 """Networks, one file each, behind one interface.
 
 A model is a file of this folder with ``class Options(Section)`` and
-``build_trunk(options, image_shape) -> (trunk, width)``: `image_shape` is (height, width, channels) as stored, the
+``build_trunk(options, image_shape) -> (trunk, width)``: `image_shape` is (height, width, channels) as cropped, the
 trunk maps (b, channels, height, width) float to (b, width) float, the penultimate layer after global average pooling.
 """
 
@@ -21,7 +21,7 @@ class Classifier(nn.Module):
     """A trunk that embeds images and a linear head that classifies embeddings.
 
     Images go in as they are stored, uint8 (b, height, width, channels): the normalisation is part of the model, so
-    that whoever loads it cannot forget it.
+    that whoever loads it cannot forget it, and so is the crop to the centre of images larger than `image_shape`.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class Classifier(nn.Module):
     n_classes : int
         Of the head.
     image_shape : (int, int, int)
-        Height, width, channels.
+        Height, width, channels of what the trunk is given.
     mean, std : sequence of float, (channels,)
         Of the training pixels, in units of 0..1.
 
@@ -56,6 +56,9 @@ class Classifier(nn.Module):
 
     def embed(self, images: torch.Tensor) -> torch.Tensor:
         """Return embeddings, (b, width), of uint8 images (b, height, width, channels)."""
+        height, width, _ = self.scale.shape
+        top, left = (images.shape[1] - height) // 2, (images.shape[2] - width) // 2
+        images = images[:, top : top + height, left : left + width]
         normalised = torch.addcmul(self.shift, images.float(), self.scale)
         # A permuted (b, h, w, c) array IS the channels_last layout: no copy.
         return self.trunk(normalised.permute(0, 3, 1, 2))

@@ -1,6 +1,6 @@
 """p_y: the softmax probability of the sample's label."""
 
 
-def observe(probabilities, labels):
+def observe(log_probabilities, labels):
     """Return (b,) probabilities in 0..1."""
-    return probabilities.gather(1, labels[:, None])[:, 0]
+    return log_probabilities.gather(1, labels[:, None])[:, 0].exp()

@@ -39,17 +39,26 @@ def score_dynamics(name: str, probabilities: np.ndarray, labels: np.ndarray, **o
     ValueError
         An option is unknown or out of range, or the shapes do not fit.
     """
-    import torch  # only this entry point computes records; the scores stage reads them from disk
+    # Only this entry point computes records; the scores stage reads them from disk.
+    import torch
+
+    from ..records import Observer
 
     module = load_method("scores", name)
     probabilities, labels = np.asanyarray(probabilities), np.asarray(labels)
     if probabilities.ndim != 3 or labels.shape != probabilities.shape[1:2]:
         raise ValueError(f"probabilities {probabilities.shape} and labels {labels.shape} are not (K, m, C) and (m,)")
     accumulator = module.Accumulator(method_options("scores", name)(**options), len(labels))
-    record = load_method("records", module.RECORD)
-    label_tensor = torch.from_numpy(labels.astype(np.int64))
+    rows, label_tensor = torch.arange(len(labels)), torch.from_numpy(labels.astype(np.int64))
+    # What is given in float64 is scored in float64.
+    dtype = torch.promote_types(torch.float32, torch.from_numpy(np.empty(0, probabilities.dtype)).dtype)
+    observer = Observer([module.RECORD], *probabilities.shape[1:], "cpu", dtype, dtype)
     for epoch in probabilities:
-        accumulator.update(record.observe(torch.from_numpy(np.array(epoch)), label_tensor).numpy())
+        # A probability of 0 has no logarithm; the least number above it stands in.
+        logarithms = torch.from_numpy(np.array(epoch)).to(dtype).clamp(min=torch.finfo(dtype).tiny).log()
+        observer.observe(rows, logarithms, label_tensor)
+        observer.end_epoch()
+        accumulator.update(observer.values[module.RECORD].numpy())
     return accumulator.finish()
 
 
@@ -59,9 +68,9 @@ def score_file(score: dict, dynamics_path) -> tuple[np.ndarray, np.ndarray]:
     Parameters
     ----------
     score : dict
-        ``{"name": ..., **options}``.
+        ``{"name": ..., **options}``; the name of its training, which a config adds, is passed over.
     dynamics_path : path
-        As `DynamicsRecorder` wrote it.
+        As `DynamicsRecorder.write` wrote it.
 
     Returns
     -------
@@ -76,7 +85,7 @@ def score_file(score: dict, dynamics_path) -> tuple[np.ndarray, np.ndarray]:
     from ..training.dynamics import read_epochs, read_sample_ids
 
     module = load_method("scores", score["name"])
-    options = {key: value for key, value in score.items() if key != "name"}
+    options = {key: value for key, value in score.items() if key not in ("name", "training")}
     sample_ids = read_sample_ids(dynamics_path)
     accumulator = module.Accumulator(method_options("scores", score["name"])(**options), len(sample_ids))
     for values in read_epochs(dynamics_path, module.RECORD):

@@ -5,21 +5,26 @@ import torch
 from ..faults import InputFault
 
 
-def resolve_device(device: str) -> torch.device:
-    """Return the torch device of ``auto``, ``cpu`` or ``cuda``.
+def resolve_device(device: str, n_processes: int = 1, rank: int = 0) -> torch.device:
+    """Return the torch device of ``auto``, ``cpu`` or ``cuda``; of several processes on GPUs, each has its own.
 
     Raises
     ------
     InputFault
-        ``cuda`` was asked for and torch finds none: there is no silent fall-back.
+        ``cuda`` was asked for and torch finds none, or fewer than processes: there is no silent fall-back.
     """
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    if device == "cuda" and not torch.cuda.is_available():
-        raise InputFault("device: cuda was asked for, but torch finds no CUDA device here; set device: cpu or auto")
     if device == "cpu":
         torch.use_deterministic_algorithms(True)
-    return torch.device(device)
+        return torch.device("cpu")
+    if not torch.cuda.is_available():
+        raise InputFault("device: cuda was asked for, but torch finds no CUDA device here; set device: cpu or auto")
+    if torch.cuda.device_count() < n_processes:
+        raise InputFault(
+            f"resources: {n_processes} GPUs were asked for, but torch finds {torch.cuda.device_count()} here; lower gpu"
+        )
+    return torch.device("cuda", rank)
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:

@@ -1,23 +1,26 @@
 """The one training loop: scoring, retraining and every baseline run through it."""
 
+import json
 import logging
 import math
-import time
 
 import numpy as np
 import torch
-from torch.nn.functional import cross_entropy, softmax
+from torch.nn.functional import cross_entropy, log_softmax
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from ..faults import InputFault
+from ..faults import InputFault, Interrupted
 from ..models import Classifier
 from ..progress import Progress
 from ..rng import derive_seed
 from .augmentation import augment, draw_augmentation
 from .devices import autocast
+from .prediction import predict
+from .processes import Group
 from .recipe import Recipe
 
 LOGGER = logging.getLogger("score_extrapolation")
-PREDICT_BATCH = 1000  # images; no gradients are kept, so memory is not what limits it
+STEPS_BETWEEN_AGREEMENTS = 20  # of several processes on whether to stop; each makes them wait for their devices
 
 
 def epoch_batches(rng: np.random.Generator, n: int, batch_size: int) -> list[np.ndarray]:
@@ -34,9 +37,10 @@ def epoch_batches(rng: np.random.Generator, n: int, batch_size: int) -> list[np.
 
 
 def make_optimizer(network: Classifier, recipe: Recipe) -> torch.optim.Optimizer:
-    """Return the recipe's optimiser over all parameters."""
+    """Return the recipe's optimiser over all parameters; one kernel on a GPU."""
     chosen = recipe.optimizer
     settings = {"lr": chosen.learning_rate, "weight_decay": chosen.weight_decay}
+    settings["fused"] = next(network.parameters()).is_cuda
     if chosen.name == "sgd":
         settings |= {"momentum": chosen.momentum, "nesterov": chosen.nesterov}
     kinds = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
@@ -57,24 +61,17 @@ def make_schedule(optimizer: torch.optim.Optimizer, recipe: Recipe, n_steps: int
     return None
 
 
-def train(
-    network: Classifier,
-    images: torch.Tensor,
-    labels: torch.Tensor,
-    recipe: Recipe,
-    seed: int,
-    stage: str,
-    recorder=None,
-) -> list[dict]:
+class Trainer:
     """Train a network in place.
 
     Parameters
     ----------
     network : Classifier
-        On the device that is to compute; left in eval mode.
-    images : (m, h, w, c) uint8 tensor
+        On the device that is to compute; `run` leaves it in eval mode, with averaged weights if the recipe averages.
+    images : ResidentImages or StreamedImages
+        Of the m samples.
     labels : (m,) int64 tensor
-        On the network's device, as are the images: a batch is an index, nothing is loaded while training.
+        On the network's device.
     recipe : Recipe
         Optimiser, schedule, epochs, batch size, augmentation, precision.
     seed : int
@@ -82,118 +79,203 @@ def train(
     stage : str
         ``"training"`` or ``"retraining"``.
     recorder : DynamicsRecorder, optional
-        Sees every sample's softmax once an epoch: in the training forward pass, before that batch's step
-        (``train_forward``), or in a pass of its own at the end of the epoch (``eval_pass``).
+        Sees every sample's log-softmax once an epoch: in the training forward pass, before that batch's step
+        (``train_forward``), or in a pass of its own at the end of the epoch (``eval_pass``; of the averaged weights if
+        the recipe averages).
+    checkpoints : Checkpoints, optional
+        Where to go on from, and where to save.
+    group : Group, optional
+        The processes that share the work.
 
-    Returns
-    -------
-    list of dict
-        Per epoch: mean loss and training accuracy, both over the augmented training batches.
-
-    Raises
-    ------
-    InputFault
-        The loss became infinite or NaN.
-    """
-    n, device = len(labels), labels.device
-    rng = np.random.default_rng(derive_seed(seed, f"{stage}/batches"))
-    torch.manual_seed(derive_seed(seed, f"{stage}/dropout"))
-    optimizer = make_optimizer(network, recipe)
-    n_batches = len(epoch_batches(np.random.default_rng(0), n, recipe.batch_size))
-    schedule = make_schedule(optimizer, recipe, recipe.epochs * n_batches)
-    history = []
-    with Progress(recipe.epochs * n, stage, "images") as progress:
-        for epoch in range(recipe.epochs):
-            started = time.perf_counter()
-            network.train()
-            total_loss, n_right = torch.zeros((), device=device), torch.zeros((), device=device)
-            for batch in epoch_batches(rng, n, recipe.batch_size):
-                loss, logits, batch_labels = _step(network, images, labels, batch, recipe, rng)
-                if recorder and recipe.recording == "train_forward":
-                    recorder.observe(batch, softmax(logits, 1), batch_labels)
-                optimizer.zero_grad(set_to_none=True)
-                loss.backward()
-                optimizer.step()
-                if schedule:
-                    schedule.step()
-                total_loss += loss.detach() * len(batch)
-                n_right += (logits.argmax(1) == batch_labels).sum()
-                progress.update(len(batch))
-            elapsed_s = time.perf_counter() - started
-            history.append(_summarise(epoch, total_loss / n, n_right / n, n / elapsed_s, recipe))
-            if recorder:
-                if recipe.recording == "eval_pass":
-                    for rows, logits in predict(network, images, recipe.precision):
-                        recorder.observe(rows, softmax(logits, 1), labels[rows])
-                recorder.end_epoch()
-    network.eval()
-    return history
-
-
-def _step(network, images, labels, batch, recipe, rng):
-    """Forward one batch: loss, detached float32 logits, labels."""
-    rows = torch.from_numpy(batch).to(labels.device)
-    inputs = images[rows]
-    augmentation = recipe.augmentation
-    if augmentation.crop_padding or augmentation.flip:
-        drawn = draw_augmentation(rng, len(batch), augmentation.crop_padding, augmentation.flip)
-        inputs = augment(inputs, *drawn, augmentation.crop_padding)
-    with autocast(labels.device, recipe.precision):
-        logits = network(inputs)
-    logits = logits.float()
-    return cross_entropy(logits, labels[rows]), logits.detach(), labels[rows]
-
-
-def _summarise(epoch: int, loss, accuracy, images_per_s: float, recipe: Recipe) -> dict:
-    """Read an epoch's sums off the device once, log them, and stop a training that has diverged."""
-    entry = {"loss": float(loss), "accuracy": float(accuracy)}
-    LOGGER.info(
-        "epoch %d/%d: loss %.4f, training accuracy %.4f, %.0f images/s",
-        *(epoch + 1, recipe.epochs, *entry.values(), images_per_s),
-    )
-    if not math.isfinite(entry["loss"]):
-        raise InputFault(
-            f"training diverged: the loss is {entry['loss']} in epoch {epoch + 1}; lower "
-            f"optimizer.learning_rate (it is {recipe.optimizer.learning_rate}) or set precision: float32"
-        )
-    return entry
-
-
-@torch.no_grad()
-def predict(network: Classifier, images, precision: str, what: str = "logits"):
-    """Yield (rows, outputs) over all images in order: eval mode, no augmentation.
-
-    Parameters
+    Attributes
     ----------
-    network : Classifier
-    images : (n, h, w, c) uint8 tensor or array
-        May be memory-mapped or on another device; batches are moved to the network's.
-    precision : str
-        As in a recipe.
-    what : {"logits", "embeddings"}
-
-    Yields
-    ------
-    rows : (b,) int64 array
-    outputs : (b, C) or (b, width) float32 tensor on the network's device
+    history : list of dict
+        Per finished epoch: mean loss and training accuracy, both over the augmented training batches.
     """
-    network.eval()
-    device = network.head.weight.device
-    forward = network if what == "logits" else network.embed
-    with Progress(len(images), what, "images") as progress:
-        for start in range(0, len(images), PREDICT_BATCH):
-            batch = images[start : start + PREDICT_BATCH]
-            if isinstance(batch, np.ndarray):
-                batch = torch.from_numpy(np.array(batch))
-            with autocast(device, precision):
-                outputs = forward(batch.to(device))
-            yield np.arange(start, start + len(batch)), outputs.float()
+
+    def __init__(
+        self,
+        network,
+        images,
+        labels,
+        recipe: Recipe,
+        seed: int,
+        stage: str,
+        recorder=None,
+        checkpoints=None,
+        group=None,
+    ):
+        self.network, self.images, self.labels = network, images, labels
+        self.recipe, self.stage = recipe, stage
+        self.recorder, self.checkpoints, self.group = recorder, checkpoints, group or Group()
+        self.device, self.n = labels.device, len(labels)
+        self.rng = np.random.default_rng(derive_seed(seed, f"{stage}/batches"))
+        torch.manual_seed(derive_seed(seed, f"{stage}/dropout"))
+        self.optimizer = make_optimizer(network, recipe)
+        n_batches = len(epoch_batches(np.random.default_rng(0), self.n, recipe.batch_size))
+        self.schedule = make_schedule(self.optimizer, recipe, recipe.epochs * n_batches)
+        self.averaged = None
+        if recipe.average_decay:
+            average = get_ema_multi_avg_fn(recipe.average_decay)
+            self.averaged = AveragedModel(network, multi_avg_fn=average, use_buffers=True)
+        if recipe.compile:
+            network.compile()
+        self.forward = self.group.wrap(network)
+        self.epoch = self.n_batches_done = self.n_batches_observed = 0
+        self.epoch_rng = self.rng.bit_generator.state  # all that an epoch draws, it draws at its beginning
+        self.totals = torch.zeros(2, device=self.device)  # loss, samples that were right
+        self.history: list[dict] = []
+
+    def run(self) -> list[dict]:
+        """Train to the end, from the checkpoint if there is one; return the history.
+
+        Raises
+        ------
+        InputFault
+            The loss became infinite or NaN.
+        Interrupted
+            A signal said to stop; where the training stands is saved.
+        """
+        state = self.checkpoints.load() if self.checkpoints else None
+        if state:
+            self.load_state_dict(state)
+            LOGGER.info(
+                "going on in epoch %d/%d after %d steps", self.epoch + 1, self.recipe.epochs, self.n_batches_done
+            )
+        n_done = self.epoch * self.n + self.n_batches_done * self.recipe.batch_size
+        with Progress(self.recipe.epochs * self.n, self.stage, "images", n_done) as progress:
+            while self.epoch < self.recipe.epochs:
+                self._train_epoch(progress)
+                self._observe_apart()
+                if self.recorder:
+                    self.recorder.end_epoch()
+                self._end_epoch(progress)
+                self._save_if_due()
+        if self.averaged:
+            self.network.load_state_dict(self.averaged.module.state_dict())
+        self.network.eval()
+        return self.history
+
+    def _stateful(self) -> dict:
+        """Return the parts that carry a state of their own."""
+        parts = ("network", "optimizer", "schedule", "averaged", "recorder")
+        return {name: getattr(self, name) for name in parts if getattr(self, name) is not None}
+
+    def state_dict(self) -> dict:
+        """Return all that changes, for a checkpoint between two steps."""
+        on_gpu = self.device.type == "cuda"
+        return {
+            **{name: part.state_dict() for name, part in self._stateful().items()},
+            "epoch_rng": json.dumps(self.epoch_rng),
+            "torch_rng": torch.cuda.get_rng_state(self.device) if on_gpu else torch.get_rng_state(),
+            "epoch": self.epoch,
+            "n_batches_done": self.n_batches_done,
+            "n_batches_observed": self.n_batches_observed,
+            "totals": self.totals,
+            "history": self.history,
+        }
+
+    def load_state_dict(self, state: dict) -> None:
+        """Go on from what `state_dict` returned."""
+        for name, part in self._stateful().items():
+            part.load_state_dict(state[name])
+        self.epoch_rng = self.rng.bit_generator.state = json.loads(state["epoch_rng"])
+        if self.device.type == "cuda":
+            torch.cuda.set_rng_state(state["torch_rng"], self.device)
+        else:
+            torch.set_rng_state(state["torch_rng"])
+        for counter in ("epoch", "n_batches_done", "n_batches_observed"):
+            setattr(self, counter, state[counter])
+        self.totals.copy_(state["totals"])
+        self.history = state["history"]
+
+    def _train_epoch(self, progress: Progress) -> None:
+        """Take the steps of an epoch that are not yet done."""
+        batches = epoch_batches(self.rng, self.n, self.recipe.batch_size)
+        drawn = draw_augmentation(self.rng, self.n, self.images.shape[1:3], self.recipe.augmentation)
+        ends = np.cumsum([len(batch) for batch in batches])
+        parts = [self.group.part(batch) for batch in batches]
+        todo = slice(self.n_batches_done, None)
+        self.forward.train()
+        for batch, part, end, inputs in zip(
+            batches[todo], parts[todo], ends[todo], self.images.batches(parts[todo]), strict=True
+        ):
+            if drawn:
+                places = self.group.part(np.arange(end - len(batch), end))
+                inputs = augment(inputs, *(values[places] for values in drawn), self.recipe.augmentation)
+            self._step(batch, part, inputs)
+            self.n_batches_done += 1
             progress.update(len(batch))
+            self._save_if_due()
 
+    def _step(self, batch: np.ndarray, part: np.ndarray, inputs: torch.Tensor) -> None:
+        """Take one step on a batch, of which this process has a part."""
+        rows = torch.from_numpy(part).to(self.device)
+        labels = self.labels[rows]
+        with autocast(self.device, self.recipe.precision):
+            logits = self.forward(inputs)
+        logits = logits.float()
+        loss = cross_entropy(logits, labels, reduction="sum", label_smoothing=self.recipe.label_smoothing)
+        logits = logits.detach()
+        if self.recorder and self.recipe.recording == "train_forward":
+            self.recorder.observe(batch, log_softmax(logits, 1))
+        self.optimizer.zero_grad(set_to_none=True)
+        # Several processes average their gradients; the sum over all is meant.
+        (loss * (self.group.size / len(batch))).backward()
+        if self.recipe.clip_gradient:
+            torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip_gradient)
+        self.optimizer.step()
+        if self.schedule:
+            self.schedule.step()
+        if self.averaged:
+            self.averaged.update_parameters(self.network)
+        self.totals += torch.stack([loss.detach(), (logits.argmax(1) == labels).sum()])
 
-def accuracy(network: Classifier, images, labels: np.ndarray, precision: str) -> float:
-    """Return the share of images, in 0..1, whose largest logit is the label's."""
-    n_right = 0
-    for rows, logits in predict(network, images, precision):
-        n_right += int((logits.argmax(1).cpu().numpy() == labels[rows]).sum())
-    return n_right / len(labels)
+    def _observe_apart(self) -> None:
+        """Record in a pass of its own: eval mode, no augmentation."""
+        if not self.recorder or self.recipe.recording != "eval_pass":
+            return
+        network = self.averaged.module if self.averaged else self.network
+        outputs = predict(
+            network, self.images, self.recipe.precision, group=self.group, first_batch=self.n_batches_observed
+        )
+        for batch, logits in outputs:
+            self.recorder.observe(batch, log_softmax(logits, 1))
+            self.n_batches_observed += 1
+            self._save_if_due()
+
+    def _end_epoch(self, progress: Progress) -> None:
+        """Read the epoch's sums off the device, log them, stop a training that has diverged, begin the next epoch."""
+        loss, accuracy = (self.group.sum(self.totals) / self.n).tolist()
+        self.history.append({"loss": loss, "accuracy": accuracy})
+        self.epoch += 1
+        LOGGER.info(
+            "epoch %d/%d: loss %.4f, training accuracy %.4f, %s",
+            *(self.epoch, self.recipe.epochs, loss, accuracy, progress.outlook()),
+        )
+        progress.note = f"loss {loss:.3f}, accuracy {accuracy:.3f}"
+        if not math.isfinite(loss):
+            raise InputFault(
+                f"training diverged: the loss is {loss} in epoch {self.epoch}; lower optimizer.learning_rate (it is "
+                f"{self.recipe.optimizer.learning_rate}), set clip_gradient, or precision: float32"
+            )
+        self.totals.zero_()
+        self.n_batches_done = self.n_batches_observed = 0
+        self.epoch_rng = self.rng.bit_generator.state
+
+    def _save_if_due(self) -> None:
+        """Save where the training stands if it is time to, or told to stop, which ends it."""
+        if not self.checkpoints:
+            return
+        stop = self._told_to_stop()
+        if stop or self.checkpoints.due(self.epoch):
+            self.checkpoints.save(self.state_dict(), self.epoch)
+        if stop:
+            raise Interrupted(f"{self.stage} was told to stop in epoch {self.epoch + 1}; the next start goes on there")
+
+    def _told_to_stop(self) -> bool:
+        told = self.checkpoints.stop_signal is not None
+        if self.group.size == 1:
+            return told
+        now = (self.n_batches_done + self.n_batches_observed) % STEPS_BETWEEN_AGREEMENTS == 0
+        return now and self.group.any(told, self.device)

@@ -21,6 +21,7 @@ class Augmentation(Section):
     """What is done at random to a training image, in pixels as stored."""
 
     crop_padding: int = Field(0, ge=0, description="pixels of black on each side before a random crop")
+    crop_size: int | None = Field(None, ge=1, description="pixels of the crop's side; null: of the stored image")
     flip: bool = False
 
 
@@ -29,14 +30,21 @@ class Recipe(Section):
 
     model: dict
     epochs: int = Field(ge=1, description="passes over the samples")
-    batch_size: int = Field(ge=2, description="images a step")
+    batch_size: int = Field(ge=2, description="images a step, of all processes together")
     optimizer: Optimizer
     schedule: Literal["constant", "cosine", "one_cycle"] = "constant"
     augmentation: Augmentation = Augmentation()
+    label_smoothing: float = Field(0.0, ge=0, lt=1)
+    clip_gradient: float | None = Field(None, gt=0, description="largest norm of the gradient; null: any")
+    average_decay: float | None = Field(None, gt=0, lt=1, description="of the averaged weights, a step; null: none")
     precision: Literal["float32", "bfloat16", "auto"] = "float32"
+    compile: bool = Field(False, description="let torch.compile translate the network first")
 
 
 class Training(Recipe):
-    """The recipe of the training that scores are computed from."""
+    """The recipe of a training that scores are computed from."""
 
     recording: Literal["train_forward", "eval_pass"] = "train_forward"
+    previous_dtype: Literal["float32", "float16"] = Field(
+        "float32", description="of the last epoch's predictions, which tdds compares with"
+    )

@@ -1,53 +1,80 @@
 """What a training notes of its samples while it runs."""
 
+from pathlib import Path
+
 import numpy as np
 import torch
 
-from ..plugins import load_method
+from ..atomic import replacing
+from ..records import Observer
 from .dynamics import DynamicsWriter
+from .processes import Group
 
 
 class DynamicsRecorder:
-    """Collect an epoch's records on the device; write them to the dynamics file at its end.
+    """Collect an epoch's records on the device; keep each finished epoch in a file of its own.
 
-    Memory: one number per sample and record, whatever the number of epochs and classes.
+    The epochs become one dynamics file at the end: a Parquet file that is being written is lost when its writer is
+    killed. With several processes, process 0 sees the samples of all.
 
     Parameters
     ----------
-    path : path
-        As `DynamicsWriter` writes it; whole or absent.
-    sample_ids : (m,) int64 array
-        Increasing; row i of the training tensors is sample_ids[i].
+    folder : path
+        Where the finished epochs are kept until `write`.
     records : list of str
         Files of ``records/``.
-    device : torch.device
+    labels : (m,) int64 tensor
+        Of the training's samples, on the device.
+    n_classes : int
+    previous_dtype : torch.dtype
+        As in `Observer`.
+    group : Group
     """
 
-    def __init__(self, path, sample_ids: np.ndarray, records: list[str], device: torch.device):
-        self.writer = DynamicsWriter(path, sample_ids, records)
-        self.observers = {name: load_method("records", name).observe for name in records}
-        self.values = {name: torch.zeros(len(sample_ids), device=device) for name in records}
-        self.n_seen = torch.zeros(len(sample_ids), dtype=torch.int32, device=device)
+    def __init__(self, folder, records: list[str], labels: torch.Tensor, n_classes: int, previous_dtype, group: Group):
+        self.folder = Path(folder)
+        self.records, self.labels, self.group = list(records), labels, group
+        self.observer = None
+        if group.rank == 0:
+            settings = {"device": labels.device, "previous_dtype": previous_dtype}
+            self.observer = Observer(self.records, len(labels), n_classes, **settings)
 
-    def __enter__(self):
-        self.writer.__enter__()
-        return self
-
-    def __exit__(self, *error):
-        return self.writer.__exit__(*error)
-
-    @torch.no_grad()
-    def observe(self, rows: np.ndarray, probabilities: torch.Tensor, labels: torch.Tensor) -> None:
-        """Note the softmax (b, C) of training rows (b,)."""
-        rows = torch.from_numpy(rows).to(self.n_seen.device)
-        self.n_seen.index_add_(0, rows, torch.ones_like(rows, dtype=torch.int32))
-        for name, observe in self.observers.items():
-            self.values[name][rows] = observe(probabilities, labels).float()
+    def observe(self, batch: np.ndarray, log_probabilities: torch.Tensor) -> None:
+        """Note a batch of rows, of which this process has computed the log-softmax (b, C) of its part."""
+        whole = self.group.gather(len(batch), log_probabilities)
+        if self.observer:
+            rows = torch.from_numpy(batch).to(self.labels.device)
+            self.observer.observe(rows, whole, self.labels[rows])
 
     def end_epoch(self) -> None:
-        """Write the epoch; every sample must have been observed exactly once in it."""
-        n_wrong = int((self.n_seen != 1).sum())
-        if n_wrong:
-            raise RuntimeError(f"epoch {self.writer.n_epochs}: {n_wrong} samples not seen exactly once")
-        self.writer.write_epoch({name: values.cpu().numpy() for name, values in self.values.items()})
-        self.n_seen.zero_()
+        """Keep the epoch; every sample must have been observed exactly once in it."""
+        if self.observer:
+            epoch = self.observer.n_epochs
+            self.observer.end_epoch()
+            values = np.stack([self.observer.values[name].cpu().numpy() for name in self.records])
+            with replacing(self._file(epoch)) as partial, open(partial, "wb") as file:
+                np.save(file, values)
+
+    def n_bytes(self) -> int:
+        """Return what this process keeps on the device."""
+        kept = [*self.observer.values.values(), self.observer.n_seen, self.observer.previous] if self.observer else []
+        return sum(tensor.nbytes for tensor in kept)
+
+    def write(self, path, sample_ids: np.ndarray) -> None:
+        """Write all epochs as a dynamics file; row i of the training is sample_ids[i], increasing."""
+        if self.observer:
+            with DynamicsWriter(path, sample_ids, self.records) as writer:
+                for epoch in range(self.observer.n_epochs):
+                    writer.write_epoch(dict(zip(self.records, np.load(self._file(epoch)), strict=True)))
+
+    def _file(self, epoch: int) -> Path:
+        return self.folder / f"epoch-{epoch}.npy"
+
+    def state_dict(self) -> dict:
+        """Return what is not yet in a file; of process 0, which alone saves."""
+        return self.observer.state_dict() if self.observer else {}
+
+    def load_state_dict(self, state: dict) -> None:
+        """Go on from what `state_dict` returned."""
+        if self.observer:
+            self.observer.load_state_dict(state)

@@ -1,33 +1,59 @@
 """A whole training on a table of samples, and what is asked of the trained model: what scripts call."""
 
 import json
-from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from ..faults import InputFault
-from ..models import Classifier, build_model
+from ..models import Classifier, build_model, save_model
 from ..rng import derive_seed
 from ..tables import read_table
+from .augmentation import crop_shape
+from .checkpoints import Checkpoints, settings_digest
 from .devices import peak_gpu_memory_bytes, resolve_device
-from .engine import accuracy, predict, train
+from .engine import Trainer
+from .images import ResidentImages, StreamedImages
+from .prediction import accuracy, predict
+from .preflight import plan_memory
+from .processes import Group, launch
 from .recipe import Recipe, Training
 from .recorder import DynamicsRecorder
 
 
-def train_on(
-    images_path,
-    summary_path,
-    samples_path,
-    recipe: Recipe,
+def train_on(n_processes: int = 1, **task) -> dict:
+    """Train a fresh network on the samples of a table, in one process or in several, each with a GPU of its own.
+
+    Parameters
+    ----------
+    n_processes : int
+    **task
+        As of `train_here`.
+
+    Returns
+    -------
+    dict
+        As of `train_here`.
+    """
+    return train_here(**task) if n_processes == 1 else launch(n_processes, task)
+
+
+def train_here(
+    images_path: str,
+    summary_path: str,
+    samples_path: str,
+    recipe: dict,
     seed: int,
     device: str,
-    dynamics_path=None,
+    model_path: str,
+    checkpoint_path: str,
+    dynamics_path: str | None = None,
     records: list[str] = (),
-) -> tuple[Classifier, dict]:
-    """Train a fresh network on the samples of a table.
+    code: str = "",
+    checkpoints: dict | None = None,
+) -> dict:
+    """Train a fresh network on the samples of a table, or go on where such a training stopped.
 
     Parameters
     ----------
@@ -37,53 +63,80 @@ def train_on(
         The store's summary: classes, mean and std.
     samples_path : path
         Columns sample_id and label: a subset or a kept list.
-    recipe : Recipe
-        With `dynamics_path` a Training, which says when records are taken.
+    recipe : dict
+        A `Training` with `dynamics_path`, else a `Recipe`.
     seed : int
         Initialisation, batch order and augmentation; the same for every list of samples, so that at one seed two
         lists are compared and not two initialisations.
     device : {"auto", "cpu", "cuda"}
+    model_path : path
+        Where to write the trained network.
+    checkpoint_path : path
+        Folder, outside the outputs, for where the training stands; removed at the end.
     dynamics_path : path, optional
         Where to write the records of each epoch.
     records : list of str
+    code : str
+        Digest of the code: a checkpoint of other code is not taken up.
+    checkpoints : dict, optional
+        When to save: minutes and epochs, as of `Checkpoints`.
 
     Returns
     -------
-    network : Classifier
-        In eval mode.
-    metrics : dict
+    dict
         n_samples, peak_gpu_memory_bytes and each epoch's loss and accuracy. No times, which would make every run's
         file another one: they are in the log and in Snakemake's benchmark.
 
     Raises
     ------
     InputFault
-        Fewer than two samples, no such device, or a diverged training.
+        Fewer than two samples, no such device, not enough memory, or a diverged training.
+    Interrupted
+        SIGTERM or SIGUSR1 came; where the training stands is saved.
     """
-    stage = "training" if isinstance(recipe, Training) else "retraining"
-    torch_device = resolve_device(device)
-    summary = json.loads(Path(summary_path).read_text())
+    stage, chosen = ("training", Training(**recipe)) if dynamics_path else ("retraining", Recipe(**recipe))
+    group = Group()
+    torch_device = resolve_device(device, group.size, group.rank)
     samples = read_table(samples_path, ["sample_id", "label"])
-    if len(samples["sample_id"]) < 2:
-        raise InputFault(f"{samples_path}: {len(samples['sample_id'])} samples cannot be trained on; keep 2 or more")
+    sample_ids, labels = samples["sample_id"], torch.from_numpy(samples["label"].copy()).to(torch_device)
+    if len(sample_ids) < 2:
+        raise InputFault(f"{samples_path}: {len(sample_ids)} samples cannot be trained on; keep 2 or more")
     store = np.load(images_path, mmap_mode="r")
-    images = torch.from_numpy(store[samples["sample_id"]]).to(torch_device)
-    labels = torch.from_numpy(samples["label"].copy()).to(torch_device)
-
-    torch.manual_seed(derive_seed(seed, f"{stage}/initialisation"))
-    shape, n_classes = list(store.shape[1:]), len(summary["classes"])
-    network = build_model(recipe.model, shape, n_classes, summary["mean"], summary["std"]).to(torch_device)
-    recording = (
-        DynamicsRecorder(dynamics_path, samples["sample_id"], records, torch_device) if dynamics_path else nullcontext()
+    summary = json.loads(Path(summary_path).read_text())
+    network = _fresh_network(chosen, store.shape, summary, derive_seed(seed, f"{stage}/initialisation"))
+    network.to(torch_device)
+    settings = {"recipe": recipe, "seed": seed, "records": list(records), "code": code, "torch": torch.__version__}
+    digest = settings_digest(
+        settings | {"device": torch_device.type, "summary": summary}, [images_path], sample_ids, samples["label"]
     )
-    with recording as recorder:
-        history = train(network, images, labels, recipe, seed, stage, recorder)
-    metrics = {
-        "n_samples": len(labels),
-        "peak_gpu_memory_bytes": peak_gpu_memory_bytes(torch_device),
-        "epochs": history,
-    }
-    return network, metrics
+    recorder = None
+    if dynamics_path:
+        dtype = getattr(torch, chosen.previous_dtype)
+        recorder = DynamicsRecorder(checkpoint_path, records, labels, len(summary["classes"]), dtype, group)
+    n_bytes = recorder.n_bytes() if recorder else 0
+    resident = plan_memory(network, chosen, store.shape[1:], len(labels), n_bytes, group.size)
+    images = (ResidentImages.load if resident else StreamedImages)(store, sample_ids, torch_device)
+    with Checkpoints(checkpoint_path, digest, **(checkpoints or {}), writes=group.rank == 0) as saved:
+        history = Trainer(network, images, labels, chosen, seed, stage, recorder, saved, group).run()
+        if recorder:
+            recorder.write(dynamics_path, sample_ids)
+        if group.rank == 0:
+            save_model(model_path, network)
+    saved.remove()
+    return {"n_samples": len(labels), "peak_gpu_memory_bytes": peak_gpu_memory_bytes(torch_device), "epochs": history}
+
+
+def _fresh_network(recipe: Recipe, store_shape: tuple, summary: dict, seed: int) -> Classifier:
+    """Return the recipe's network for the stored images, or the crops of them that it is given."""
+    torch.manual_seed(seed)
+    cropped, padding = crop_shape(store_shape[1:3], recipe.augmentation), recipe.augmentation.crop_padding
+    if any(crop > side + 2 * padding for crop, side in zip(cropped, store_shape[1:3], strict=True)):
+        raise InputFault(
+            f"augmentation.crop_size: {cropped[0]} is larger than the images, {store_shape[1]} x {store_shape[2]} and "
+            f"{padding} pixels of padding on each side; lower it"
+        )
+    shape = [*cropped, store_shape[3]]
+    return build_model(recipe.model, shape, len(summary["classes"]), summary["mean"], summary["std"])
 
 
 def embed_store(network: Classifier, images_path, precision: str, device: str) -> np.ndarray:
@@ -93,15 +146,22 @@ def embed_store(network: Classifier, images_path, precision: str, device: str) -
     -------
     (n, width) float32
     """
-    network.to(resolve_device(device))
-    store = np.load(images_path, mmap_mode="r")
-    embeddings = np.empty((len(store), network.width), np.float32)
-    for rows, outputs in predict(network, store, precision, "embeddings"):
+    images = _whole_store(network, images_path, device)
+    embeddings = np.empty((len(images), network.width), np.float32)
+    for rows, outputs in predict(network, images, precision, "embeddings"):
         embeddings[rows] = outputs.cpu().numpy()
     return embeddings
 
 
-def measure_accuracy(network: Classifier, images_path, samples_path, precision: str) -> float:
+def measure_accuracy(network: Classifier, images_path, samples_path, precision: str, device: str) -> float:
     """Return the share, in 0..1, of a stored split that the network classifies as labelled."""
     labels = read_table(samples_path, ["label"])["label"]
-    return accuracy(network, np.load(images_path, mmap_mode="r"), labels, precision)
+    return accuracy(network, _whole_store(network, images_path, device), labels, precision)
+
+
+def _whole_store(network: Classifier, images_path, device: str) -> StreamedImages:
+    """Return all images of a store, and move the network to where it will see them."""
+    chosen = resolve_device(device)
+    network.to(chosen)
+    store = np.load(images_path, mmap_mode="r")
+    return StreamedImages(store, np.arange(len(store)), chosen)

@@ -1,0 +1,95 @@
+"""Where a training stands, saved now and then and when it is told to stop, so that the next start goes on there."""
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ..atomic import replacing
+
+LOGGER = logging.getLogger("score_extrapolation")
+# What Snakemake, torchrun and Slurm send at the end, and what Slurm can be asked to send before (--signal=USR1@120).
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
+
+
+class Checkpoints:
+    """Where one training stands, in a folder of its own.
+
+    Parameters
+    ----------
+    folder : path
+        Outside the declared outputs of the workflow, which Snakemake deletes when a job fails.
+    settings : str
+        Digest of everything that the result depends on; a checkpoint of others is not taken up.
+    minutes, epochs : float or int, optional
+        Save when this much has passed since the last; None: not for that reason.
+    writes : bool
+        Whether this process is the one that saves.
+    """
+
+    def __init__(self, folder, settings: str, minutes: float | None = 10, epochs: int | None = None, writes=True):
+        self.folder = Path(folder)
+        self.settings = settings
+        self.minutes, self.epochs = minutes, epochs
+        self.writes = writes
+        self.last_save, self.last_epoch = time.monotonic(), 0
+        self.stop_signal = None
+        self._handlers: dict = {}
+
+    def __enter__(self):
+        """Note signals to stop from now on, instead of dying of them."""
+        self._handlers = {number: signal.signal(number, self._note) for number in STOP_SIGNALS}
+        return self
+
+    def __exit__(self, *error):
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+
+    def _note(self, number, frame) -> None:
+        self.stop_signal = signal.Signals(number).name
+
+    def due(self, epoch: int) -> bool:
+        """Say whether it is time to save, after this many finished epochs."""
+        timed = self.minutes is not None and time.monotonic() - self.last_save >= 60 * self.minutes
+        return timed or (self.epochs is not None and epoch - self.last_epoch >= self.epochs)
+
+    def save(self, state: dict, epoch: int) -> None:
+        """Replace the checkpoint by this state."""
+        if self.writes:
+            with replacing(self.folder / "state.pt") as partial:
+                torch.save({"settings": self.settings, **state}, partial)
+        self.last_save, self.last_epoch = time.monotonic(), epoch
+
+    def load(self) -> dict | None:
+        """Return the saved state, or None where there is none of these settings."""
+        path = self.folder / "state.pt"
+        if not path.exists():
+            return None
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        if state.pop("settings") != self.settings:
+            LOGGER.info("the checkpoint in %s belongs to other settings; starting from the beginning", self.folder)
+            return None
+        return state
+
+    def remove(self) -> None:
+        """Remove the folder: the training is finished and its outputs are written."""
+        if self.writes:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def settings_digest(settings: dict, files: list, *arrays: np.ndarray) -> str:
+    """Return a digest of JSON values, of the sizes and times of files, and of arrays' bytes."""
+    combined = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+    for path in files:
+        status = os.stat(path)
+        combined.update(f"{os.path.abspath(path)} {status.st_size} {status.st_mtime_ns}".encode())
+    for array in arrays:
+        combined.update(np.ascontiguousarray(array).tobytes())
+    return combined.hexdigest()

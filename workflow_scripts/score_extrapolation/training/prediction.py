@@ -1,0 +1,59 @@
+"""What a trained network says of images: eval mode, no augmentation."""
+
+import numpy as np
+import torch
+
+from ..models import Classifier
+from ..progress import Progress
+from .devices import autocast
+from .processes import Group
+
+BATCH = 1000  # images; no gradients are kept, so memory is not what limits it
+
+
+@torch.no_grad()
+def predict(
+    network: Classifier, images, precision: str, what: str = "logits", group: Group | None = None, first_batch: int = 0
+):
+    """Yield (batch, outputs) over all images in order.
+
+    Parameters
+    ----------
+    network : Classifier
+        Put into eval mode.
+    images : ResidentImages or StreamedImages
+        Of n samples, on the network's device.
+    precision : str
+        As in a recipe.
+    what : {"logits", "embeddings"}
+    group : Group, optional
+        Processes that share the work.
+    first_batch : int
+        Of those of `BATCH` images, where to begin.
+
+    Yields
+    ------
+    batch : (b,) int64 array
+        Rows of the images.
+    outputs : (b, C) or (b, width) float32 tensor on the device
+        Of this process's part of the batch.
+    """
+    network.eval()
+    group = group or Group()
+    forward = network if what == "logits" else network.embed
+    n = len(images)
+    batches = [np.arange(start, min(start + BATCH, n)) for start in range(first_batch * BATCH, n, BATCH)]
+    with Progress(n, what, "images", first_batch * BATCH) as progress:
+        for batch, inputs in zip(batches, images.batches([group.part(batch) for batch in batches]), strict=True):
+            with autocast(images.device, precision):
+                outputs = forward(inputs)
+            yield batch, outputs.float()
+            progress.update(len(batch))
+
+
+def accuracy(network: Classifier, images, labels: np.ndarray, precision: str) -> float:
+    """Return the share of images, in 0..1, whose largest logit is the label's."""
+    n_right = 0
+    for rows, logits in predict(network, images, precision):
+        n_right += int((logits.argmax(1).cpu().numpy() == labels[rows]).sum())
+    return n_right / len(labels)

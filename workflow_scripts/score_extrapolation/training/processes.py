@@ -1,0 +1,163 @@
+"""One training on several devices: a process for each, the same batches split among them."""
+
+import ctypes
+import json
+import logging
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from torch import nn
+
+from ..faults import InputFault, Interrupted
+from .checkpoints import STOP_SIGNALS
+
+LOGGER = logging.getLogger("score_extrapolation")
+WORKER = Path(__file__).with_name("worker.py")
+
+
+class Group:
+    """The processes of one training; alone, all of this costs nothing.
+
+    A batch is that of a single process, whatever the number of processes: each takes a part of it, and what is summed
+    or gathered is that of the whole. So the results differ in floating-point order only.
+
+    Attributes
+    ----------
+    rank, size : int
+        Of this process, and how many there are; those that torchrun set, else 0 and 1.
+    """
+
+    def __init__(self):
+        joined = dist.is_available() and dist.is_initialized()
+        self.rank, self.size = (dist.get_rank(), dist.get_world_size()) if joined else (0, 1)
+
+    def part(self, batch: np.ndarray) -> np.ndarray:
+        """Return this process's part of a batch; parts differ by one at most, and may be empty."""
+        return np.array_split(batch, self.size)[self.rank]
+
+    def gather(self, batch_size: int, part: torch.Tensor) -> torch.Tensor | None:
+        """Return in process 0 the rows (b, ...) of the whole batch, from the parts of all; None in the others."""
+        if self.size == 1:
+            return part
+        lengths = [len(rows) for rows in np.array_split(np.arange(batch_size), self.size)]
+        padded = part.new_zeros((lengths[0], *part.shape[1:]))
+        padded[: len(part)] = part
+        parts = [torch.empty_like(padded) for _ in lengths] if self.rank == 0 else None
+        dist.gather(padded, parts)
+        return torch.cat([p[:n] for p, n in zip(parts, lengths, strict=True)]) if self.rank == 0 else None
+
+    def sum(self, value: torch.Tensor) -> torch.Tensor:
+        """Return the sum over the processes."""
+        if self.size > 1:
+            dist.all_reduce(value)
+        return value
+
+    def any(self, flag: bool, device: torch.device) -> bool:
+        """Say whether the flag is set in any process."""
+        return bool(self.sum(torch.tensor(float(flag), device=device))) if self.size > 1 else flag
+
+    def wait(self) -> None:
+        """Wait for all processes."""
+        if self.size > 1:
+            dist.barrier()
+
+    def wrap(self, network: nn.Module) -> nn.Module:
+        """Return the network with gradients averaged over the processes and BatchNorm over the whole batch."""
+        if self.size == 1:
+            return network
+        if next(network.parameters()).is_cuda:
+            # timm's knows its BatchNorm with activation, which torch's would strip.
+            timm = sys.modules.get("timm")
+            (timm.layers if timm else nn.SyncBatchNorm).convert_sync_batchnorm(network)
+        else:
+            for module in network.modules():
+                if type(module) is nn.BatchNorm2d:
+                    module.__class__ = BatchNormOfAll
+        # Every process computes the same statistics, so that none need be sent.
+        return nn.parallel.DistributedDataParallel(network, forward_sync_buffers=False)
+
+
+class _SumOfAll(torch.autograd.Function):
+    """The sum over the processes, whose gradient is the sum of their gradients."""
+
+    @staticmethod
+    def forward(ctx, value: torch.Tensor) -> torch.Tensor:
+        total = value.clone()
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx, gradient: torch.Tensor) -> torch.Tensor:
+        total = gradient.clone()
+        dist.all_reduce(total)
+        return total
+
+
+class BatchNormOfAll(nn.BatchNorm2d):
+    """BatchNorm over the parts of all processes, on CPUs, for which torch's SyncBatchNorm has no kernel."""
+
+    def forward(self, maps: torch.Tensor) -> torch.Tensor:
+        """Normalise (b, c, h, w) by mean and variance over all processes; in eval mode as BatchNorm2d does."""
+        if not self.training:
+            return super().forward(maps)
+        values = maps.float()
+        n = _SumOfAll.apply(torch.tensor(values.numel() / values.shape[1]))
+        mean = _SumOfAll.apply(values.sum((0, 2, 3))) / n
+        centred = values - mean[:, None, None]
+        variance = _SumOfAll.apply(centred.square().sum((0, 2, 3))) / n
+        with torch.no_grad():
+            self.num_batches_tracked += 1
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(variance * n / (n - 1), self.momentum)
+        scale = self.weight * (variance + self.eps).rsqrt()
+        return (centred * scale[:, None, None] + self.bias[:, None, None]).to(maps.dtype)
+
+
+def launch(n_processes: int, task: dict) -> dict:
+    """Run `worker.py` in several processes through torchrun; return what process 0 reports.
+
+    A signal to stop is passed on; if this process dies, torchrun is told to stop.
+
+    Parameters
+    ----------
+    n_processes : int
+    task : dict
+        JSON values: the arguments of `runs.train_here`.
+
+    Raises
+    ------
+    InputFault, Interrupted
+        As the processes did.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        logs = [handler.baseFilename for handler in LOGGER.handlers if isinstance(handler, logging.FileHandler)]
+        (Path(folder) / "task.json").write_text(json.dumps({**task, "logs": logs}, default=str))
+        command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={n_processes}"]
+        started = subprocess.Popen([*command, str(WORKER), folder], preexec_fn=_end_with_parent)
+        previous = {s: signal.signal(s, lambda *_: started.terminate()) for s in STOP_SIGNALS}
+        try:
+            returncode = started.wait()
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+        report = Path(folder) / "report.json"
+        told = json.loads(report.read_text()) if report.exists() else {}
+    if "fault" in told:
+        raise InputFault(told["fault"])
+    if "interrupted" in told:
+        raise Interrupted(told["interrupted"])
+    if returncode or "metrics" not in told:
+        raise RuntimeError(f"torchrun ended with exit code {returncode}; the processes' messages stand above")
+    return told["metrics"]
+
+
+def _end_with_parent() -> None:
+    """Have the kernel send this process SIGTERM when the one that started it dies."""
+    pr_set_pdeathsig = 1
+    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
