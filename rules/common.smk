@@ -10,6 +10,7 @@ sys.path.insert(0, str(workflow.current_basedir.join("../workflow_scripts").get_
 from code_digest import code_digest
 from score_extrapolation.config import as_fraction, percent
 from score_extrapolation.plugins import method_constant, method_names
+from study_rows import OF_A_RECIPE
 from workflow_config import begin_run, input_paths, load_config, stage_resources
 
 EXPERIMENT = load_config(workflow, config)
@@ -45,6 +46,7 @@ SPLITS = ["train", *(split for split in ("validation", "test") if getattr(EXPERI
 FRACTIONS = [percent(fraction) for fraction in EXPERIMENT.subset.fractions]
 RATES = [percent(rate) for rate in EXPERIMENT.selection.rates]
 SCORES = [score["name"] for score in EXPERIMENT.scores]
+PRUNED_BY = EXPERIMENT.selection.scores or SCORES
 EXTRAPOLATORS = EXPERIMENT.extrapolators()
 RECIPES = EXPERIMENT.recipes()
 METHODS = {method["name"]: method for method in EXPERIMENT.selection.methods}
@@ -55,13 +57,13 @@ SCORED_METHODS = [method for method in METHODS if method_constant("selection", m
 SCORED_ARMS = expand(
     "{method}/{score}/{extrapolator}/fraction-{fraction}",
     method=SCORED_METHODS,
-    score=SCORES,
+    score=PRUNED_BY,
     extrapolator=EXPERIMENT.selection.extrapolators,
     fraction=FRACTIONS,
 )
 UNSCORED_ARMS = [method for method in METHODS if method not in SCORED_METHODS]
 TRUE_ARMS = (
-    expand("{method}/{score}/computed/fraction-100", method=SCORED_METHODS, score=SCORES)
+    expand("{method}/{score}/computed/fraction-100", method=SCORED_METHODS, score=PRUNED_BY)
     if EXPERIMENT.evaluation.full_data_scores
     else []
 )
@@ -82,9 +84,9 @@ def recipe_of(score):
 def extrapolator_needs(wildcards):
     """Return the stages' files that this extrapolator reads beside the subset's scores."""
     needs = method_constant("extrapolators", EXTRAPOLATORS[wildcards.extrapolator]["name"], "NEEDS")
+    folders = {stage: f"{stage}/{recipe_of(wildcards.score)}" if stage in OF_A_RECIPE else stage for stage in needs}
     run = f"fraction-{wildcards.fraction}/seed-{wildcards.seed}.parquet"
-    recipes = {"embeddings": f"{recipe_of(wildcards.score)}/", "neighbors": f"{recipe_of(wildcards.score)}/"}
-    return {stage: out(f"{stage}/{recipes.get(stage, '')}{run}") for stage in needs}
+    return {stage: out(f"{folder}/{run}") for stage, folder in folders.items()}
 
 
 def scores_of(wildcards):

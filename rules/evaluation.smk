@@ -1,13 +1,14 @@
 """Evaluation: how well extrapolated scores agree with the truth; accuracy and time of every retrained model.
 
 Reads:  extrapolation, scores (of all samples), retraining (metrics), the benchmark files of every stage
-Writes: evaluation/agreement.csv, evaluation/retraining.csv, evaluation/retraining_summary.csv
+Writes: evaluation/agreement.csv, evaluation/ceiling.csv, evaluation/retraining.csv, evaluation/retraining_summary.csv
 """
 
-from study_rows import agreement_rows, retraining_rows
+from study_rows import agreement_rows, ceiling_rows, retraining_rows
 
 # Params without a name, since the report prints those with one, and these are long.
 EXTRAPOLATED = agreement_rows(EXPERIMENT)
+CEILING = ceiling_rows(EXPERIMENT)
 RETRAINED = retraining_rows(EXPERIMENT, SCORED_ARMS + TRUE_ARMS + UNSCORED_ARMS)
 
 # The report's chapters; it sorts them by name.
@@ -25,11 +26,17 @@ rule tabulate_agreement:
         extrapolated=[row["extrapolated"] for row in EXTRAPOLATED],
         truth=sorted({row["truth"] for row in EXTRAPOLATED}),
     output:
-        report(
+        runs=report(
             out("evaluation/agreement.csv"),
             caption="captions/agreement.rst",
             category=AGREEMENT,
             labels={"Result": "Correlations of every run (CSV)"},
+        ),
+        ceiling=report(
+            out("evaluation/ceiling.csv"),
+            caption="captions/ceiling.rst",
+            category=AGREEMENT,
+            labels={"Result": "Correlations of the truths of two seeds (CSV)"},
         ),
     log:
         out("logs/evaluation/agreement.log"),
@@ -43,6 +50,7 @@ rule tabulate_agreement:
         runtime=asks("runtime", "evaluation"),
     params:
         EXTRAPOLATED,
+        CEILING,
         stage="evaluation",
         code=code_digest("tabulate_agreement.py"),
     script:

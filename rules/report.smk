@@ -65,6 +65,7 @@ rule plot_retraining:
 rule plot_agreement:
     input:
         agreement=out("evaluation/agreement.csv"),
+        ceiling=out("evaluation/ceiling.csv"),
     output:
         report(
             out("report/agreement.svg"),

@@ -8,4 +8,4 @@ with job(snakemake):
     from score_extrapolation.report.figures import plot_agreement
 
     agreement = pd.read_csv(snakemake.input.agreement, dtype={"fraction": str})
-    plot_agreement(agreement, snakemake.output[0])
+    plot_agreement(agreement, pd.read_csv(snakemake.input.ceiling), snakemake.output[0])

@@ -1,5 +1,7 @@
 """What a study consists of: the files and settings of every run, from which the evaluation makes its tables."""
 
+from itertools import combinations
+
 from score_extrapolation.config import Config, percent
 from score_extrapolation.plugins import method_constant
 
@@ -26,6 +28,22 @@ def agreement_rows(experiment: Config) -> list[dict]:
         for fraction in experiment.subset.fractions
         for extrapolator in experiment.extrapolators()
         for seed in experiment.seeds
+    ]
+
+
+def ceiling_rows(experiment: Config) -> list[dict]:
+    """Return one row per pair of seeds, as `evaluation.agreement.tabulate_ceiling` takes them."""
+    folder = f"{experiment.results}/{experiment.experiment}/scores/fraction-100"
+    return [
+        {
+            "score": score["name"],
+            "seed": seed,
+            "other_seed": other,
+            "scores": f"{folder}/seed-{seed}/{score['name']}.parquet",
+            "other_scores": f"{folder}/seed-{other}/{score['name']}.parquet",
+        }
+        for score in experiment.scores
+        for seed, other in combinations(experiment.seeds, 2)
     ]
 
 

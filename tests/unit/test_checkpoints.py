@@ -95,7 +95,7 @@ def stop_after(monkeypatch, n_checks, number=signal.SIGTERM):
 
 
 @pytest.mark.parametrize("name, n_checks", [("plain", n) for n in (0, 3, 5, 6, 11, 20)] + [("sgd", 8)])
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1, signal.SIGINT])
 def test_a_stopped_training_goes_on_to_the_same_bytes(
     store, undisturbed, tmp_path, monkeypatch, name, n_checks, number
 ):

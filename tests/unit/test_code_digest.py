@@ -99,7 +99,16 @@ def test_code_that_the_rule_runs_changes_it(file, old, new, copy):
 
 
 @pytest.mark.parametrize(
-    "file", ["config.py", "sentences.py", "shorthands.py", "scores/du.py", "models/resnet9.py", "selection/top.py"]
+    "file",
+    [
+        "config.py",
+        "contradictions.py",
+        "sentences.py",
+        "shorthands.py",
+        "scores/du.py",
+        "models/resnet9.py",
+        "selection/top.py",
+    ],
 )
 def test_code_that_the_rule_does_not_run_leaves_it(file, copy):
     before = digest(copy, *TRAIN)

@@ -69,6 +69,18 @@ def test_every_other_config_is_valid_over_the_default(path):
 
 
 @pytest.mark.parametrize("path", OTHERS, ids=lambda path: path.stem)
+def test_every_other_config_holds_only_what_differs(path):
+    def repeated(theirs, ours, above=""):
+        for key, value in ours.items():
+            if isinstance(value, dict) and isinstance(theirs.get(key), dict):
+                yield from repeated(theirs[key], value, f"{above}{key}.")
+            elif key in theirs and theirs[key] == value:
+                yield above + key
+
+    assert list(repeated(DEFAULT, yaml.safe_load(path.read_text()))) == []
+
+
+@pytest.mark.parametrize("path", OTHERS, ids=lambda path: path.stem)
 def test_every_other_config_fits_the_disk_when_its_paths_exist(path, monkeypatch):
     monkeypatch.setattr(workflow_config.glob, "glob", lambda pattern: [pattern])
     config = read_config(merged(DEFAULT, yaml.safe_load(path.read_text())))
@@ -107,7 +119,7 @@ def test_bare_names_become_methods_with_their_defaults():
             ("training.model", "resnet9"),
         )
     )
-    assert config.scores == [{"name": "du", "window": 10}]
+    assert config.scores == [{"name": "du", "training": "base", "window": 10}]
     assert config.extrapolation == [{"name": "knn", "k": 20, "weighting": "distance"}]
     assert config.selection.methods == [{"name": "top"}, {"name": "random"}]
     assert config.training.model == config.retraining.model == {"name": "resnet9", "width": 32}
@@ -120,7 +132,7 @@ def test_a_list_of_k_becomes_one_extrapolator_for_each():
     assert list(config.extrapolators()) == ["knn-5", "knn-50"]
     assert config.extrapolators()["knn-5"]["k"] == 5
     assert config.largest_k() == 50
-    assert config.score("du") == {"name": "du", "window": 10}
+    assert config.score("du") == {"name": "du", "training": "base", "window": 10}
 
 
 def test_a_path_becomes_a_list_of_paths():
@@ -130,16 +142,22 @@ def test_a_path_becomes_a_list_of_paths():
     assert config.samples.options == {"image_key": None, "label_key": None, "layout": "hwc"}
 
 
+ABOUT_SCORES = {"recording", "previous_dtype", "variants"}
+
+
 @pytest.mark.parametrize("retraining", [{}, None, DELETE])
-def test_retraining_that_says_nothing_is_as_training_without_recording(retraining):
-    config = read_config(changed(("retraining", retraining)))
-    assert config.retraining.model_dump() == config.training.model_dump(exclude={"recording"})
+def test_retraining_that_says_nothing_is_as_training_but_for_what_is_about_scores(retraining):
+    own = (("training.recording", "eval_pass"), ("training.previous_dtype", "float16"), ("training.variants.a", {}))
+    config = read_config(changed(*own, ("training.label_smoothing", 0.1), ("retraining", retraining)))
+    assert config.retraining.model_dump() == config.training.model_dump(exclude=ABOUT_SCORES)
+    assert config.retraining.label_smoothing == 0.1
+    assert not ABOUT_SCORES & config.retraining.model_dump().keys()
 
 
 def test_retraining_says_only_what_differs():
     own = {"epochs": 7, "optimizer": {"weight_decay": 0.5}, "augmentation": {"flip": True}, "model": "resnet9"}
     config = read_config(changed(("retraining", own)))
-    expected = config.training.model_dump(exclude={"recording"}) | {
+    expected = config.training.model_dump(exclude=ABOUT_SCORES) | {
         "epochs": 7,
         "model": {"name": "resnet9", "width": 32},
     }
@@ -157,6 +175,79 @@ def test_another_optimizer_inherits_no_setting():
     assert faults == [
         "config: retraining.optimizer.learning_rate is missing (per step; the maximum under one_cycle); give it a value"
     ]
+
+
+# Several trainings
+
+SGD = {"name": "sgd", "learning_rate": 0.1}
+NESTEROV = {**SGD, "weight_decay": 0.0005, "momentum": 0.9, "nesterov": True}
+
+
+def test_a_variant_says_only_what_differs_from_training():
+    own = {
+        "epochs": 7,
+        "optimizer": {"weight_decay": 0.5},
+        "augmentation": {"flip": True},
+        "model": "resnet9",
+        "recording": "eval_pass",
+    }
+    config = read_config(changed(("training.recording", "train_forward"), ("training.variants.other", own)))
+    base = config.training.model_dump(exclude={"variants"})
+    assert config.training.variants["other"].model_dump() == base | {
+        "epochs": 7,
+        "optimizer": base["optimizer"] | {"weight_decay": 0.5},
+        "augmentation": base["augmentation"] | {"flip": True},
+        "model": {"name": "resnet9", "width": 32},
+        "recording": "eval_pass",
+    }
+
+
+@pytest.mark.parametrize("own", [{}, {"augmentation": {}, "optimizer": {}}])
+def test_a_variant_that_says_nothing_is_training_what_is_about_scores_included(own):
+    changes = (("training.recording", "eval_pass"), ("training.previous_dtype", "float16"))
+    config = read_config(changed(*changes, ("training.variants.same", own)))
+    assert config.training.variants["same"].model_dump() == config.training.model_dump(exclude={"variants"})
+    assert config.training.variants["same"].previous_dtype == "float16"
+
+
+def test_another_optimizer_of_a_variant_inherits_no_setting():
+    config = read_config(changed(("training.optimizer", NESTEROV), ("training.variants.a", {"optimizer": SGD})))
+    assert config.training.variants["a"].optimizer.model_dump() == NESTEROV
+    adam = {"name": "adam", "learning_rate": 0.001}
+    config = read_config(changed(("training.optimizer", NESTEROV), ("training.variants.a", {"optimizer": adam})))
+    none = {"weight_decay": 0.0, "momentum": 0.0, "nesterov": False}
+    assert config.training.variants["a"].optimizer.model_dump() == {**adam, **none}
+    assert config.retraining.optimizer.model_dump() == NESTEROV
+
+
+TWO_TRAININGS = (
+    ("training.variants", {"sgd": {"optimizer": SGD}, "unused": {"epochs": 50}}),
+    ("scores", ["du", {"name": "tdds", "training": "sgd"}, {"name": "el2n", "training": "sgd"}, "aum", "forgetting"]),
+)
+
+
+def test_a_training_runs_once_for_all_scores_that_name_it_and_not_where_none_does():
+    config = read_config(changed(*TWO_TRAININGS))
+    assert list(config.recipes()) == ["base", "sgd"]
+    assert config.recipes()["base"] == config.training.model_dump(exclude={"variants"})
+    assert config.recipes()["sgd"] == config.training.variants["sgd"].model_dump()
+    config = read_config(changed(TWO_TRAININGS[0], ("scores", [{"name": "du", "training": "sgd"}])))
+    assert list(config.recipes()) == ["sgd"]
+
+
+def test_a_training_records_what_its_own_scores_read_each_record_once():
+    config = read_config(changed(*TWO_TRAININGS))
+    assert config.records("base") == ["margin", "probability"]
+    assert config.records("sgd") == ["divergence", "error_norm"]
+
+
+def test_a_score_needs_the_epochs_of_its_own_training():
+    variants = ("training.variants", {"short": {"epochs": 9}})
+    read_config(changed(variants, ("scores", ["tdds"])))
+    (fault,) = faults_of(changed(variants, ("scores", [{"name": "tdds", "training": "short"}])))
+    assert_says(fault, 'scores[0] = "tdds" needs 10 epochs or more, but training.variants.short.epochs is 9')
+    long = ("training.variants", {"long": {"epochs": 31}})
+    read_config(changed(long, ("scores", [{"name": "du", "window": 30, "training": "long"}])))
 
 
 @given(st.integers(0, 100_000))
@@ -180,7 +271,6 @@ def test_percentages_have_no_superfluous_digits():
 
 # Faults of one value
 
-SGD = {"name": "sgd", "learning_rate": 0.1}
 BAD = [  # what is set, to what, and the sentence, in which ... stands for anything
     ("experiment", "a/b", 'experiment = "a/b" does not fit (letters, digits, _ . -; no _ . - first)'),
     ("experiment", ".hidden", 'experiment = ".hidden" does not fit (letters, digits, _ . -; no _ . - first)'),
@@ -244,7 +334,7 @@ BAD = [  # what is set, to what, and the sentence, in which ... stands for anyth
     ("training.epochs", 0, "training.epochs = 0 is below 1 (passes over the samples)"),
     ("training.epochs", "30", 'training.epochs = "30" is text to YAML; write 30 (passes over the samples)'),
     ("training.epochs", 2.5, "training.epochs = 2.5 is no whole number (passes over the samples)"),
-    ("training.batch_size", 1, "training.batch_size = 1 is below 2 (images a step)"),
+    ("training.batch_size", 1, "training.batch_size = 1 is below 2 (images a step, of all processes together)"),
     (
         "training.optimizer",
         "adam",
@@ -270,8 +360,54 @@ BAD = [  # what is set, to what, and the sentence, in which ... stands for anyth
         -1,
         "training.augmentation.crop_padding = -1 is below 0 (pixels of black ...)",
     ),
+    ("training.augmentation.crop_size", 0, "training.augmentation.crop_size = 0 is below 1 (pixels of the crop's ...)"),
+    ("training.label_smoothing", 1, "training.label_smoothing = 1 is not below 1"),
+    ("training.clip_gradient", 0, "training.clip_gradient = 0 is not above 0 (largest norm of the gradient; ...)"),
+    ("training.average_decay", 1, "training.average_decay = 1 is not below 1 (of the averaged weights, a step; ...)"),
+    ("training.compile", 1, "training.compile = 1 is neither true nor false (let torch.compile ...)"),
+    ("training.previous_dtype", "half", 'training.previous_dtype = "half" is none of float32 or float16 (of the ...)'),
     ("training.precision", "float16", 'training.precision = "float16" is none of float32, bfloat16 or auto'),
     ("training.recording", "both", 'training.recording = "both" is none of train_forward or eval_pass'),
+    ("training.variants", ["sgd"], 'training.variants = ["sgd"] is no mapping of keys to values (...)'),
+    ("training.variants", {"SGD": {}}, "training.variants.SGD is a name that does not fit (text of a-z 0-9 _)"),
+    ("training.variants", {1: {}}, "training.variants[1] is a name that does not fit (text of a-z 0-9 _)"),
+    ("training.variants", {"base": {}}, "training.variants.base is the name of training itself; give it another"),
+    (
+        "training.variants",
+        {"sgd": 3},
+        "training.variants.sgd = 3 is no mapping of keys to values; its keys are model, ...",
+    ),
+    ("training.variants", {"sgd": {"epochs": 0}}, "training.variants.sgd.epochs = 0 is below 1 (passes ...)"),
+    (
+        "training.variants",
+        {"sgd": {"epoch": 3}},
+        "training.variants.sgd.epoch is not a known key; did you mean epochs? ...",
+    ),
+    (
+        "training.variants",
+        {"a": {"variants": {}}},
+        "training.variants.a.variants is not a known key; known are model, ...",
+    ),
+    (
+        "training.variants",
+        {"a": {"model": "resnet18"}},
+        'training.variants.a.model = "resnet18" is none of convnet, ...',
+    ),
+    (
+        "training.variants",
+        {"a": {"optimizer": {"name": "sgd"}}},
+        "training.variants.a.optimizer.learning_rate is missing ...",
+    ),
+    (
+        "training.variants",
+        {"a": {"optimizer": {"momentum": 0.9}}},
+        "training.variants.a.optimizer.momentum = 0.9 is read by sgd ...",
+    ),
+    ("checkpoints", None, "checkpoints = null is no mapping of keys to values; its keys are minutes, epochs"),
+    ("checkpoints.minutes", 0, "checkpoints.minutes = 0 is not above 0 (minutes since the last)"),
+    ("checkpoints.minutes", "5 min", 'checkpoints.minutes = "5 min" is no number (minutes since the last)'),
+    ("checkpoints.epochs", 0, "checkpoints.epochs = 0 is below 1 (epochs since the last)"),
+    ("checkpoints.epochs", 0.5, "checkpoints.epochs = 0.5 is no whole number (epochs since the last)"),
     ("scores", "du", 'scores = "du" is no list; write ["du"]'),
     ("scores", [], "scores = [] is empty"),
     ("scores", ["unsure"], 'scores[0] = "unsure" is none of ...du...'),
@@ -279,8 +415,35 @@ BAD = [  # what is set, to what, and the sentence, in which ... stands for anyth
     ("scores", [{"window": 10}], 'scores[0] = {"window": 10} names no method; give one of ...du...'),
     ("scores", [7], "scores[0] = 7 names no method; give one of ...du..."),
     ("scores", [{"name": "du", "window": 1}], "scores[0].window = 1 is below 2 (epochs in a window)"),
-    ("scores", [{"name": "du", "window": 30}], "scores[0] = {...} needs 31 epochs or more, but training.epochs is 30"),
+    ("scores", [{"name": "du", "window": 30}], 'scores[0] = "du" needs 31 epochs or more, but training.epochs is 30'),
     ("scores", ["du", {"name": "du", "window": 5}], "scores has du twice; give each once"),
+    ("scores", [{"name": "du", "training": "sgd"}], 'scores[0].training = "sgd" is no training; there are base (...)'),
+    (
+        "scores",
+        [{"name": "du", "training": ["base"]}],
+        'scores[0].training = ["base"] is no training; there are base ...',
+    ),
+    ("scores", [{"name": "du", "training": None}], "scores[0].training = null is no training; there are base ..."),
+    (
+        "scores",
+        [{"name": "el2n", "epochs": 31}],
+        'scores[0] = "el2n" needs 31 epochs or more, but training.epochs is 30',
+    ),
+    (
+        "scores",
+        [{"name": "tdds", "trajectory": 31}],
+        'scores[0] = "tdds" needs 31 epochs or more, but training.epochs is 30',
+    ),
+    (
+        "scores",
+        [{"name": "tdds", "decay": 0}],
+        "scores[0].decay = 0 is not above 0 (beta: how much more a later window ...)",
+    ),
+    (
+        "scores",
+        ["du", {"name": "tdds", "window": 12}],
+        'scores[1] = {"window": 12} has a window of 12 in a trajectory of 10 epochs; shorten it',
+    ),
     ("embeddings.dtype", "float64", 'embeddings.dtype = "float64" is none of float32 or float16'),
     ("extrapolation", ["nearest"], 'extrapolation[0] = "nearest" is none of ...knn...'),
     ("extrapolation", [{"name": "knn", "k": 0}], "extrapolation[0].k = 0 is below 1 (neighbours)"),
@@ -306,6 +469,7 @@ BAD = [  # what is set, to what, and the sentence, in which ... stands for anyth
     ("retraining.epochs", 0, "retraining.epochs = 0 is below 1 (passes over the samples)"),
     ("evaluation.full_data_scores", "yes", 'evaluation.full_data_scores = "yes" is neither true nor false'),
     ("resources.default.threads", 0, "resources.default.threads = 0 is below 1 (CPU threads)"),
+    ("resources.default", DELETE, "resources.default is missing; every stage that does not set it takes it from here"),
     (
         "resources.default.gpu",
         None,
@@ -325,8 +489,12 @@ UNKNOWN = [
     ("samples.options.image_column", "is not a known key; nothing can be set here"),
     ("training.learning_rate", "is not a known key; known are model, ..."),
     ("training.optimizer.momentun", "is not a known key; did you mean momentum? known are name, ..."),
-    ("training.augmentation.crop", "is not a known key; known are crop_padding, flip"),
+    ("training.augmentation.pad", "is not a known key; known are crop_padding, crop_size, flip"),
+    ("training.variant", "is not a known key; did you mean variants? known are model, ..."),
     ("retraining.recording", "is not a known key; known are model, ..."),
+    ("retraining.previous_dtype", "is not a known key; known are model, ..."),
+    ("retraining.variants", "is not a known key; known are model, ..."),
+    ("checkpoints.every", "is not a known key; known are minutes, epochs"),
     ("resources.trainings", "is not a known key; did you mean training? known are default, samples, ..."),
     ("resources.training.thread", "is not a known key; did you mean threads? known are threads, ..."),
 ]
@@ -339,6 +507,7 @@ MISSING = [
     ("training.model", "is missing; give it a value"),
     ("training.optimizer.name", "is missing; give one of sgd, adam, adamw"),
     ("training.optimizer.learning_rate", "is missing (per step; the maximum under one_cycle); give it a value"),
+    ("checkpoints", "is missing; give it a value"),
     ("scores", "is missing; give it a value"),
     ("selection.rates", "is missing; give it a value"),
 ]
@@ -413,7 +582,8 @@ def test_all_faults_are_reported_at_once():
             ("device", "gpu"),
             ("samples.tset", 0.1),
             ("training.model", "resnet18"),
-            ("scores", [{"name": "du", "window": 1}, "unsure"]),
+            ("scores", [{"name": "du", "window": 1}, "unsure", {"name": "tdds", "window": 12}]),
+            ("checkpoints.minutes", -1),
             ("subset.fractions", [20, 30]),
             ("retraining.epochs", 0),
             ("selection.rates", [0.5, 0.5]),
@@ -427,6 +597,8 @@ def test_all_faults_are_reported_at_once():
         "training.model",
         "scores[0].window",
         "scores[1]",
+        "scores[2]",
+        "checkpoints.minutes",
         "subset.fractions[0]",
         "subset.fractions[1]",
         "retraining.epochs",
@@ -447,6 +619,40 @@ def test_a_fault_that_retraining_inherits_is_named_once():
         changed(("training.epochs", 0), ("training.optimizer", {**SGD, "nesterov": True, "momentun": 1}))
     )
     assert [fault.split()[1] for fault in faults] == ["training.epochs", "training.optimizer.momentun"]
+
+
+def test_a_fault_that_a_variant_inherits_is_named_once():
+    variants = ("training.variants", {"a": {}, "b": {"schedule": "cosine"}, "c": {"epochs": 0}})
+    faults = faults_of(changed(("training.epochs", 0), ("training.model", "timm"), variants))
+    assert [fault.split()[1] for fault in faults] == [
+        "training.model.architecture",
+        "training.epochs",
+        "training.variants.c.epochs",
+    ]
+    faults = faults_of(changed(("training.optimizer.momentum", 0.9), ("training.variants", {"a": {}, "b": {}})))
+    assert [fault.split()[1] for fault in faults] == ["training.optimizer.momentum"]
+
+
+def test_what_a_variant_or_retraining_makes_of_sound_values_is_named_beside_faults_of_training():
+    nesterov = ("training.optimizer", NESTEROV)
+    own = {"optimizer": {"momentum": 0.0}}
+    faults = faults_of(changed(nesterov, ("training.variants.a", own), ("retraining", own)))
+    assert [fault.split()[1] for fault in faults] == [
+        "training.variants.a.optimizer.nesterov",
+        "retraining.optimizer.nesterov",
+    ]
+    own = {"optimizer": {"name": "adam"}}
+    faults = faults_of(changed(nesterov, ("training.epochs", 0), ("training.variants.a", own), ("retraining", own)))
+    assert {fault.split()[1] for fault in faults} == {
+        "training.epochs",
+        "training.variants.a.optimizer.learning_rate",
+        "retraining.optimizer.learning_rate",
+    }
+
+
+def test_a_bare_name_is_a_value_of_its_own():
+    faults = faults_of(changed(("training.model", "timm"), ("retraining", {"model": "timm"})))
+    assert [fault.split()[1] for fault in faults] == ["training.model.architecture", "retraining.model.architecture"]
 
 
 def test_a_fault_that_retraining_sets_itself_is_named_beside_training_s():

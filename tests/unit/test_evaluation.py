@@ -188,6 +188,7 @@ def test_csv_reads_back_and_leaves_missing_values_empty(tmp_path):
 
 # ---------------------------------------------------------- the rows of a study
 
+OF_A_RECIPE = ("training", "embeddings", "neighbors")
 ARMS = ["top/du/knn-10/fraction-20", "top/du/computed/fraction-100", "random"]
 
 
@@ -199,11 +200,33 @@ def test_each_arm_is_charged_with_the_stages_it_needs():
     assert list(benchmarks["top/du/computed/fraction-100"]) == [*scoring, "selection", "retraining"]
     assert list(benchmarks["top/du/knn-10/fraction-20"]) == list(TIMED)
     folder = "results/digits/benchmarks"
-    assert benchmarks["top/du/computed/fraction-100"]["training"] == f"{folder}/training/fraction-100/seed-4.tsv"
+    assert benchmarks["top/du/computed/fraction-100"]["training"] == f"{folder}/training/base/fraction-100/seed-4.tsv"
     knn = benchmarks["top/du/knn-10/fraction-20"]
-    assert knn["neighbors"] == f"{folder}/neighbors/fraction-20/seed-4.tsv"
+    assert knn["neighbors"] == f"{folder}/neighbors/base/fraction-20/seed-4.tsv"
     assert knn["extrapolation"] == f"{folder}/extrapolation/fraction-20/seed-4/du/knn-10.tsv"
     assert knn["retraining"] == f"{folder}/retraining/top/du/knn-10/fraction-20/seed-4/rate-20.tsv"
+
+
+def test_a_score_of_another_training_is_charged_with_that_training():
+    scores = ["du", {"name": "tdds", "training": "slow"}]
+    two = experiment(seeds=[4], training={"variants": {"slow": {"epochs": 50}}}, scores=scores)
+    rows = retraining_rows(two, [arm.replace("du", score) for score in ("du", "tdds") for arm in ARMS[:2]])
+    of_a_recipe = {
+        row["arm"]: {path.split("/")[4] for stage, path in row["benchmarks"].items() if stage in OF_A_RECIPE}
+        for row in rows
+        if row["rate"] == 0.5
+    }
+    assert of_a_recipe == {
+        "top/du/knn-10/fraction-20": {"base"},
+        "top/du/computed/fraction-100": {"base"},
+        "top/tdds/knn-10/fraction-20": {"slow"},
+        "top/tdds/computed/fraction-100": {"slow"},
+    }
+    knn = next(row for row in rows if row["arm"] == "top/tdds/knn-10/fraction-20")["benchmarks"]
+    assert list(knn) == list(TIMED)
+    folder = "results/digits/benchmarks"
+    assert knn["training"] == f"{folder}/training/slow/fraction-20/seed-4.tsv"
+    assert knn["scores"] == f"{folder}/scores/fraction-20/seed-4/tdds.tsv"
 
 
 def test_a_row_says_how_its_samples_were_chosen():
@@ -236,3 +259,6 @@ def test_agreement_covers_every_extrapolator_and_seed():
     row = next(row for row in rows if (row["fraction"], row["extrapolator"], row["seed"]) == ("2.5", "knn-20", 1))
     assert row["extrapolated"] == "results/digits/extrapolation/fraction-2.5/seed-1/du/knn-20.parquet"
     assert row["truth"] == "results/digits/scores/fraction-100/seed-1/du.parquet"
+    variant = {"variants": {"slow": {"epochs": 50}}}
+    of_variant = agreement_rows(experiment(training=variant, scores=[{"name": "du", "training": "slow"}]))[0]
+    assert of_variant["extrapolated"] == "results/digits/extrapolation/fraction-20/seed-0/du/knn-5.parquet"

@@ -30,10 +30,10 @@ def test_names_are_the_files_that_begin_with_no_underscore():
 
 def test_every_folder_of_methods_is_a_kind():
     assert {"convnet", "timm"} <= set(method_names("models"))
-    assert {"du"} <= set(method_names("scores"))
+    assert {"aum", "du", "el2n", "entropy", "forgetting", "tdds"} <= set(method_names("scores"))
     assert {"random", "top"} <= set(method_names("selection"))
     assert {"knn"} <= set(method_names("extrapolators"))
-    assert {"digits", "parquet"} <= set(method_names("datasets"))
+    assert {"digits", "npz", "parquet", "places365"} <= set(method_names("datasets"))
 
 
 def test_listing_and_options_import_no_method_and_nothing_heavy():
@@ -69,11 +69,17 @@ def test_what_is_no_method_cannot_be_loaded(name):
         load_method("datasets", name)
 
 
-def test_options_equal_those_of_the_imported_module():
-    compiled, imported = method_options("scores", "du"), load_method("scores", "du").Options
+@pytest.mark.parametrize("name, options", [("du", {"window": 4}), ("tdds", {"trajectory": 7, "window": 4})])
+def test_options_equal_those_of_the_imported_module(name, options):
+    compiled, imported = method_options("scores", name), load_method("scores", name).Options
     assert compiled is not imported
     assert compiled.model_json_schema() == imported.model_json_schema()
-    assert compiled(window=4).needed_epochs() == imported(window=4).needed_epochs()
+    assert compiled(**options).needed_epochs() == imported(**options).needed_epochs()
+
+
+def test_options_may_check_one_another():
+    with pytest.raises(pydantic.ValidationError, match="has a window of 4 in a trajectory of 3 epochs"):
+        method_options("scores", "tdds")(trajectory=3, window=4)
 
 
 def test_constants_are_literals_of_the_file_or_none():

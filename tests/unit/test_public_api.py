@@ -58,6 +58,9 @@ def test_scoring_extrapolating_and_selecting_in_a_row():
     assert scores.dtype == np.float64
     np.testing.assert_allclose(scores, oracles.du(probabilities, labels, 10), atol=1e-12)
 
+    moved = score_dynamics("tdds", probabilities, labels, trajectory=10, window=10, decay=0.9)
+    np.testing.assert_allclose(moved, oracles.tdds(probabilities, labels, 10, 10, 0.9), rtol=1e-9)
+
     extrapolated = KNNExtrapolator(k=20, weighting="distance").fit(embeddings[:30], scores).predict(embeddings)
     assert extrapolated.shape == (100,)
     expected, _ = oracles.knn(embeddings[:30], scores, embeddings, 20, "distance")

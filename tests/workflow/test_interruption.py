@@ -1,12 +1,14 @@
 """A run that is killed, watched by another, or given other cores ends with the same bytes."""
 
 import os
+import random
 import signal
 import subprocess
 import time
 
 import psutil
 import pytest
+import torch
 
 from .conftest import environment
 
@@ -23,12 +25,17 @@ def start(workflow, *arguments):
     )
 
 
-def wait_for_training(workflow, run) -> list[psutil.Process]:
-    """Wait until a training has begun; return its processes, the shell that started it first."""
+def wait_for_training(workflow, run, state=None) -> list[psutil.Process]:
+    """Wait until a training has begun, or saved a new state; return its processes, the shell that started it first."""
+    before = state.stat().st_mtime_ns if state and state.exists() else None
     for _ in range(1200):
         trainings = [p for p in psutil.Process(run.pid).children(recursive=True) if is_training(p)]
-        logs = workflow.results.glob("logs/training/fraction-20/*.log")
-        if trainings and any("epoch 1/" in log.read_text() for log in logs):
+        logs = workflow.results.glob("logs/training/base/fraction-20/*.log")
+        if state:
+            begun = state.exists() and state.stat().st_mtime_ns != before
+        else:
+            begun = any("epoch 1/" in log.read_text() for log in logs)
+        if trainings and begun:
             return trainings
         assert run.poll() is None, "the run ended before a training began"
         time.sleep(0.05)
@@ -68,13 +75,34 @@ def test_kill_9_during_training_then_the_same_command_gives_the_same_bytes(fresh
     else:
         os.kill(trainings[-1].pid, signal.SIGKILL)
     assert run.wait(120) != 0
-    assert not list(fresh.results.glob("training/fraction-20/seed-0/*.parquet"))
+    assert not list(fresh.results.glob("training/base/fraction-20/seed-0/*.parquet"))
     fresh.run("--cores", "2", "kept")
     assert fresh.results_bytes() == undisturbed
     # An orphan of the killed run ends by itself within a second and leaves nothing.
     psutil.wait_procs(trainings, timeout=10)
     assert not any(process.is_running() and is_training(process) for process in trainings)
     assert not list(fresh.results.rglob("*.partial"))
+
+
+N_KILLS = int(os.environ.get("N_KILLS", "4"))
+
+
+def test_killed_again_and_again_a_training_gets_further_and_ends_with_the_same_bytes(fresh, undisturbed):
+    fresh.write_config(**LONG, checkpoints={"minutes": 0.002, "epochs": None})
+    state = fresh.results / "checkpoints/training/base/fraction-20/seed-0/state.pt"
+    rng, reached = random.Random(0), []
+    for kill in range(N_KILLS):
+        run = start(fresh, "--cores", "2", "results/digits/training/base/fraction-20/seed-0/dynamics.parquet")
+        training = wait_for_training(fresh, run, state)[-1]
+        time.sleep(rng.uniform(0, 0.3))
+        training.send_signal((signal.SIGTERM, signal.SIGKILL)[kill % 2])
+        assert run.wait(120) != 0
+        reached.append(torch.load(state, weights_only=True)["epoch"])
+    assert reached == sorted(reached)
+    assert 0 < reached[-1] < LONG["training"]["epochs"], "the training ended before it was killed often enough"
+    fresh.run("--cores", "2", "kept")
+    assert fresh.results_bytes() == undisturbed
+    assert not list(fresh.results.rglob("state.pt"))
 
 
 def test_one_core_and_two_cores_give_the_same_results(finished, fresh):

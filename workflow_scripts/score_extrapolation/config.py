@@ -3,17 +3,25 @@
 Nothing here imports numpy or torch: the workflow is parsed for every command, dry runs included.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 import pydantic
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from .contradictions import find_contradictions
 from .faults import InputFault
-from .plugins import Section, method_constant, method_options
-from .sentences import dotted, listed, shown, validate
-from .shorthands import OptionalPaths, as_paths, fill_in_methods, fill_in_recipes, is_inherited
-from .training.recipe import Optimizer, Recipe, Training
+from .plugins import Section, method_constant
+from .sentences import dotted, repeated, validate
+from .shorthands import (
+    OptionalPaths,
+    as_paths,
+    extrapolator_label,
+    fill_in_methods,
+    fill_in_recipes,
+    told_of_training,
+)
+from .training.recipe import Recipe, Training
 
 STAGES = (
     "samples",
@@ -74,15 +82,9 @@ def _subset_fraction(value):
     raise ValueError(f"is not in (0, 1); a subset fraction is the part that is trained on for scores, {hint}")
 
 
-def _repeated(values: list) -> str:
-    """Return the fault of a list that has something twice, if so."""
-    twice = [value for value in dict.fromkeys(values) if values.count(value) > 1]
-    return f"has {listed(twice)} twice; give each once" if twice else ""
-
-
 def _unique(values: list) -> list:
-    if _repeated(values):
-        raise ValueError(_repeated(values))
+    if repeated(values):
+        raise ValueError(repeated(values))
     return values
 
 
@@ -133,13 +135,17 @@ class Subset(Section):
     fractions: Annotated[list[SubsetFraction], Field(min_length=1), AfterValidator(_unique)]
 
 
-VariantName = Annotated[str, Field(pattern="^[a-z0-9_]+$", description="a-z 0-9 _")]
+VariantName = Annotated[str, Field(pattern="^[a-z0-9_]+$")]
 
 
 class ScoreTraining(Training):
     """The recipe that scores are computed from, and others that some scores name."""
 
-    variants: dict[VariantName, Training] = Field(default_factory=dict)
+    variants: dict[VariantName, Training] = Field(default_factory=dict, description="text of a-z 0-9 _")
+
+    def by_name(self) -> dict[str, Training]:
+        """Return this training and the others by their names in paths."""
+        return {"base": self, **self.variants}
 
 
 class Checkpoints(Section):
@@ -160,6 +166,7 @@ class Selection(Section):
 
     rates: Annotated[list[Rate], Field(min_length=1), AfterValidator(_unique)]
     methods: list[dict] = Field(min_length=1)
+    scores: Annotated[list[str], Field(min_length=1), AfterValidator(_unique)] | None = None
     extrapolators: Annotated[list[str], Field(min_length=1), AfterValidator(_unique)]
 
 
@@ -205,9 +212,9 @@ class Config(Section):
 
     def recipes(self) -> dict[str, dict]:
         """Return the recipe of each training that a score is computed from, by its name in paths."""
-        base = self.training.model_dump(exclude={"variants"})
-        all_recipes = {"base": base} | {name: variant.model_dump() for name, variant in self.training.variants.items()}
-        return {name: all_recipes[name] for name in all_recipes if any(s["training"] == name for s in self.scores)}
+        named = {score["training"] for score in self.scores}
+        trainings = self.training.by_name().items()
+        return {name: training.model_dump(exclude={"variants"}) for name, training in trainings if name in named}
 
     def records(self, recipe: str) -> list[str]:
         """Return what a training notes of its samples: all that the scores computed from it read."""
@@ -221,11 +228,6 @@ class Config(Section):
     def largest_k(self) -> int:
         """Return the number of neighbours to search for: once, at the maximum."""
         return max((entry["k"] for entry in self.extrapolation if "k" in entry), default=0)
-
-
-def extrapolator_label(entry: dict) -> str:
-    """Return the name of an extrapolator in paths: knn with k = 20 is knn-20."""
-    return f"{entry['name']}-{entry['k']}" if "k" in entry else entry["name"]
 
 
 def read_config(raw: dict, origin: Callable[[tuple], str] = lambda location: "config") -> Config:
@@ -251,9 +253,9 @@ def read_config(raw: dict, origin: Callable[[tuple], str] = lambda location: "co
     faults: list[tuple[tuple, str]] = []
     complete = fill_in_methods(fill_in_recipes(raw), faults)
     config = validate(Config, complete, (), faults)
-    faults += _contradictions(_sound_sections(complete, faults))
-    if any(location[0] == "training" for location, _ in faults):
-        faults = [(location, text) for location, text in faults if not is_inherited(location, raw)]
+    faults += find_contradictions(_sound_sections(complete, faults))
+    faulty = {location for location, _ in faults}
+    faults = [(location, text) for location, text in faults if not told_of_training(location, raw, faulty)]
     if faults:
         raise InputFault("\n".join(dict.fromkeys(f"{origin(at)}: {dotted(at)} {text}" for at, text in faults)))
     return config
@@ -265,99 +267,3 @@ def _sound_sections(complete: dict, faults: list) -> dict:
     fields = {key: (field.annotation, field) for key, field in Config.model_fields.items() if key not in faulty}
     sound = pydantic.create_model("Sound", __base__=Section, **fields)
     return dict(sound.model_validate({key: complete[key] for key in fields}))
-
-
-def _contradictions(sound: dict) -> Iterator[tuple[tuple, str]]:
-    """Yield the faults that no single value shows, of those sections that have no other."""
-    scores, extrapolation, selection = (sound.get(key) for key in ("scores", "extrapolation", "selection"))
-    labels = [extrapolator_label(entry) for entry in extrapolation or []]
-    for location, names in (
-        (("scores",), [score["name"] for score in scores or []]),
-        (("extrapolation",), labels),
-        (("selection", "methods"), [method["name"] for method in selection.methods] if selection else []),
-    ):
-        if _repeated(names):
-            yield location, _repeated(names)
-    for i, score in enumerate(scores or [] if "training" in sound else []):
-        variants, name = sound["training"].variants, score["training"]
-        if name != "base" and name not in variants:
-            known = listed(["base", *variants])
-            yield ("scores", i, "training"), f"= {shown(name)} is no training; there are {known} (training.variants)"
-            continue
-        options = {key: value for key, value in score.items() if key not in ("name", "training")}
-        needed = method_options("scores", score["name"])(**options).needed_epochs()
-        key, epochs = "training.epochs", sound["training"].epochs
-        if name != "base":
-            key, epochs = f"training.variants.{name}.epochs", variants[name].epochs
-        if epochs < needed:
-            yield ("scores", i), f"= {shown(score)} needs {needed} epochs or more, but {key} is {epochs}"
-    for i, label in enumerate(selection.extrapolators if selection and extrapolation else []):
-        if label not in labels:
-            yield ("selection", "extrapolators", i), f"= {shown(label)} is not computed; there are {listed(labels)}"
-    for key in ("training", "retraining"):
-        if key in sound:
-            yield from _optimizer_contradictions(sound[key].optimizer, (key, "optimizer"))
-    for name, variant in sound["training"].variants.items() if "training" in sound else ():
-        if name == "base":
-            yield ("training", "variants", name), "is the name of training itself; give it another"
-        yield from _optimizer_contradictions(variant.optimizer, ("training", "variants", name, "optimizer"))
-    for key in Resources.model_fields if "resources" in sound else ():
-        if getattr(sound["resources"].get("default", Resources()), key) is None:
-            yield ("resources", "default", key), "is missing; every stage that does not set it takes it from here"
-    if "samples" in sound:
-        yield from _channel_contradictions(sound["samples"])
-        yield from _split_contradictions(sound["samples"])
-
-
-def _optimizer_contradictions(optimizer: Optimizer, location: tuple) -> Iterator[tuple[tuple, str]]:
-    for key in ("momentum", "nesterov"):
-        value = getattr(optimizer, key)
-        if value and optimizer.name != "sgd":
-            text = f"= {shown(value)} is read by sgd only, and the optimizer is {optimizer.name}; leave it out"
-            yield (*location, key), text
-    if optimizer.nesterov and optimizer.name == "sgd" and not optimizer.momentum:
-        yield (*location, "nesterov"), "= true needs a momentum above 0; set it, or leave nesterov out"
-
-
-def _channel_contradictions(samples: Samples) -> Iterator[tuple[tuple, str]]:
-    for key, limits in (("mean", "[0, 1]"), ("std", "(0, 1]")):
-        values = getattr(samples, key) or []
-        if not all(0 <= value <= 1 for value in values) or (0 in values and key == "std"):
-            yield ("samples", key), f"= {shown(values)} is not in {limits}; pixels are scaled to 0..1"
-        if values and samples.channels and len(values) != samples.channels:
-            yield ("samples", key), f"= {shown(values)} is not one number for each of {samples.channels} channels"
-
-
-def _split_contradictions(samples: Samples) -> Iterator[tuple[tuple, str]]:
-    name = samples.dataset
-    needs_path = method_constant("datasets", name, "NEEDS_PATH")
-    if needs_path and samples.train is None:
-        yield ("samples", "train"), f"is missing; {name} needs the path of its images"
-    for split in ("train", "test", "validation"):
-        value = getattr(samples, split)
-        if isinstance(value, dict):
-            yield from _held_out_contradictions(split, value)
-        if isinstance(value, list) and not needs_path:
-            yield ("samples", split), f"= {shown(value)} is a path, but {name} reads none; leave it out"
-        if value == "given" and split != "train" and split not in method_constant("datasets", name, "SPLITS"):
-            text = f"= given, but {name} has no {split} set of its own; write a path or a fraction such as 0.1"
-            yield ("samples", split), text
-    test, validation = ((v if isinstance(v, float) else 0) for v in (samples.test, samples.validation))
-    if test + validation >= 1:
-        text = f"= {validation} and samples.test = {test} leave no training images; lower one of them"
-        yield ("samples", "validation"), text
-
-
-def _held_out_contradictions(split: str, held_out: dict) -> Iterator[tuple[tuple, str]]:
-    name, path, wanted = held_out["dataset"], held_out["path"], held_out["split"]
-    splits, needs_path = (method_constant("datasets", name, constant) for constant in ("SPLITS", "NEEDS_PATH"))
-    if needs_path and path is None:
-        yield ("samples", split, "path"), f"is missing; {name} needs the path of its images"
-    if path is not None and not needs_path:
-        yield ("samples", split, "path"), f"= {shown(path)} is a path, but {name} reads none; leave it out"
-    if len(splits) > 1 and wanted not in splits:
-        text = f"= {shown(wanted)} is none of {listed(splits)}, the sets that {name} has; write one of them"
-        yield ("samples", split, "split"), text
-    if len(splits) == 1 and wanted != split:
-        text = f"= {shown(wanted)} chooses nothing: {name} reads all that it finds; leave it out"
-        yield ("samples", split, "split"), text

@@ -34,7 +34,10 @@ def validate(model: type[Section], value, location: tuple, faults: list):
 def _sentence(model: type[Section], keys: tuple, error: dict) -> str:
     """Return what follows the key in the sentence about one of pydantic's errors."""
     kind, found, limits = error["type"], error["input"], error.get("ctx", {})
-    if kind in ("extra_forbidden", "invalid_key") or error["loc"][-1:] == ("[key]",):
+    of_key = error["loc"][-1:] == ("[key]",)
+    if of_key and kind != "literal_error":
+        return f"is a name that does not fit{_annotation(model, keys[:-1])[1]}"
+    if of_key or kind in ("extra_forbidden", "invalid_key"):
         return _unknown_key(keys[-1], _known_keys(_annotation(model, keys[:-1])[0]))
     annotation, hint = _annotation(model, keys)
     if kind == "missing":
@@ -81,7 +84,7 @@ def _annotation(model: type[Section], keys: tuple) -> tuple:
     annotation, hint = model, ""
     for key in keys:
         if typing.get_origin(annotation) is dict:
-            annotation = typing.get_args(annotation)[1]
+            annotation, hint = typing.get_args(annotation)[1], ""
         elif key in getattr(annotation, "model_fields", {}):
             field = annotation.model_fields[key]
             annotation, hint = field.annotation, f" ({field.description})" if field.description else ""
@@ -90,7 +93,8 @@ def _annotation(model: type[Section], keys: tuple) -> tuple:
 
 def _known_keys(annotation) -> list[str]:
     if typing.get_origin(annotation) is dict:
-        return list(typing.get_args(typing.get_args(annotation)[0]))
+        names = typing.get_args(annotation)[0]
+        return list(typing.get_args(names)) if typing.get_origin(names) is typing.Literal else []
     return list(getattr(annotation, "model_fields", {}))
 
 
@@ -125,3 +129,9 @@ def dotted(location: tuple) -> str:
     for key in location:
         text += f"[{key}]" if isinstance(key, int) else f".{key}"
     return text.lstrip(".")
+
+
+def repeated(values: list) -> str:
+    """Return the fault of a list that has something twice, if so."""
+    twice = [value for value in dict.fromkeys(values) if values.count(value) > 1]
+    return f"has {listed(twice)} twice; give each once" if twice else ""

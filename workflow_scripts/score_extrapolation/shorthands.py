@@ -64,14 +64,40 @@ def _inherit(theirs: dict, ours):
     return merged
 
 
-def is_inherited(location: tuple, raw: dict) -> bool:
-    """Say whether retraining or a variant of training takes the value at a location from training."""
+def told_of_training(location: tuple, raw: dict, faulty: set[tuple]) -> bool:
+    """Say whether a value of retraining or of a variant is taken from training, where its fault is told already.
+
+    Parameters
+    ----------
+    location : tuple
+        Of a fault.
+    raw : dict
+        The config as it was given.
+    faulty : set of tuple
+        The locations of all faults.
+    """
+    variant = location[:2] == ("training", "variants")
+    if not variant and location[0] != "retraining":
+        return False
+    source = ("training", *location[3 if variant else 1 :])
+    return not _is_set(raw, location) and any(source[:depth] in faulty for depth in range(1, len(source) + 1))
+
+
+def _is_set(raw: dict, location: tuple) -> bool:
+    """Say whether a config gives the value at a location, or a bare name in the place of the mapping around it."""
     value = raw
     for key in location:
-        if not isinstance(value, dict) or key not in value:
-            return location[0] == "retraining" or location[:2] == ("training", "variants")
+        if not isinstance(value, dict):
+            return value is not None
+        if key not in value:
+            return False
         value = value[key]
-    return False
+    return True
+
+
+def extrapolator_label(entry: dict) -> str:
+    """Return the name of an extrapolator in paths: knn with k = 20 is knn-20."""
+    return f"{entry['name']}-{entry['k']}" if "k" in entry else entry["name"]
 
 
 def fill_in_methods(raw: dict, faults: list) -> dict:

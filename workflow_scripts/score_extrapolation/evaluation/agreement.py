@@ -50,6 +50,30 @@ def tabulate_agreement(rows: list[dict]) -> pd.DataFrame:
     return pd.DataFrame(table)
 
 
+def tabulate_ceiling(rows: list[dict]) -> pd.DataFrame:
+    """Correlate the scores of two trainings on all samples that differ in their seed alone.
+
+    Nothing that is extrapolated from less can be expected to agree with either any better.
+
+    Parameters
+    ----------
+    rows : list of dict
+        One per pair: score, seed, other_seed, and the paths `scores` and `other_scores` of their tables.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per pair, with n, pearson and spearman.
+    """
+    table = []
+    for row in rows:
+        scores, other = (read_table(row[key], ["sample_id", "score"]) for key in ("scores", "other_scores"))
+        pair = scores["score"], other["score"][rows_of(other["sample_id"], scores["sample_id"])]
+        run = {key: row[key] for key in ("score", "seed", "other_seed")}
+        table.append({**run, "n": len(pair[0]), "pearson": pearson(*pair), "spearman": spearman(*pair)})
+    return pd.DataFrame(table, columns=["score", "seed", "other_seed", "n", "pearson", "spearman"])
+
+
 def read_scores(extrapolated_path, truth_path=None) -> pd.DataFrame:
     """Return sample_id, score and computed of an extrapolated table and, given the path of the true scores, truth."""
     extrapolated = read_table(extrapolated_path, ["sample_id", "score", "computed"])

@@ -175,7 +175,7 @@ def plot_stages(runs: pd.DataFrame, path) -> None:
         figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=5)
 
 
-def plot_agreement(agreement: pd.DataFrame, path) -> None:
+def plot_agreement(agreement: pd.DataFrame, ceiling: pd.DataFrame, path) -> None:
     """Draw how Pearson and Spearman with the truth depend on k: a panel per score and fraction, each seed a dot.
 
     Parameters
@@ -183,6 +183,8 @@ def plot_agreement(agreement: pd.DataFrame, path) -> None:
     agreement : pandas.DataFrame
         As `evaluation.agreement.tabulate_agreement` returns it. Dashed: the agreement of the computed scores of the
         subset, that of the training alone, no extrapolation in it.
+    ceiling : pandas.DataFrame
+        As `evaluation.agreement.tabulate_ceiling` returns it; may have no rows. Dotted: its mean over pairs of seeds.
     path : path
     """
     panels = {
@@ -195,16 +197,17 @@ def plot_agreement(agreement: pd.DataFrame, path) -> None:
         for part, look in (
             ("extrapolated (residual set)", {"marker": "o", "markersize": 7}),
             ("computed (subset)", {"linestyle": "--", "linewidth": 1}),
+            *([("truth of another seed", {"linestyle": ":", "linewidth": 1.5})] if len(ceiling) else []),
         )
         for statistic, color in (("Pearson", BLUE), ("Spearman", VERMILION))
     ]
     with drawing_panels(path, heading, list(panels), ("", "Correlation with the truth"), keys) as (_, grid):
         for axes, panel in zip(grid, panels.values(), strict=True):
-            _draw_agreement(axes, panel)
+            _draw_agreement(axes, panel, ceiling[ceiling["score"] == panel["score"].iloc[0]])
             axes.set_xlabel("")
 
 
-def _draw_agreement(axes, panel: pd.DataFrame) -> None:
+def _draw_agreement(axes, panel: pd.DataFrame, ceiling: pd.DataFrame) -> None:
     """Draw one panel: extrapolators side by side, those that differ in k alone joined by a line."""
     panel = panel.assign(family=panel["extrapolator"].str.split("-").str[0])
     labels = sorted(set(panel["extrapolator"]), key=lambda label: (label.split("-")[0], _k_of(label)))
@@ -215,6 +218,8 @@ def _draw_agreement(axes, panel: pd.DataFrame) -> None:
             axes.scatter(x, family[statistic], edgecolor=color, **SEED_DOTS)
             sns.lineplot(x=x, y=family[statistic], ax=axes, color=color, marker="o", markersize=7, **MEAN_AND_SPREAD)
         axes.axhline(subset[statistic].mean(), color=color, linestyle="--", linewidth=1)
+        if len(ceiling):
+            axes.axhline(ceiling[statistic].mean(), color=color, linestyle=":", linewidth=1.5)
     axes.axhline(0, color=BLACK, linewidth=0.8)
     axes.set_xticks(range(len(labels)), [method_label(label).replace(" ", "\n") for label in labels])
     axes.set_xlim(-0.5, len(labels) - 0.5)

@@ -15,8 +15,9 @@ import torch
 from ..atomic import replacing
 
 LOGGER = logging.getLogger("score_extrapolation")
-# What Snakemake, torchrun and Slurm send at the end, and what Slurm can be asked to send before (--signal=USR1@120).
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
+# What Snakemake, torchrun and Slurm send at the end; what Slurm can be asked to send before it (--signal=USR1@120);
+# Ctrl-C.
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
 
 
 class Checkpoints:

@@ -11,6 +11,7 @@ from torch.nn.functional import cross_entropy
 from ..faults import InputFault
 from ..models import Classifier
 from .devices import autocast
+from .images import CHUNK, READ_AHEAD
 from .recipe import Recipe
 
 LOGGER = logging.getLogger("score_extrapolation")
@@ -59,6 +60,9 @@ def plan_memory(
         *(_shown(free), device, _shown(weights), _shown(activations), batch, _shown(n_records_bytes), _shown(images)),
         "stay there" if resident else "are read from the store while training",
     )
+    if device.type == "cuda":
+        host, buffers = free_bytes(torch.device("cpu")), max(CHUNK, READ_AHEAD * batch * images // n_samples)
+        LOGGER.info("memory: %s free on the host, through which images pass in %s", _shown(host), _shown(buffers))
     if needed > usable:
         raise InputFault(
             f"memory: this training needs about {_shown(needed)} on {device}, {_shown(activations)} of it for a batch "

@@ -28,6 +28,7 @@ def train_on(n_processes: int = 1, **task) -> dict:
     Parameters
     ----------
     n_processes : int
+        On several, a device of ``auto`` without GPUs is still one process: more would only share its cores.
     **task
         As of `train_here`.
 
@@ -36,7 +37,8 @@ def train_on(n_processes: int = 1, **task) -> dict:
     dict
         As of `train_here`.
     """
-    return train_here(**task) if n_processes == 1 else launch(n_processes, task)
+    alone = n_processes == 1 or (task["device"] == "auto" and not torch.cuda.is_available())
+    return train_here(**task) if alone else launch(n_processes, task)
 
 
 def train_here(

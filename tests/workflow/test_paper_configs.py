@@ -1,0 +1,185 @@
+"""The paper's experiments: the settings they come to, the jobs they plan, and how they read the published formats."""
+
+import json
+import sys
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from snakemake.utils import update_config
+
+import formats
+from score_extrapolation.config import Config, read_config
+
+from .conftest import CHECKOUT, Workflow, copy_checkout
+
+NAMES = sorted(path.stem for path in (CHECKOUT / "config").glob("*.yaml"))
+CIFAR_CROP = {"crop_padding": 4, "crop_size": None, "flip": True}
+# What differs between the experiments of Tables 6 to 8.
+PAPER = {
+    "cifar10": {
+        "model": ("resnet18", "cifar"),
+        "epochs": 50,
+        "batch_size": 256,
+        "fractions": [0.4, 0.2],
+        "scores": ["du", "tdds"],
+        "augmentation": CIFAR_CROP,
+        "image_size": None,
+        "mean": [0.4914, 0.4822, 0.4465],
+        "std": [0.2470, 0.2435, 0.2616],
+    },
+    "synthetic_cifar100": {
+        "model": ("resnet50", "cifar"),
+        "epochs": 50,
+        "batch_size": 256,
+        "fractions": [0.3, 0.2, 0.1],
+        "scores": ["du", "tdds"],
+        "augmentation": CIFAR_CROP,
+        "image_size": None,
+        "mean": [0.5194, 0.4991, 0.4573],
+        "std": [0.2748, 0.2640, 0.2858],
+    },
+    "places365": {
+        "model": ("resnet50", "no_max_pool"),
+        "epochs": 50,
+        "batch_size": 128,
+        "fractions": [0.2, 0.1],
+        "scores": ["du", "tdds"],
+        "augmentation": {"crop_padding": 0, "crop_size": 64, "flip": True},
+        "image_size": 80,
+        "mean": [0.485, 0.456, 0.406],
+        "std": [0.229, 0.224, 0.225],
+    },
+    "imagenet64": {
+        "model": ("resnet18", "cifar"),
+        "epochs": 90,
+        "batch_size": 256,
+        "fractions": [0.2, 0.1],
+        "scores": ["du"],
+        "augmentation": CIFAR_CROP,
+        "image_size": None,
+        "mean": [0.449, 0.426, 0.379],
+        "std": [0.285, 0.276, 0.284],
+    },
+}
+ADAM = {"name": "adam", "learning_rate": 0.001, "weight_decay": 0.0001, "momentum": 0.0, "nesterov": False}
+SGD = {"name": "sgd", "learning_rate": 0.001, "weight_decay": 0.0005, "momentum": 0.9, "nesterov": True}
+# Each score, the optimizer and the schedule that its training has.
+SCORES = {
+    "du": ({"name": "du", "window": 10}, ADAM, "constant"),
+    "tdds": (
+        {"name": "tdds", "trajectory": 10, "trajectory_from": "last", "window": 10, "decay": 0.9},
+        SGD,
+        "cosine",
+    ),
+}
+
+
+def read(name: str) -> Config:
+    """Merge a config into the default one as Snakemake does, and read it."""
+    raw = yaml.safe_load((CHECKOUT / "config.yaml").read_text())
+    update_config(raw, yaml.safe_load((CHECKOUT / "config" / f"{name}.yaml").read_text()))
+    return read_config(raw)
+
+
+@pytest.mark.parametrize("name", PAPER)
+def test_the_settings_are_the_paper_s_whatever_the_default_config_says(name):
+    config, paper = read(name), PAPER[name]
+    assert config.seeds == [0, 1, 2]
+    assert {key: getattr(config.samples, key) for key in ("image_size", "mean", "std")}.items() <= paper.items()
+    assert config.subset.fractions == paper["fractions"]
+    assert config.evaluation.full_data_scores
+    assert [score["name"] for score in config.scores] == paper["scores"]
+    trainings = {}
+    for score in config.scores:
+        options, optimizer, schedule = SCORES[score["name"]]
+        recipe = config.recipes()[score["training"]]
+        assert {key: value for key, value in score.items() if key != "training"} == options
+        assert recipe["recording"] == "train_forward"
+        trainings[score["name"]] = (recipe, optimizer, schedule)
+    trainings["retraining"] = (config.retraining.model_dump(), ADAM, "one_cycle")
+    for recipe, optimizer, schedule in trainings.values():
+        assert (recipe["model"]["architecture"], recipe["model"]["stem"]) == paper["model"]
+        assert {key: recipe[key] for key in ("epochs", "batch_size", "augmentation")}.items() <= paper.items()
+        assert (recipe["optimizer"], recipe["schedule"]) == (optimizer, schedule)
+        assert (recipe["label_smoothing"], recipe["clip_gradient"], recipe["average_decay"]) == (0, None, None)
+    assert [entry["k"] for entry in config.extrapolation] == [10, 20, 50, 100]
+    assert {(entry["name"], entry["weighting"]) for entry in config.extrapolation} == {("knn", "distance")}
+    assert config.selection.rates == [0.1, 0.2, 0.5, 0.8, 0.9, 0.95]
+
+
+class Experiment(Workflow):
+    """A copy of the checkout in which one of the configs runs."""
+
+    def __init__(self, folder, name: str):
+        super().__init__(folder)
+        self.name = name
+        self.results = folder / "results" / name
+
+    def command(self, *arguments: str) -> list[str]:
+        config = f"config/{self.name}.yaml"
+        return [sys.executable, "-m", "snakemake", "--configfile", config, "--nocolor", *arguments]
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory):
+    """A copy with the data of each experiment, but for torchvision's, which is downloaded where it is missing."""
+    folder = copy_checkout(tmp_path_factory.mktemp("paper")).folder
+    formats.write_places(folder / "data/places365")
+    formats.write_imagenet(folder / "data/imagenet64")
+    (folder / "data/synthetic_cifar100").mkdir()
+    images, labels = formats.random_images(200, 32, 32, 3), np.arange(200) % 100
+    np.savez(folder / "data/synthetic_cifar100/1m.npz", image=images, label=labels)
+    for name in ("cifar10-train.parquet", "cifar10-test.parquet"):
+        pq.write_table(pa.table({"img": [{"bytes": b"", "path": None}], "label": [0]}), folder / name)
+    return folder
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_experiment_plans_each_training_once(name, checkout):
+    config = read(name)
+    n_seeds, n_fractions, n_scores = len(config.seeds), len(config.subset.fractions), len(config.scores)
+    n_trainings = len({score["training"] for score in config.scores})
+    n_pruned_by = len(config.selection.extrapolators) * n_fractions + 1  # and by the full-data scores
+    n_lists = n_seeds * len(config.selection.rates)  # of an arm
+    planned = Experiment(checkout, name).planned("study")
+    assert {rule: n for rule, n in planned.items() if "plot" not in rule and "tabulate" not in rule} == {
+        "prepare_samples": 1,
+        "draw_subset": n_seeds * (n_fractions + 1),
+        "train_subset": n_seeds * (n_fractions + 1) * n_trainings,
+        "score_subset": n_seeds * (n_fractions + 1) * n_scores,
+        "embed_samples": n_seeds * n_fractions * n_trainings,
+        "find_neighbors": n_seeds * n_fractions * n_trainings,
+        "extrapolate_scores": n_seeds * n_fractions * n_scores * len(config.extrapolation),
+        "select_by_score": n_lists * n_pruned_by * n_scores,
+        "select_without_score": n_lists + n_seeds,  # random, and nothing pruned
+        "retrain_model": n_lists * (n_pruned_by * n_scores + 1) + n_seeds,
+        "study": 1,
+    }
+
+
+def prepared(checkout, name: str) -> tuple[dict, np.ndarray]:
+    """Run an experiment's first stage; return its summary and the training images."""
+    experiment = Experiment(checkout, name)
+    experiment.run("--cores", "1", f"results/{name}/samples/summary.json")
+    summary = json.loads((experiment.results / "samples/summary.json").read_text())
+    assert (summary["mean"], summary["std"]) == (PAPER[name]["mean"], PAPER[name]["std"])
+    return summary, np.load(experiment.results / "samples/train.npy")
+
+
+def test_places365_is_prepared_from_its_files(checkout):
+    summary, images = prepared(checkout, "places365")
+    assert summary["n"] == {"train": len(formats.TRAIN), "test": len(formats.VAL)}
+    assert summary["classes"] == sorted(formats.CATEGORIES, key=formats.CATEGORIES.get)
+    assert images.shape == (len(formats.TRAIN), 80, 80, 3)
+    assert images.std() > 10
+
+
+def test_imagenet_is_prepared_from_its_files(checkout):
+    summary, images = prepared(checkout, "imagenet64")
+    data, _ = formats.write_imagenet(checkout / "again")
+    assert summary["n"] == {split: len(data[name]) for split, name in (("train", "train"), ("test", "val"))}
+    assert images.shape == (len(data["train"]), 64, 64, 3)
+    np.testing.assert_array_equal(images[..., 2], data["train"][:, -4096:].reshape(-1, 64, 64))

@@ -1,0 +1,142 @@
+"""Faults of a config that no single value shows: values that contradict each other, or the methods they name."""
+
+from collections.abc import Iterator
+
+from .plugins import method_constant, method_options
+from .sentences import listed, repeated, shown
+from .shorthands import extrapolator_label
+
+Faults = Iterator[tuple[tuple, str]]
+
+
+def find_contradictions(sound: dict) -> Faults:
+    """Yield (location, text) of each contradiction among sections that have no other fault.
+
+    Parameters
+    ----------
+    sound : dict
+        The validated sections of a `Config` by their keys; those with faults are left out.
+    """
+    scores, training, extrapolation, selection = map(sound.get, ("scores", "training", "extrapolation", "selection"))
+    labels = [extrapolator_label(entry) for entry in extrapolation or []]
+    for location, names in (
+        (("scores",), [score["name"] for score in scores or []]),
+        (("extrapolation",), labels),
+        (("selection", "methods"), [method["name"] for method in selection.methods] if selection else []),
+    ):
+        if repeated(names):
+            yield location, repeated(names)
+    if scores and training:
+        yield from _in_scores(scores, training)
+    names = [score["name"] for score in scores or []]
+    for i, name in enumerate((selection.scores or []) if selection and scores else []):
+        if name not in names:
+            yield ("selection", "scores", i), f"= {shown(name)} is not computed; there are {listed(names)}"
+    for i, label in enumerate(selection.extrapolators if selection and extrapolation else []):
+        if label not in labels:
+            yield ("selection", "extrapolators", i), f"= {shown(label)} is not computed; there are {listed(labels)}"
+    if training and "base" in training.variants:
+        yield ("training", "variants", "base"), "is the name of training itself; give it another"
+    for location, recipe in _recipes(training, sound.get("retraining")):
+        yield from _in_optimizer(recipe.optimizer, (*location, "optimizer"))
+    if "resources" in sound:
+        yield from _in_resources(sound["resources"].get("default"))
+        if sound.get("device") == "cpu":
+            yield from _in_gpus(sound["resources"])
+    if "samples" in sound:
+        yield from _in_channels(sound["samples"])
+        yield from _in_splits(sound["samples"])
+
+
+def _in_scores(scores: list[dict], training) -> Faults:
+    """Each score must name a training that there is, and that is long enough for it."""
+    trainings = training.by_name()
+    for i, score in enumerate(scores):
+        name = score["training"]
+        if name not in list(trainings):  # what was given may have no hash
+            known = listed(trainings)
+            yield ("scores", i, "training"), f"= {shown(name)} is no training; there are {known} (training.variants)"
+            continue
+        options = {key: value for key, value in score.items() if key not in ("name", "training")}
+        needed, epochs = method_options("scores", score["name"])(**options).needed_epochs(), trainings[name].epochs
+        if epochs < needed:
+            key = "training.epochs" if name == "base" else f"training.variants.{name}.epochs"
+            yield ("scores", i), f"= {shown(score['name'])} needs {needed} epochs or more, but {key} is {epochs}"
+
+
+def _recipes(training, retraining) -> Iterator[tuple]:
+    """Yield (location, recipe) of each training of those that are sound."""
+    if training:
+        yield ("training",), training
+        yield from ((("training", "variants", name), variant) for name, variant in training.variants.items())
+    if retraining:
+        yield ("retraining",), retraining
+
+
+def _in_optimizer(optimizer, location: tuple) -> Faults:
+    for key in ("momentum", "nesterov"):
+        value = getattr(optimizer, key)
+        if value and optimizer.name != "sgd":
+            text = f"= {shown(value)} is read by sgd only, and the optimizer is {optimizer.name}; leave it out"
+            yield (*location, key), text
+    if optimizer.nesterov and optimizer.name == "sgd" and not optimizer.momentum:
+        yield (*location, "nesterov"), "= true needs a momentum above 0; set it, or leave nesterov out"
+
+
+def _in_gpus(resources: dict) -> Faults:
+    for stage, asked in resources.items():
+        if (asked.gpu or 0) > 1:
+            yield ("resources", stage, "gpu"), f"= {asked.gpu}, but device is cpu; set gpu: 0, or device: auto or cuda"
+
+
+def _in_resources(default) -> Faults:
+    text = "is missing; every stage that does not set it takes it from here"
+    if default is None:
+        yield ("resources", "default"), text
+    for key, value in default or ():
+        if value is None:
+            yield ("resources", "default", key), text
+
+
+def _in_channels(samples) -> Faults:
+    for key, limits in (("mean", "[0, 1]"), ("std", "(0, 1]")):
+        values = getattr(samples, key) or []
+        if not all(0 <= value <= 1 for value in values) or (0 in values and key == "std"):
+            yield ("samples", key), f"= {shown(values)} is not in {limits}; pixels are scaled to 0..1"
+        if values and samples.channels and len(values) != samples.channels:
+            yield ("samples", key), f"= {shown(values)} is not one number for each of {samples.channels} channels"
+
+
+def _in_splits(samples) -> Faults:
+    name = samples.dataset
+    needs_path = method_constant("datasets", name, "NEEDS_PATH")
+    if needs_path and samples.train is None:
+        yield ("samples", "train"), f"is missing; {name} needs the path of its images"
+    for split in ("train", "test", "validation"):
+        value = getattr(samples, split)
+        if isinstance(value, dict):
+            yield from _in_held_out(split, value)
+        if isinstance(value, list) and not needs_path:
+            yield ("samples", split), f"= {shown(value)} is a path, but {name} reads none; leave it out"
+        if value == "given" and split != "train" and split not in method_constant("datasets", name, "SPLITS"):
+            text = f"= given, but {name} has no {split} set of its own; write a path or a fraction such as 0.1"
+            yield ("samples", split), text
+    test, validation = ((v if isinstance(v, float) else 0) for v in (samples.test, samples.validation))
+    if test + validation >= 1:
+        text = f"= {validation} and samples.test = {test} leave no training images; lower one of them"
+        yield ("samples", "validation"), text
+
+
+def _in_held_out(split: str, held_out: dict) -> Faults:
+    name, path, wanted = held_out["dataset"], held_out["path"], held_out["split"]
+    splits, needs_path = (method_constant("datasets", name, constant) for constant in ("SPLITS", "NEEDS_PATH"))
+    if needs_path and path is None:
+        yield ("samples", split, "path"), f"is missing; {name} needs the path of its images"
+    if path is not None and not needs_path:
+        yield ("samples", split, "path"), f"= {shown(path)} is a path, but {name} reads none; leave it out"
+    if len(splits) > 1 and wanted not in splits:
+        text = f"= {shown(wanted)} is none of {listed(splits)}, the sets that {name} has; write one of them"
+        yield ("samples", split, "split"), text
+    if len(splits) == 1 and wanted != split:
+        text = f"= {shown(wanted)} chooses nothing: {name} reads all that it finds; leave it out"
+        yield ("samples", split, "split"), text
