@@ -136,11 +136,12 @@ def stage_resources(config: Config, stage: str) -> dict:
 def input_paths(config: Config) -> list[str]:
     """Return the user's files that the samples are read from: Snakemake watches their times.
 
-    Of a folder, its class folders, whose times change when images come or go.
+    Of a folder, its class folders, whose times change when images come or go. Nothing of torchvision's: its sets never
+    change, and a folder that the first run makes by a download would be new to the second.
     """
     watched = []
-    for _, _, paths in config.samples.sets_read():
-        for pattern in paths:
+    for _, dataset, paths in config.samples.sets_read():
+        for pattern in paths if dataset != "torchvision" else ():
             for path in sorted(glob.glob(pattern)):
                 watched.append(path)
                 if os.path.isdir(path):

@@ -84,14 +84,14 @@ def undisturbed(store, tmp_path_factory):
 def stop_after(monkeypatch, n_checks, number=signal.SIGTERM):
     """Send this process a real signal at the n-th moment at which a training may stop."""
     countdown = iter(range(n_checks, -1, -1))
-    told = engine.Trainer._told_to_stop
+    told = Checkpoints.told_to_stop
 
-    def counted(trainer):
+    def counted(checkpoints):
         if next(countdown, None) == 0:
             os.kill(os.getpid(), number)
-        return told(trainer)
+        return told(checkpoints)
 
-    monkeypatch.setattr(engine.Trainer, "_told_to_stop", counted)
+    monkeypatch.setattr(Checkpoints, "told_to_stop", counted)
 
 
 @pytest.mark.parametrize("name, n_checks", [("plain", n) for n in (0, 3, 5, 6, 11, 20)] + [("sgd", 8)])

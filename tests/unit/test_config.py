@@ -464,6 +464,10 @@ BAD = [  # what is set, to what, and the sentence, in which ... stands for anyth
         ["knn-7"],
         'selection.extrapolators[0] = "knn-7" is not computed; there are knn-5, ...',
     ),
+    ("selection.scores", [], "selection.scores = [] is empty"),
+    ("selection.scores", "du", 'selection.scores = "du" is no list; write ["du"]'),
+    ("selection.scores", ["tdds"], 'selection.scores[0] = "tdds" is not computed; there are du'),
+    ("selection.scores", ["du"] * 2, 'selection.scores = ["du", "du"] has du twice; ...'),
     ("selection.extrapolators", ["knn-5"] * 2, 'selection.extrapolators = ["knn-5", "knn-5"] has knn-5 twice; ...'),
     ("retraining", 3, "retraining = 3 is no mapping of keys to values; its keys are model, epochs, ..."),
     ("retraining.epochs", 0, "retraining.epochs = 0 is below 1 (passes over the samples)"),
@@ -612,6 +616,14 @@ def test_contradictions_are_reported_beside_faults_of_other_sections():
         changed(("device", "gpu"), ("training.optimizer.momentum", 0.9), ("samples.test", "given"), ("seeds", []))
     )
     assert {fault.split()[1] for fault in faults} == {"device", "training.optimizer.momentum", "samples.test", "seeds"}
+
+
+def test_what_is_pruned_by_is_looked_for_only_among_scores_and_extrapolators_without_faults():
+    pruned_by = (("selection.scores", ["tdds"]), ("selection.extrapolators", ["gnn"]))
+    faults = faults_of(changed(*pruned_by))
+    assert [fault.split()[1] for fault in faults] == ["selection.scores[0]", "selection.extrapolators[0]"]
+    faults = faults_of(changed(*pruned_by, ("scores", ["unsure"]), ("extrapolation", ["unsure"])))
+    assert [fault.split()[1] for fault in faults] == ["scores[0]", "extrapolation[0]"]
 
 
 def test_a_fault_that_retraining_inherits_is_named_once():
@@ -879,7 +891,7 @@ def test_the_path_of_a_test_set_of_another_kind_is_checked_and_watched(tmp_path)
     train = (NPZ[0], ("samples.train", f"{tmp_path}/1m.npz"))
     config = read_config(changed(*train, ("samples.test", {**CIFAR100, "path": f"{tmp_path}/real"})))
     workflow_config.check_paths(config)
-    assert workflow_config.input_paths(config) == [f"{tmp_path}/1m.npz", f"{tmp_path}/real"]
+    assert workflow_config.input_paths(config) == [f"{tmp_path}/1m.npz"]
     config = read_config(changed(*train, ("samples.test", {**CIFAR100, "path": f"{tmp_path}/downloaded"})))
     workflow_config.check_paths(config)
     config = read_config(changed(*train, ("samples.test", {"dataset": "idx", "path": f"{tmp_path}/none"})))

@@ -142,7 +142,8 @@ def test_every_experiment_plans_each_training_once(name, checkout):
     config = read(name)
     n_seeds, n_fractions, n_scores = len(config.seeds), len(config.subset.fractions), len(config.scores)
     n_trainings = len({score["training"] for score in config.scores})
-    n_pruned_by = len(config.selection.extrapolators) * n_fractions + 1  # and by the full-data scores
+    n_ways = len(config.selection.extrapolators) * n_fractions + 1  # to score all: extrapolated, or on the full data
+    n_arms = n_ways * len(config.selection.scores or config.scores)
     n_lists = n_seeds * len(config.selection.rates)  # of an arm
     planned = Experiment(checkout, name).planned("study")
     assert {rule: n for rule, n in planned.items() if "plot" not in rule and "tabulate" not in rule} == {
@@ -153,9 +154,9 @@ def test_every_experiment_plans_each_training_once(name, checkout):
         "embed_samples": n_seeds * n_fractions * n_trainings,
         "find_neighbors": n_seeds * n_fractions * n_trainings,
         "extrapolate_scores": n_seeds * n_fractions * n_scores * len(config.extrapolation),
-        "select_by_score": n_lists * n_pruned_by * n_scores,
+        "select_by_score": n_lists * n_arms,
         "select_without_score": n_lists + n_seeds,  # random, and nothing pruned
-        "retrain_model": n_lists * (n_pruned_by * n_scores + 1) + n_seeds,
+        "retrain_model": n_lists * (n_arms + 1) + n_seeds,
         "study": 1,
     }
 

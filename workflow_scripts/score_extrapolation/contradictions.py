@@ -18,23 +18,18 @@ def find_contradictions(sound: dict) -> Faults:
         The validated sections of a `Config` by their keys; those with faults are left out.
     """
     scores, training, extrapolation, selection = map(sound.get, ("scores", "training", "extrapolation", "selection"))
+    names = [score["name"] for score in scores or []]
     labels = [extrapolator_label(entry) for entry in extrapolation or []]
-    for location, names in (
-        (("scores",), [score["name"] for score in scores or []]),
-        (("extrapolation",), labels),
-        (("selection", "methods"), [method["name"] for method in selection.methods] if selection else []),
-    ):
-        if repeated(names):
-            yield location, repeated(names)
+    methods = [method["name"] for method in selection.methods] if selection else []
+    for location, values in ((("scores",), names), (("extrapolation",), labels), (("selection", "methods"), methods)):
+        if repeated(values):
+            yield location, repeated(values)
     if scores and training:
         yield from _in_scores(scores, training)
-    names = [score["name"] for score in scores or []]
-    for i, name in enumerate((selection.scores or []) if selection and scores else []):
-        if name not in names:
-            yield ("selection", "scores", i), f"= {shown(name)} is not computed; there are {listed(names)}"
-    for i, label in enumerate(selection.extrapolators if selection and extrapolation else []):
-        if label not in labels:
-            yield ("selection", "extrapolators", i), f"= {shown(label)} is not computed; there are {listed(labels)}"
+    for key, computed in (("scores", names), ("extrapolators", labels)) if selection else ():
+        for i, chosen in enumerate(getattr(selection, key) or []):
+            if computed and chosen not in computed:
+                yield ("selection", key, i), f"= {shown(chosen)} is not computed; there are {listed(computed)}"
     if training and "base" in training.variants:
         yield ("training", "variants", "base"), "is the name of training itself; give it another"
     for location, recipe in _recipes(training, sound.get("retraining")):

@@ -41,7 +41,7 @@ class Checkpoints:
         self.minutes, self.epochs = minutes, epochs
         self.writes = writes
         self.last_save, self.last_epoch = time.monotonic(), 0
-        self.stop_signal = None
+        self._told = False
         self._handlers: dict = {}
 
     def __enter__(self):
@@ -54,7 +54,11 @@ class Checkpoints:
             signal.signal(number, handler)
 
     def _note(self, number, frame) -> None:
-        self.stop_signal = signal.Signals(number).name
+        self._told = True
+
+    def told_to_stop(self) -> bool:
+        """Say whether a signal to stop has come."""
+        return self._told
 
     def due(self, epoch: int) -> bool:
         """Say whether it is time to save, after this many finished epochs."""

@@ -20,7 +20,7 @@ from .processes import Group
 from .recipe import Recipe
 
 LOGGER = logging.getLogger("score_extrapolation")
-STEPS_BETWEEN_AGREEMENTS = 20  # of several processes on whether to stop; each makes them wait for their devices
+STEPS_BETWEEN_AGREEMENTS = 20  # of several processes on whether to save or stop; each makes them wait for their devices
 
 
 def epoch_batches(rng: np.random.Generator, n: int, batch_size: int) -> list[np.ndarray]:
@@ -171,7 +171,7 @@ class Trainer:
             "epoch": self.epoch,
             "n_batches_done": self.n_batches_done,
             "n_batches_observed": self.n_batches_observed,
-            "totals": self.totals,
+            "totals": self.group.sum(self.totals.clone()),
             "history": self.history,
         }
 
@@ -186,7 +186,7 @@ class Trainer:
             torch.set_rng_state(state["torch_rng"])
         for counter in ("epoch", "n_batches_done", "n_batches_observed"):
             setattr(self, counter, state[counter])
-        self.totals.copy_(state["totals"])
+        self.totals.copy_(state["totals"] if self.group.rank == 0 else torch.zeros(2))
         self.history = state["history"]
 
     def _train_epoch(self, progress: Progress) -> None:
@@ -265,17 +265,11 @@ class Trainer:
 
     def _save_if_due(self) -> None:
         """Save where the training stands if it is time to, or told to stop, which ends it."""
-        if not self.checkpoints:
+        n_steps = self.n_batches_done + self.n_batches_observed
+        if not self.checkpoints or (self.group.size > 1 and n_steps % STEPS_BETWEEN_AGREEMENTS):
             return
-        stop = self._told_to_stop()
-        if stop or self.checkpoints.due(self.epoch):
+        stop = self.group.any(self.checkpoints.told_to_stop(), self.device)
+        if stop or self.group.any(self.checkpoints.due(self.epoch), self.device):
             self.checkpoints.save(self.state_dict(), self.epoch)
         if stop:
             raise Interrupted(f"{self.stage} was told to stop in epoch {self.epoch + 1}; the next start goes on there")
-
-    def _told_to_stop(self) -> bool:
-        told = self.checkpoints.stop_signal is not None
-        if self.group.size == 1:
-            return told
-        now = (self.n_batches_done + self.n_batches_observed) % STEPS_BETWEEN_AGREEMENTS == 0
-        return now and self.group.any(told, self.device)
