@@ -31,7 +31,10 @@ CONFIG_FAULTS = {
         {"scores": [{"name": "du", "windw": 10}]},
         "small.yaml: scores[0].windw is not a known key; did you mean window?",
     ),
-    "an unknown score": ({"scores": ["dux"]}, 'small.yaml: scores[0] = "dux" is none of aum, du, el2n, entropy, forgetting, tdds'),
+    "an unknown score": (
+        {"scores": ["dux"]},
+        'small.yaml: scores[0] = "dux" is none of aum, du, el2n, entropy, forgetting, tdds',
+    ),
     "an unknown data set": (
         {"samples": {"dataset": "mnist"}},
         'small.yaml: samples.dataset = "mnist" is none of digits',

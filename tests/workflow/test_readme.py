@@ -1,5 +1,6 @@
 """The README's commands, configs and examples, each run as it stands there."""
 
+import io
 import os
 import re
 import shlex
@@ -77,17 +78,34 @@ def test_dry_runs_list_jobs(fresh):
         pq.write_table(pa.table({"label": [0]}), fresh.folder / name)
     tested = 0
     for command in COMMANDS:
-        if "--dry-run" in command or "cifar10" in command:
+        if "--dry-run" in command or "cifar10_small" in command:
             printed = run(command, fresh.folder, "--dry-run")
             assert "train_subset" in printed
             tested += 1
     assert tested >= 2
 
 
+def test_benchmarks_run(tmp_path):
+    rng, images = np.random.default_rng(0), []
+    for _ in range(300):
+        image = io.BytesIO()
+        Image.fromarray(rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)).save(image, "png")
+        images.append({"bytes": image.getvalue(), "path": None})
+    pq.write_table(pa.table({"img": images, "label": rng.integers(0, 10, 300)}), tmp_path / "cifar10-train.parquet")
+    small = ["--n", "300", "--repetitions", "1", "--model", '{"name": "resnet9", "width": 2}', "--samples", "2000"]
+    for command in (line for block in COMMANDS for line in block.splitlines() if "benchmarks" in line):
+        python, script, *words = command.split()
+        assert python == "python"
+        started = [sys.executable, CHECKOUT / script, *words, *small]
+        run = subprocess.run(started, cwd=tmp_path, capture_output=True, text=True, env=environment())
+        assert run.returncode == 0, run.stderr
+        assert run.stdout.strip()
+
+
 def test_every_command_is_run_by_a_test():
     own = {"make demo", "make test", "source .venv/bin/activate"}  # test_demo.py runs the first; this is the second
     for command in COMMANDS:
-        tested = ("my.yaml", "results/digits", "--dry-run", "cifar10")
+        tested = ("my.yaml", "results/digits", "--dry-run", "cifar10", "benchmarks")
         assert command in own or any(word in command for word in tested), command
 
 
