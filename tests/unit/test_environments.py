@@ -9,7 +9,7 @@ ENVS = Path(__file__).parents[2] / "envs"
 
 
 def pins(lines) -> dict[str, str]:
-    return dict(re.match(r"([\w.-]+)(?:\[\w+\])?==(\S+)$", line).groups() for line in lines)
+    return dict(re.match(r"([\w.-]+)(?:\[\w+\])?==([^\s;]+)(?:; .*)?$", line).groups() for line in lines)
 
 
 def test_conda_files_pin_what_the_requirements_pin():
