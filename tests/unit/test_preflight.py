@@ -83,7 +83,7 @@ def test_images_that_do_not_fit_are_read_from_the_store(monkeypatch, caplog):
 def test_a_training_that_cannot_fit_is_refused_in_one_sentence(monkeypatch, too_much):
     monkeypatch.setattr(preflight, "free_bytes", lambda device: GB)
     settings = {"recipe": recipe(), "image_shape": (16, 16, 3), "n_samples": 10, "n_records_bytes": 0} | too_much
-    sentence = r"memory: this training needs about [\d.]+ GB on cpu, .* and 1.00 GB are free; lower batch_size"
+    sentence = r"memory: this training needs about [\d.]+ [GM]B on cpu, .* and 1.00 GB are free; lower batch_size"
     with pytest.raises(InputFault, match=sentence):
         plan_memory(network(), **settings)
 

@@ -136,4 +136,4 @@ def group_limits(groups: Path = Path("/proc/self/cgroup"), root: Path = Path("/s
 
 
 def _shown(n_bytes: float) -> str:
-    return f"{n_bytes / 1e9:.2f} GB"
+    return f"{n_bytes / 1e9:.2f} GB" if n_bytes >= 1e9 else f"{n_bytes / 1e6:.0f} MB"
