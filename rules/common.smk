@@ -10,7 +10,7 @@ sys.path.insert(0, str(workflow.current_basedir.join("../workflow_scripts").get_
 from code_digest import code_digest
 from score_extrapolation.config import as_fraction, percent
 from score_extrapolation.plugins import method_constant, method_names
-from study_rows import OF_A_RECIPE
+from study_rows import table_path
 from workflow_config import begin_run, input_paths, load_config, stage_resources
 
 EXPERIMENT = load_config(workflow, config)
@@ -23,7 +23,8 @@ wildcard_constraints:
     rate=r"\d+(\.\d+)?",
     recipe="[a-z0-9_]+",
     score="[a-z0-9_]+",
-    extrapolator="[a-z0-9_]+(-[0-9]+)?",
+    scope="subset|label|all",
+    extrapolator="[a-z0-9_]+(-[a-z0-9_.]+)*",
     method="[a-z0-9_]+",
     arm="[^/]+(/[^/]+/[^/]+/fraction-[^/]+)?",
 
@@ -82,11 +83,9 @@ def recipe_of(score):
 
 
 def extrapolator_needs(wildcards):
-    """Return the stages' files that this extrapolator reads beside the subset's scores."""
-    needs = method_constant("extrapolators", EXTRAPOLATORS[wildcards.extrapolator]["name"], "NEEDS")
-    folders = {stage: f"{stage}/{recipe_of(wildcards.score)}" if stage in OF_A_RECIPE else stage for stage in needs}
-    run = f"fraction-{wildcards.fraction}/seed-{wildcards.seed}.parquet"
-    return {stage: out(f"{folder}/{run}") for stage, folder in folders.items()}
+    """Return the tables that this extrapolator reads beside the subset's scores, by the names that it gives them."""
+    recipe, run = recipe_of(wildcards.score), f"fraction-{wildcards.fraction}/seed-{wildcards.seed}"
+    return {name: out(f"{table_path(name, recipe, run)}.parquet") for name in EXPERIMENT.needs(wildcards.extrapolator)}
 
 
 def scores_of(wildcards):

@@ -1,6 +1,6 @@
 """Extrapolation: scores for the whole data set; the subset keeps its computed ones.
 
-Reads:  scores, and what the extrapolator says that it NEEDS
+Reads:  scores, and the tables that the extrapolator's options say it needs
 Writes: extrapolation/fraction-{fraction}/seed-{seed}/{score}/{extrapolator}.parquet
 """
 
@@ -21,9 +21,12 @@ rule extrapolate_scores:
     resources:
         mem_mb=asks("mem_mb", "extrapolation"),
         runtime=asks("runtime", "extrapolation"),
+        gpu=asks("gpu", "extrapolation"),
     params:
         stage="extrapolation",
         extrapolator=lambda wildcards: EXTRAPOLATORS[wildcards.extrapolator],
+        seed=lambda wildcards: int(wildcards.seed),
+        device=EXPERIMENT.device,
         code=lambda wildcards: code_digest(
             "extrapolate_scores.py", ("extrapolators", EXTRAPOLATORS[wildcards.extrapolator]["name"])
         ),

@@ -104,9 +104,40 @@ def neighbors(base, queries, k):
     return np.array(rows), np.array(distances)
 
 
-def knn(base, scores, queries, k, weighting):
+def neighbors_among_all(vectors, k):
+    """Rows and distances of each one's k nearest others, one after the other."""
+    rows, distances = [], []
+    for itself in range(len(vectors)):
+        others = np.delete(np.arange(len(vectors)), itself)
+        nearest, apart = neighbors(vectors[others], vectors[[itself]], k)
+        rows.append(others[nearest[0]])
+        distances.append(apart[0])
+    return np.array(rows), np.array(distances)
+
+
+def label_neighbors(base, base_labels, queries, labels, k):
+    """Rows and distances of the k nearest of the query's label, nearest first; where these end, of other labels."""
+    rows, distances = [], []
+    for query, label in zip(queries, labels, strict=True):
+        by_distance, apart = neighbors(base, query[None], len(base))
+        own_first = sorted(range(len(base)), key=lambda i: base_labels[by_distance[0][i]] != label)[:k]
+        rows.append(by_distance[0][own_first])
+        distances.append(apart[0][own_first])
+    return np.array(rows), np.array(distances)
+
+
+def recall(found, nearest):
+    """Share of the nearest rows that were found, row by row."""
+    shares = [len(set(a) & set(b)) / len(b) for a, b in zip(found, nearest, strict=True)]
+    return sum(shares) / len(shares)
+
+
+def knn(base, scores, queries, k, weighting, base_labels=None, labels=None):
     """Weighted mean and standard deviation of the k nearest samples' scores, weights softmax(-d) or equal."""
-    rows, distances = neighbors(base, queries, k)
+    if labels is None:
+        rows, distances = neighbors(base, queries, k)
+    else:
+        rows, distances = label_neighbors(base, base_labels, queries, labels, k)
     means, spreads = [], []
     for nearest, d in zip(rows, distances, strict=True):
         weights = softmax(-d) if weighting == "distance" else np.full(k, 1 / k)
@@ -128,3 +159,29 @@ def crop_and_flip(image, row, column, flipped, padding, size):
     padded = np.pad(image, ((padding, padding), (padding, padding), (0, 0)))
     crop = padded[row : row + size[0], column : column + size[1]]
     return crop[:, ::-1] if flipped else crop
+
+
+def adjacency(neighbor_rows, distances):
+    """D^-1/2 (A + I) D^-1/2 as a dense matrix: i~j where either is among the other's neighbours, weight exp(-d)."""
+    n = len(neighbor_rows)
+    matrix = np.eye(n)
+    for i in range(n):
+        for j, distance in zip(neighbor_rows[i], distances[i], strict=True):
+            matrix[i, j] = matrix[j, i] = math.exp(-float(distance))
+    degrees = [sum(row) for row in matrix]
+    return np.array([[matrix[i, j] / math.sqrt(degrees[i] * degrees[j]) for j in range(n)] for i in range(n)])
+
+
+def one_hot(labels, n_classes):
+    """One row per label, 1 in its column and 0 elsewhere."""
+    return np.array([[float(c == label) for c in range(n_classes)] for label in labels])
+
+
+def gcn(matrix, features, weights, biases):
+    """Layers of matrix @ (h @ W) + b with ReLU between them, without dropout; of arrays or of torch's tensors."""
+    hidden = features
+    for layer, (weight, bias) in enumerate(zip(weights, biases, strict=True), 1):
+        hidden = matrix @ (hidden @ weight) + bias
+        if layer < len(weights):
+            hidden = hidden * (hidden > 0)
+    return hidden[:, 0]

@@ -7,6 +7,13 @@ with job(snakemake) as metadata:
     from score_extrapolation.tables import EXTRAPOLATED, read_table, write_table
 
     scores = read_table(snakemake.input.scores)
-    tables = {stage: read_table(path) for stage, path in snakemake.input.items() if stage != "scores"}
-    columns = extrapolate(snakemake.params.extrapolator, scores["sample_id"], scores["score"], tables)
+    tables = {name: read_table(path) for name, path in snakemake.input.items() if name != "scores"}
+    columns = extrapolate(
+        snakemake.params.extrapolator,
+        scores["sample_id"],
+        scores["score"],
+        tables,
+        snakemake.params.seed,
+        snakemake.params.device,
+    )
     write_table(snakemake.output[0], EXTRAPOLATED, metadata, **columns)

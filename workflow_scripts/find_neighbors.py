@@ -1,11 +1,22 @@
-"""Find the nearest subset samples of each residual sample."""
+"""Find the nearest neighbours of each sample of a scope, and how many of them a faster search has missed."""
 
 from snakemake_job import job
 
 with job(snakemake) as metadata:
-    from score_extrapolation.neighbors import find_subset_neighbors
+    from score_extrapolation.atomic import write_json
+    from score_extrapolation.neighbors import find_scope
     from score_extrapolation.tables import read_table, write_vectors
 
-    subset_ids = read_table(snakemake.input.subset, ["sample_id"])["sample_id"]
-    embeddings = read_table(snakemake.input.embeddings)
-    write_vectors(snakemake.output[0], metadata, **find_subset_neighbors(embeddings, subset_ids, snakemake.params.k))
+    columns, metrics = find_scope(
+        snakemake.wildcards.scope,
+        embeddings=read_table(snakemake.input.embeddings),
+        subset_ids=read_table(snakemake.input.subset, ["sample_id"])["sample_id"],
+        k=snakemake.params.k,
+        samples=read_table(snakemake.input.samples, ["sample_id", "label"]),
+        method=snakemake.params.method,
+        device=snakemake.params.device,
+        seed=snakemake.params.seed,
+        threads=snakemake.threads,
+    )
+    write_vectors(snakemake.output.table, metadata, **columns)
+    write_json(snakemake.output.metrics, metrics)

@@ -3,12 +3,26 @@
 from itertools import combinations
 
 from score_extrapolation.config import Config, percent
-from score_extrapolation.plugins import method_constant
 
-# Which stages lie, beside the subset's training, behind the table of a stage that an extrapolator may need.
-BEHIND = {"neighbors": ("embeddings",)}
-OF_A_RECIPE = ("embeddings", "neighbors")  # made once for each training; samples and subset are counted by themselves
 REFERENCE = ("random", 0.0)  # nothing removed at random: the training without pruning
+
+
+def table_path(name: str, recipe: str, run: str) -> str:
+    """Return where in the results the table lies that an extrapolator needs under a name, without its suffix.
+
+    Parameters
+    ----------
+    name : str
+        One of those that an extrapolator's ``needs()`` returns.
+    recipe : str
+        The name of the training that the score is computed from.
+    run : str
+        ``fraction-20/seed-0``.
+    """
+    stage, *scope = name.split("/")
+    if stage == "samples":
+        return "samples/train"
+    return "/".join([stage, *([] if stage == "subset" else [recipe]), run, *scope])
 
 
 def agreement_rows(experiment: Config) -> list[dict]:
@@ -90,8 +104,10 @@ def _scoring_stages(experiment: Config, score: str, extrapolator: str, run: str)
     recipe = experiment.score(score)["training"]
     stages = {"subset": f"subset/{run}", "training": f"training/{recipe}/{run}", "scores": f"scores/{run}/{score}"}
     if extrapolator != "computed":
-        needs = method_constant("extrapolators", experiment.extrapolators()[extrapolator]["name"], "NEEDS")
-        behind = [stage for need in needs for stage in (*BEHIND.get(need, ()), need)]
-        stages |= {stage: f"{stage}/{recipe}/{run}" for stage in behind if stage in OF_A_RECIPE}
+        needs = experiment.needs(extrapolator)
+        scopes = [name for name in needs if name.startswith("neighbors/")]
+        # Neighbours are searched among embeddings; samples and the subset are counted by themselves.
+        needed = ["embeddings", *scopes] if scopes or "embeddings" in needs else []
+        stages |= {name.split("/")[0]: table_path(name, recipe, run) for name in needed}
         stages["extrapolation"] = f"extrapolation/{run}/{score}/{extrapolator}"
     return stages

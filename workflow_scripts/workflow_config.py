@@ -1,6 +1,5 @@
 """From Snakemake's merged config to the experiment: where each value came from, and what this machine must have."""
 
-import ctypes
 import fcntl
 import glob
 import os
@@ -11,6 +10,7 @@ from pathlib import Path
 import yaml
 
 from score_extrapolation.config import STAGES, Config, read_config
+from score_extrapolation.driver import has_cuda
 from score_extrapolation.faults import InputFault
 
 
@@ -111,18 +111,8 @@ def begin_run(workflow, config: Config) -> None:
 
 def check_device(config: Config, runs_here: bool) -> None:
     """Check that a cuda that was asked for is there, where jobs run on this machine."""
-    if config.device == "cuda" and runs_here and not _has_cuda():
+    if config.device == "cuda" and runs_here and not has_cuda():
         raise InputFault("device: cuda was asked for, but this machine has no CUDA device; set device: cpu or auto")
-
-
-def _has_cuda() -> bool:
-    """Ask the driver, not torch, whose import takes two seconds."""
-    try:
-        driver = ctypes.CDLL("libcuda.so.1")
-    except OSError:
-        return False
-    count = ctypes.c_int()
-    return driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(count)) == 0 and count.value > 0
 
 
 def stage_resources(config: Config, stage: str) -> dict:

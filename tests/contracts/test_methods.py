@@ -3,6 +3,7 @@
 import ast
 import inspect
 import pickle
+from typing import Literal, get_args, get_origin
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from score_extrapolation.datasets import Split
 from score_extrapolation.extrapolators import extrapolate
 from score_extrapolation.faults import InputFault
-from score_extrapolation.neighbors import find_subset_neighbors
+from score_extrapolation.neighbors import find_scope
 from score_extrapolation.plugins import (
     KINDS,
     Section,
@@ -28,7 +29,8 @@ from score_extrapolation.selection import select
 
 # Options that have no default, and small values of others.
 NEEDED = {("datasets", "torchvision"): {"name": "CIFAR10"}, ("models", "timm"): {"architecture": "resnet18"}}
-STAGES = {"neighbors", "embeddings", "subset", "samples"}  # whose tables an extrapolator may read
+SCOPES = {"neighbors/subset", "neighbors/label", "neighbors/all"}
+TABLES = {"embeddings", "subset", "samples", *SCOPES}  # that an extrapolator may read
 
 ALL = [(kind, name) for kind in KINDS for name in method_names(kind)]
 every_method = pytest.mark.parametrize("kind, name", ALL, ids=[f"{kind}-{name}" for kind, name in ALL])
@@ -321,27 +323,50 @@ def tables_and_scores(n=50, m=30, k=20):
     subset_ids = np.sort(rng.permutation(ids)[:m])
     embeddings = {"sample_id": ids, "embedding": rng.normal(size=(n, 6)).astype(np.float32)}
     labels = rng.integers(0, 3, n)
+    samples = {"sample_id": ids, "label": labels, "source": np.array([str(i) for i in ids], object)}
     tables = {
         "embeddings": embeddings,
-        "neighbors": find_subset_neighbors(embeddings, subset_ids, k),
-        "samples": {"sample_id": ids, "label": labels, "source": np.array([str(i) for i in ids], object)},
+        "samples": samples,
         "subset": {"sample_id": subset_ids, "label": labels[np.searchsorted(ids, subset_ids)]},
+        **{scope: find_scope(scope.split("/")[1], embeddings, subset_ids, k, samples)[0] for scope in SCOPES},
     }
     return ids, subset_ids, rng.random(m).astype(np.float32), tables
 
 
+def switched(name):
+    """Return an extrapolator's options as they are by default, and with each switch and each choice changed."""
+    defaults = options_of("extrapolators", name)
+    yield defaults
+    for option, field in method_options("extrapolators", name).model_fields.items():
+        choices = {bool: (False, True)}.get(field.annotation, ())
+        if get_origin(field.annotation) is Literal:
+            choices = get_args(field.annotation)
+        for other in (
+            set(choices) - {getattr(defaults, option)} - ({"cuda"} if not torch.cuda.is_available() else set())
+        ):
+            yield options_of("extrapolators", name, **{option: other})
+
+
 @every("extrapolators")
-def test_an_extrapolator_names_the_stages_that_it_reads(name):
-    needs = method_constant("extrapolators", name, "NEEDS")
-    assert isinstance(needs, tuple)
-    assert set(needs) <= STAGES
+def test_an_extrapolator_names_the_tables_that_it_reads_whatever_its_options(name):
+    for options in switched(name):
+        needs = options.needs()
+        assert isinstance(needs, tuple)
+        assert set(needs) <= TABLES
+        # The time of a stage is one job's; and neighbours are searched for as many as there are k.
+        assert len(SCOPES & set(needs)) <= ("k" in type(options).model_fields)
 
 
 @every("extrapolators")
 def test_an_extrapolator_scores_the_residual_set_and_leaves_the_subset(name):
+    for options in switched(name):
+        check_extrapolator(name, options)
+
+
+def check_extrapolator(name, options):
     ids, subset_ids, scores, tables = tables_and_scores()
-    needed = {stage: tables[stage] for stage in method_constant("extrapolators", name, "NEEDS")}
-    chosen = {"name": name, **options_of("extrapolators", name).model_dump()}
+    needed = {table: tables[table] for table in options.needs()}
+    chosen = {"name": name, **options.model_dump()}
     columns, again = (extrapolate(chosen, subset_ids, scores, needed) for _ in range(2))
     order = np.argsort(columns["sample_id"])
     np.testing.assert_array_equal(columns["sample_id"][order], ids)

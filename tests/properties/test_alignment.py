@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import oracles
 from score_extrapolation.extrapolators import extrapolate
-from score_extrapolation.neighbors import find_subset_neighbors
+from score_extrapolation.neighbors import find_scope
 from score_extrapolation.scores import score_file
 from score_extrapolation.selection import select_table
 from score_extrapolation.tables import (
@@ -63,11 +63,11 @@ def run(folder, data, rng, shuffled):
 
     columns = mixed(sample_id=data.ids, embedding=data.embeddings)
     write_vectors(folder / "embeddings.parquet", {}, **columns)
-    found = find_subset_neighbors(read_table(folder / "embeddings.parquet"), data.subset_ids, K)
+    found, _ = find_scope("subset", read_table(folder / "embeddings.parquet"), data.subset_ids, K)
     write_vectors(folder / "neighbors.parquet", {}, **mixed(**found))
 
     scores = read_table(folder / "scores.parquet")
-    tables = {"neighbors": read_table(folder / "neighbors.parquet")}
+    tables = {"neighbors/subset": read_table(folder / "neighbors.parquet")}
     extrapolated = extrapolate({"name": "knn", "k": K}, scores["sample_id"], scores["score"], tables)
     write_table(folder / "extrapolated.parquet", EXTRAPOLATED, {}, **mixed(**extrapolated))
 

@@ -11,10 +11,14 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import Field
 
 import workflow_config
+from score_extrapolation import shorthands
 from score_extrapolation.config import Config, as_fraction, percent, read_config
 from score_extrapolation.faults import InputFault
+from score_extrapolation.plugins import Section
+from score_extrapolation.shorthands import extrapolator_label
 
 CHECKOUT = Path(__file__).parents[2]
 DEFAULT = yaml.safe_load((CHECKOUT / "config.yaml").read_text())
@@ -120,19 +124,69 @@ def test_bare_names_become_methods_with_their_defaults():
         )
     )
     assert config.scores == [{"name": "du", "training": "base", "window": 10}]
-    assert config.extrapolation == [{"name": "knn", "k": 20, "weighting": "distance"}]
+    assert config.extrapolation == [{"name": "knn", "k": 20, "weighting": "distance", "same_label": False}]
     assert config.selection.methods == [{"name": "top"}, {"name": "random"}]
     assert config.training.model == config.retraining.model == {"name": "resnet9", "width": 32}
 
 
 def test_a_list_of_k_becomes_one_extrapolator_for_each():
-    knn = {"name": "knn", "k": [5, 50], "weighting": "uniform"}
+    knn = {"name": "knn", "k": [5, 50], "weighting": "distance", "same_label": False}
     config = read_config(changed(("extrapolation", [knn]), ("selection.extrapolators", ["knn-50"])))
     assert config.extrapolation == [{**knn, "k": 5}, {**knn, "k": 50}]
     assert list(config.extrapolators()) == ["knn-5", "knn-50"]
     assert config.extrapolators()["knn-5"]["k"] == 5
-    assert config.largest_k() == 50
     assert config.score("du") == {"name": "du", "training": "base", "window": 10}
+
+
+def test_extrapolators_that_differ_in_any_option_have_labels_of_their_own():
+    knn = [
+        {"name": "knn", "k": [5, 20]},
+        {"name": "knn", "k": 20, "weighting": "uniform"},
+        {"name": "knn", "k": 20, "same_label": True},
+        {"name": "knn", "k": 50, "weighting": "uniform", "same_label": True},
+    ]
+    labels = ["knn-5", "knn-20", "knn-20-uniform", "knn-20-same_label", "knn-50-uniform-same_label"]
+    config = read_config(changed(("extrapolation", knn), ("selection.extrapolators", labels)))
+    assert list(config.extrapolators()) == labels
+    assert config.extrapolators()["knn-20-uniform"]["weighting"] == "uniform"
+    (fault,) = faults_of(changed(("extrapolation", [*knn, knn[2]]), ("selection.extrapolators", labels[:1])))
+    assert_says(fault, "extrapolation has knn-20-same_label twice; give each once")
+
+
+def test_an_option_stands_in_a_label_only_where_it_is_not_the_default(monkeypatch):
+    class Options(Section):
+        k: int = 3
+        hidden: list = Field(default_factory=lambda: [8, 8])
+        dropout: float = 0.5
+        labels: bool = True
+        epochs: int | None = 25
+        kind: str = "a"
+
+    monkeypatch.setattr(shorthands, "method_options", lambda kind, name: Options)
+    default = {"name": "net", **Options().model_dump()}
+    assert extrapolator_label(default) == "net-3"
+    others = {"hidden": [4, 2], "dropout": 0.25, "labels": False, "epochs": None, "kind": "B/c"}
+    labels = {key: extrapolator_label({**default, key: value}) for key, value in others.items()}
+    assert labels == {
+        "hidden": "net-3-hidden_4_2",
+        "dropout": "net-3-dropout_0.25",
+        "labels": "net-3-no_labels",
+        "epochs": "net-3-no_epochs",
+        "kind": "net-3-b_c",
+    }
+    assert extrapolator_label({**default, **others}).count("-") == 6
+
+
+def test_neighbours_are_searched_at_the_largest_k_of_the_extrapolators_that_read_the_scope():
+    knn = [{"name": "knn", "k": [5, 50]}, {"name": "knn", "k": 7, "weighting": "uniform", "same_label": True}]
+    config = read_config(changed(("extrapolation", knn), ("selection.extrapolators", ["knn-50"])))
+    assert config.needs("knn-5") == ("neighbors/subset",)
+    assert config.needs("knn-7-uniform-same_label") == ("neighbors/label",)
+    assert {scope: config.largest_k(scope) for scope in ("subset", "label", "all")} == {
+        "subset": 50,
+        "label": 7,
+        "all": 0,
+    }
 
 
 def test_a_path_becomes_a_list_of_paths():
@@ -444,11 +498,18 @@ BAD = [  # what is set, to what, and the sentence, in which ... stands for anyth
         ["du", {"name": "tdds", "window": 12}],
         'scores[1] = {"window": 12} has a window of 12 in a trajectory of 10 epochs; shorten it',
     ),
+    ("neighbors.method", "faiss", 'neighbors.method = "faiss" is none of auto, exact or pynndescent'),
+    ("neighbors", None, "neighbors = null is no mapping of keys to values; its keys are method"),
     ("embeddings.dtype", "float64", 'embeddings.dtype = "float64" is none of float32 or float16'),
     ("extrapolation", ["nearest"], 'extrapolation[0] = "nearest" is none of ...knn...'),
     ("extrapolation", [{"name": "knn", "k": 0}], "extrapolation[0].k = 0 is below 1 (neighbours)"),
     ("extrapolation", ["knn", {"name": "knn", "k": [5, 0]}], "extrapolation[1].k[1] = 0 is below 1 (neighbours)"),
     ("extrapolation", [{"name": "knn", "k": [5, 9], "weighting": "inverse"}], "... is none of distance or uniform"),
+    (
+        "extrapolation",
+        [{"name": "knn", "k": 5, "same_label": "yes"}],
+        'extrapolation[0].same_label = "yes" is neither true nor false',
+    ),
     ("extrapolation", [{"name": "knn", "k": [10, 5, 5]}], "extrapolation has knn-5 twice; give each once"),
     ("selection.rates", 0.5, "selection.rates = 0.5 is no list; write [0.5]"),
     ("selection.rates", [], "selection.rates = [] is empty"),
@@ -499,6 +560,7 @@ UNKNOWN = [
     ("retraining.previous_dtype", "is not a known key; known are model, ..."),
     ("retraining.variants", "is not a known key; known are model, ..."),
     ("checkpoints.every", "is not a known key; known are minutes, epochs"),
+    ("neighbors.k", "is not a known key; known are method"),
     ("resources.trainings", "is not a known key; did you mean training? known are default, samples, ..."),
     ("resources.training.thread", "is not a known key; did you mean threads? known are threads, ..."),
 ]
@@ -786,7 +848,7 @@ def test_results_that_cannot_be_written_are_refused(tmp_path):
 
 @pytest.mark.parametrize("runs_here", [True, False])
 def test_cuda_must_be_where_jobs_run(runs_here, monkeypatch):
-    monkeypatch.setattr(workflow_config, "_has_cuda", lambda: False)
+    monkeypatch.setattr(workflow_config, "has_cuda", lambda: False)
     config = read_config(changed(("device", "cuda")))
     if not runs_here:
         workflow_config.check_device(config, runs_here)

@@ -14,7 +14,7 @@ from score_extrapolation.evaluation import write_csv
 from score_extrapolation.evaluation.agreement import pearson, read_scores, spearman, tabulate_agreement
 from score_extrapolation.evaluation.retraining import TIMED, summarize_retraining, tabulate_retraining
 from score_extrapolation.tables import EXTRAPOLATED, SCORES, write_table
-from study_rows import agreement_rows, retraining_rows
+from study_rows import agreement_rows, retraining_rows, table_path
 
 DEFAULT = Path(__file__).parents[2] / "config.yaml"
 
@@ -202,9 +202,42 @@ def test_each_arm_is_charged_with_the_stages_it_needs():
     folder = "results/digits/benchmarks"
     assert benchmarks["top/du/computed/fraction-100"]["training"] == f"{folder}/training/base/fraction-100/seed-4.tsv"
     knn = benchmarks["top/du/knn-10/fraction-20"]
-    assert knn["neighbors"] == f"{folder}/neighbors/base/fraction-20/seed-4.tsv"
+    assert knn["neighbors"] == f"{folder}/neighbors/base/fraction-20/seed-4/subset.tsv"
     assert knn["extrapolation"] == f"{folder}/extrapolation/fraction-20/seed-4/du/knn-10.tsv"
     assert knn["retraining"] == f"{folder}/retraining/top/du/knn-10/fraction-20/seed-4/rate-20.tsv"
+
+
+def test_an_extrapolator_is_charged_with_the_neighbours_that_it_reads(monkeypatch):
+    same_label = [{"name": "knn", "k": [10], "same_label": True}, {"name": "knn", "k": [10]}]
+    selection = {"extrapolators": ["knn-10-same_label"]}
+    study = experiment(seeds=[4], extrapolation=same_label, selection=selection)
+
+    def benchmarks(needs=None):
+        if needs:
+            monkeypatch.setattr(type(study), "needs", lambda self, extrapolator: needs)
+        rows = retraining_rows(study, ["top/du/knn-10-same_label/fraction-20"])
+        return {stage: path.removeprefix("results/digits/benchmarks/") for stage, path in rows[0]["benchmarks"].items()}
+
+    assert list(benchmarks()) == list(TIMED)
+    assert benchmarks()["neighbors"] == "neighbors/base/fraction-20/seed-4/label.tsv"
+    assert benchmarks()["extrapolation"] == "extrapolation/fraction-20/seed-4/du/knn-10-same_label.tsv"
+    graph = benchmarks(("neighbors/all", "embeddings", "samples", "subset"))
+    assert graph["neighbors"] == "neighbors/base/fraction-20/seed-4/all.tsv"
+    assert graph["embeddings"] == "embeddings/base/fraction-20/seed-4.tsv"
+    assert graph["samples"] == "samples.tsv"
+    assert graph["subset"] == "subset/fraction-20/seed-4.tsv"
+    assert list(benchmarks(("embeddings",))) == [stage for stage in TIMED if stage != "neighbors"]
+    assert list(benchmarks(("samples",))) == [stage for stage in TIMED if stage not in ("embeddings", "neighbors")]
+
+
+def test_tables_lie_where_their_stages_write_them():
+    names = ["samples", "subset", "embeddings", "neighbors/all"]
+    assert [table_path(name, "sgd", "fraction-20/seed-4") for name in names] == [
+        "samples/train",
+        "subset/fraction-20/seed-4",
+        "embeddings/sgd/fraction-20/seed-4",
+        "neighbors/sgd/fraction-20/seed-4/all",
+    ]
 
 
 def test_a_score_of_another_training_is_charged_with_that_training():

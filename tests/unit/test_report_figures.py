@@ -161,6 +161,17 @@ def test_agreement_has_a_panel_per_subset_with_k_in_order(tmp_path):
     assert source.index("k=5 ") < source.index("k=20 ") < source.index("k=100 ")
 
 
+def test_extrapolators_that_differ_in_more_than_k_are_lines_of_their_own(tmp_path, monkeypatch):
+    lines = []
+    monkeypatch.setattr(figures.sns, "lineplot", lambda x, **_: lines.append(len(set(x))))
+    extrapolators = ("knn-100", "knn-5", "knn-20-same_label", "knn-5-same_label", "held_out", "gnn-10-no_labels")
+    plot_agreement(make_agreement(extrapolators=extrapolators), make_ceiling(), tmp_path / "a.svg")
+    assert sorted(lines) == sorted(2 * 2 * [1, 1, 2, 2])  # two panels of two statistics
+    source = (tmp_path / "a.svg").read_text()
+    order = ["GNN ", "held", "k=5 ", "k=100 ", "k=20 "]
+    assert [source.index(word) for word in order] == sorted(source.index(word) for word in order)
+
+
 def test_the_truth_of_another_seed_is_drawn_where_there_is_one(tmp_path):
     for seeds in (1, 2):
         plot_agreement(make_agreement(), make_ceiling(seeds), tmp_path / "a.svg")
@@ -193,9 +204,10 @@ def test_forty_arms_all_look_different():
 
 
 def test_names_for_people():
-    assert [method_label(name) for name in ("du", "knn-10", "held_out", "computed")] == [
+    assert [method_label(name) for name in ("du", "knn-10", "knn-10-uniform-same_label", "held_out", "computed")] == [
         "DU",
         "KNN k=10",
+        "KNN k=10 uniform same label",
         "held out",
         "full data",
     ]

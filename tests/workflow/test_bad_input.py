@@ -45,7 +45,7 @@ CONFIG_FAULTS = {
     ),
     "an unknown extrapolator": (
         {"extrapolation": [{"name": "nn", "k": 5}]},
-        'small.yaml: extrapolation[0].name = "nn" is none of knn',
+        'small.yaml: extrapolation[0].name = "nn" is none of ',
     ),
     "an extrapolation that is not configured": (
         {"selection": {"rates": [0.5], "extrapolators": ["knn-7"]}},

@@ -92,11 +92,21 @@ def test_benchmarks_run(tmp_path):
         Image.fromarray(rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)).save(image, "png")
         images.append({"bytes": image.getvalue(), "path": None})
     pq.write_table(pa.table({"img": images, "label": rng.integers(0, 10, 300)}), tmp_path / "cifar10-train.parquet")
-    small = ["--n", "300", "--repetitions", "1", "--model", '{"name": "resnet9", "width": 2}', "--samples", "2000"]
+    of_training = [
+        "--n",
+        "300",
+        "--repetitions",
+        "1",
+        "--model",
+        '{"name": "resnet9", "width": 2}',
+        "--samples",
+        "2000",
+    ]
+    small = {"training_speed.py": of_training, "neighbors.py": ["--n", "600", "--width", "32", "--repetitions", "1"]}
     for command in (line for block in COMMANDS for line in block.splitlines() if "benchmarks" in line):
         python, script, *words = command.split()
         assert python == "python"
-        started = [sys.executable, CHECKOUT / script, *words, *small]
+        started = [sys.executable, CHECKOUT / script, *words, *small[script.split("/")[-1]]]
         run = subprocess.run(started, cwd=tmp_path, capture_output=True, text=True, env=environment())
         assert run.returncode == 0, run.stderr
         assert run.stdout.strip()

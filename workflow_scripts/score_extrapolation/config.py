@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from .contradictions import find_contradictions
 from .faults import InputFault
-from .plugins import Section, method_constant
+from .plugins import Section, method_constant, method_options
 from .sentences import dotted, repeated, validate
 from .shorthands import (
     OptionalPaths,
@@ -161,6 +161,12 @@ class Embeddings(Section):
     dtype: Literal["float32", "float16"] = "float32"
 
 
+class Neighbors(Section):
+    """How nearest neighbours are searched."""
+
+    method: Literal["auto", "exact", "pynndescent"] = "auto"
+
+
 class Selection(Section):
     """What is pruned, how, and by whose scores."""
 
@@ -200,6 +206,7 @@ class Config(Section):
     checkpoints: Checkpoints
     scores: list[dict] = Field(min_length=1)
     embeddings: Embeddings
+    neighbors: Neighbors
     extrapolation: list[dict] = Field(min_length=1)
     selection: Selection
     retraining: Recipe
@@ -225,9 +232,15 @@ class Config(Section):
         """Return name and options of each extrapolator by its label in paths, such as knn-20."""
         return {extrapolator_label(entry): entry for entry in self.extrapolation}
 
-    def largest_k(self) -> int:
-        """Return the number of neighbours to search for: once, at the maximum."""
-        return max((entry["k"] for entry in self.extrapolation if "k" in entry), default=0)
+    def needs(self, extrapolator: str) -> tuple[str, ...]:
+        """Return the names of the tables that an extrapolator, given by its label, reads beside the subset's scores."""
+        options = dict(self.extrapolators()[extrapolator])
+        return method_options("extrapolators", options.pop("name"))(**options).needs()
+
+    def largest_k(self, scope: str) -> int:
+        """Return how many neighbours to search for: once, at the maximum of the extrapolators that read this scope."""
+        ks = [entry["k"] for label, entry in self.extrapolators().items() if f"neighbors/{scope}" in self.needs(label)]
+        return max(ks, default=0)
 
 
 def read_config(raw: dict, origin: Callable[[tuple], str] = lambda location: "config") -> Config:

@@ -1,6 +1,7 @@
 """The shorthands of the config written out: bare names, lists of k, a retraining that says only what differs."""
 
 import copy
+import re
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
@@ -96,8 +97,28 @@ def _is_set(raw: dict, location: tuple) -> bool:
 
 
 def extrapolator_label(entry: dict) -> str:
-    """Return the name of an extrapolator in paths: knn with k = 20 is knn-20."""
-    return f"{entry['name']}-{entry['k']}" if "k" in entry else entry["name"]
+    """Return the name of an extrapolator in paths: its k, and whatever else is not as it is by default.
+
+    knn with k = 20 is knn-20, with uniform weights knn-20-uniform, with neighbours of the same label knn-20-same_label.
+
+    Parameters
+    ----------
+    entry : dict
+        Its name and all its options.
+    """
+    words = [str(entry["k"])] if "k" in entry else []
+    for name, field in method_options("extrapolators", entry["name"]).model_fields.items():
+        if name != "k" and entry[name] != field.get_default(call_default_factory=True):
+            words.append(_option_label(name, entry[name]))
+    return "-".join([entry["name"], *words])
+
+
+def _option_label(name: str, value) -> str:
+    """Return what tells of an option in paths: a text by itself, true as its name, a number after it."""
+    if isinstance(value, bool) or value is None:
+        return name if value else f"no_{name}"
+    text = value if isinstance(value, str) else f"{name}_{value}"
+    return re.sub("[^a-z0-9.]+", "_", text.lower()).strip("_")
 
 
 def fill_in_methods(raw: dict, faults: list) -> dict:

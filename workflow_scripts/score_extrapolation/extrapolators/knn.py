@@ -6,18 +6,23 @@ import numpy as np
 from pydantic import Field
 
 from ..neighbors.exact import find_neighbors
+from ..neighbors.label import find_label_neighbors
 from ..plugins import Section
 from ..tables import rows_of
 
-NEEDS = ("neighbors",)
 BLOCK = 65_536
 
 
 class Options(Section):
-    """`k`: neighbours; `weighting`: by distance, exp(-d), or uniform."""
+    """`k`: neighbours; `weighting`: by distance, exp(-d), or uniform; `same_label`: only those of the own label."""
 
     k: int = Field(20, ge=1, description="neighbours")
     weighting: Literal["distance", "uniform"] = "distance"
+    same_label: bool = False
+
+    def needs(self) -> tuple[str, ...]:
+        """Only neighbours: scores and distances are all that is averaged."""
+        return ("neighbors/label",) if self.same_label else ("neighbors/subset",)
 
 
 def weighted_scores(neighbor_scores: np.ndarray, distances: np.ndarray, weighting: str):
@@ -50,13 +55,14 @@ def weighted_scores(neighbor_scores: np.ndarray, distances: np.ndarray, weightin
     return mean, np.sqrt((weights * (scores - mean[:, None]) ** 2).sum(axis=1))
 
 
-def extrapolate(options: Options, subset_ids, subset_scores, tables):
+def extrapolate(options: Options, subset_ids, subset_scores, tables, seed: int = 0, device: str = "cpu"):
     """Score the residual set from the stored neighbours; see the package's docstring.
 
     The neighbours are stored nearest first at the largest k of the config: those of this k are their first columns.
-    Cost: O(n k).
+    Cost: O(n k). Nothing is drawn, and all is done on the CPU: `seed` and `device` do not matter.
     """
-    table = tables["neighbors"]
+    (scope,) = options.needs()
+    table = tables[scope]
     if options.k > table["neighbor_ids"].shape[1]:
         raise ValueError(f"k = {options.k}, but {table['neighbor_ids'].shape[1]} neighbours are stored")
     mean, spread = np.empty((2, len(table["sample_id"])))
@@ -80,41 +86,63 @@ class KNNExtrapolator:
         Neighbours, 1..m.
     weighting : {"distance", "uniform"}
         exp(-d) in Euclidean distance d, or all equal.
+    same_label : bool
+        Take neighbours of the sample's own label only (ours, not the paper's); where the subset has fewer than k of
+        it, all of them and the nearest of other labels.
 
     Attributes
     ----------
     embeddings_ : (m, d) float array
     scores_ : (m,) float64 array
+    labels_ : (m,) int array, or None
     """
 
-    def __init__(self, k: int = 20, weighting: str = "distance"):
-        self.k, self.weighting = k, weighting
+    def __init__(self, k: int = 20, weighting: str = "distance", same_label: bool = False):
+        self.k, self.weighting, self.same_label = k, weighting, same_label
 
-    def fit(self, subset_embeddings: np.ndarray, subset_scores: np.ndarray) -> "KNNExtrapolator":
-        """Keep the subset's embeddings, (m, d), and scores, (m,).
+    def fit(self, subset_embeddings: np.ndarray, subset_scores: np.ndarray, labels=None) -> "KNNExtrapolator":
+        """Keep the subset's embeddings, (m, d), its scores, (m,), and, for `same_label`, its labels, (m,).
 
         Raises
         ------
         ValueError
-            An option is out of range, or the lengths differ.
+            An option is out of range, the lengths differ, or labels are missing.
         """
-        Options(k=self.k, weighting=self.weighting)
+        Options(k=self.k, weighting=self.weighting, same_label=self.same_label)
         if len(subset_embeddings) != len(subset_scores):
             raise ValueError(f"{len(subset_embeddings)} embeddings and {len(subset_scores)} scores")
         self.embeddings_ = np.asarray(subset_embeddings)
         self.scores_ = np.asarray(subset_scores, np.float64)
+        self.labels_ = self._labels(labels, len(subset_embeddings))
         return self
 
-    def predict(self, embeddings: np.ndarray, return_spread: bool = False):
+    def predict(self, embeddings: np.ndarray, labels=None, *, return_spread: bool = False):
         """Return the scores of `embeddings`, (q, d) -> (q,) float64, with `return_spread` also their spread, (q,).
 
-        Cost: 2 q m d operations for the exact search, O(q k) after it.
+        With `same_label` their `labels`, (q,), are needed too. Cost: 2 q m d operations for the exact search, fewer
+        with `same_label`, and O(q k) after it.
 
         Raises
         ------
         InputFault
             k is larger than the subset.
+        ValueError
+            Labels are missing.
         """
-        rows, distances = find_neighbors(self.embeddings_, np.asarray(embeddings), self.k)
+        embeddings, labels = np.asarray(embeddings), self._labels(labels, len(embeddings))
+        if self.same_label:
+            queries = np.arange(len(embeddings))
+            rows, distances = find_label_neighbors(self.embeddings_, self.labels_, embeddings, labels, queries, self.k)
+        else:
+            rows, distances = find_neighbors(self.embeddings_, embeddings, self.k)
         mean, spread = weighted_scores(self.scores_[rows], distances, self.weighting)
         return (mean, spread) if return_spread else mean
+
+    def _labels(self, labels, n: int):
+        """Return the labels as an array of n; None where they are not read."""
+        if not self.same_label:
+            return None
+        if labels is None or len(labels) != n:
+            found = "none" if labels is None else len(labels)
+            raise ValueError(f"same_label needs the labels of {n} samples, found {found}")
+        return np.asarray(labels)

@@ -1,31 +1,150 @@
-"""Nearest neighbours in embedding space."""
+"""Nearest neighbours in embedding space, of three scopes.
+
+- ``subset``: of each residual sample, among the subset,
+- ``label``: the same among the subset's samples of its own label; where there are fewer than k, all of them, and then
+  the nearest of other labels,
+- ``all``: of each sample, among all others; duplicates are neighbours at distance 0, a sample is never its own.
+"""
 
 import numpy as np
 
+from ..driver import has_cuda
+from ..faults import InputFault
+from ..progress import LOGGER, Progress
+from ..rng import derive_seed
 from ..tables import rows_of
-from .exact import find_neighbors
+from .exact import ExactIndex, check_k, without_itself
+
+# The time of an exact search of all pairs grows with the square of n: on two cores 18 s for 50,000 samples 512 wide and
+# 270 s for 200,000. pynndescent compiles for half a minute, and takes 15 s for 200,000: near 100,000 they are even.
+APPROXIMATE_FROM = 100_000
+RECALL_QUERIES = 1000
 
 
-def find_subset_neighbors(embeddings: dict, subset_ids: np.ndarray, k: int) -> dict[str, np.ndarray]:
-    """Find the k nearest subset samples of every residual sample.
+def find_scope(
+    scope: str,
+    embeddings: dict,
+    subset_ids: np.ndarray,
+    k: int,
+    samples: dict | None = None,
+    method: str = "exact",
+    device: str = "cpu",
+    seed: int = 0,
+    threads: int = 1,
+) -> tuple[dict[str, np.ndarray], dict]:
+    """Find the k nearest neighbours of every sample that a scope has.
 
     Parameters
     ----------
+    scope : {"subset", "label", "all"}
     embeddings : dict
-        Columns sample_id (n,) and embedding (n, d).
+        Columns sample_id (n,), increasing, and embedding (n, d).
     subset_ids : (m,) int64
         Increasing.
     k : int
-        1..m.
+        1..m; of ``all`` 1..n - 1.
+    samples : dict
+        Columns sample_id, increasing, and label; read by ``label`` alone.
+    method : {"auto", "exact", "pynndescent"}
+        ``auto`` is pynndescent for ``all`` from 100,000 samples on and exact otherwise; ``label`` is always exact.
+    device : {"auto", "cpu", "cuda"}
+        Of the exact search.
+    seed, threads : int
+        Of pynndescent, which finds the same with the same of both.
 
     Returns
     -------
-    dict
-        sample_id (n - m,), neighbor_ids (n - m, k) int64 nearest first, neighbor_distances (n - m, k) float32.
+    columns : dict
+        sample_id (q,), neighbor_ids (q, k) int64, neighbor_distances (q, k) float32, Euclidean; q is n of ``all``, else
+        n - m. In the order of (distance, id); of ``label``, first those of the own label, then the others.
+    metrics : dict
+        method, k, n (the q above), recall (the share of the k nearest that was found) and recall_queries (how many
+        samples were searched exactly to measure it; 0 where all were, and it is 1).
+
+    Raises
+    ------
+    InputFault
+        There are fewer than k to choose from, or embeddings are not finite.
     """
+    if k < 1:
+        raise InputFault(f"neighbors: no extrapolator of this config reads those of the scope {scope}")
     sample_ids, vectors = embeddings["sample_id"], embeddings["embedding"]
-    subset_rows = rows_of(sample_ids, subset_ids)
-    residual = np.ones(len(sample_ids), bool)
-    residual[subset_rows] = False
-    rows, distances = find_neighbors(vectors[subset_rows], vectors[residual], k)
-    return {"sample_id": sample_ids[residual], "neighbor_ids": subset_ids[rows], "neighbor_distances": distances}
+    itself = scope == "all"  # is among the candidates
+    if itself:
+        base_rows = queries = np.arange(len(sample_ids))
+    else:
+        base_rows = rows_of(sample_ids, subset_ids)
+        queries = np.delete(np.arange(len(sample_ids)), base_rows)
+    check_k(k, len(base_rows) - itself, "other" if itself else "subset")
+    base = vectors if itself else vectors[base_rows]
+    approximate = method == "pynndescent" or (method == "auto" and itself and len(sample_ids) >= APPROXIMATE_FROM)
+    device, recall, recall_queries = _search_device(device), 1.0, 0
+    if scope == "label":
+        from .label import find_label_neighbors
+
+        approximate = False
+        labels = samples["label"][rows_of(samples["sample_id"], sample_ids)]
+        rows, distances = find_label_neighbors(base, labels[base_rows], vectors, labels, queries, k, device)
+    elif approximate:
+        from .approximate import find_approximately
+
+        index = ExactIndex(base, device)
+        drawn = derive_seed(seed, "neighbors")
+        rows, distances = find_approximately(index, vectors, None if itself else queries, k + itself, drawn, threads)
+    else:
+        with Progress(len(queries), "neighbors", "queries") as progress:
+            rows, distances = ExactIndex(base, device).query(vectors, queries, k + itself, progress)
+    if itself:
+        rows, distances = without_itself(queries, rows, distances)
+    if approximate:
+        recall, recall_queries = measure_recall(index, vectors, queries, distances, itself, seed)
+    metrics = {
+        "method": "pynndescent" if approximate else "exact",
+        "k": k,
+        "n": len(queries),
+        "recall": recall,
+        "recall_queries": recall_queries,
+    }
+    LOGGER.info("neighbors: %s", ", ".join(f"{key} {value}" for key, value in metrics.items()))
+    return {
+        "sample_id": sample_ids[queries],
+        "neighbor_ids": sample_ids[base_rows][rows],
+        "neighbor_distances": distances,
+    }, metrics
+
+
+def measure_recall(index: ExactIndex, vectors, queries, distances, itself: bool, seed: int) -> tuple[float, int]:
+    """Search some of the queries exactly; return the share of their nearest that was found, and how many they are.
+
+    Parameters
+    ----------
+    index : ExactIndex
+        Of what the neighbours were chosen from.
+    vectors : (n, d) float array
+    queries : (q,) int64
+        Rows of `vectors`.
+    distances : (q, k) float32
+        Those found. Found are those no farther than the k-th nearest: which of several duplicates does not matter.
+    itself : bool
+        The queries are the rows of the index.
+    seed : int
+        Of the draw.
+    """
+    rng = np.random.default_rng(derive_seed(seed, "neighbors/recall"))
+    drawn = np.sort(rng.permutation(len(queries))[:RECALL_QUERIES])
+    with Progress(len(drawn), "neighbors: recall", "queries") as progress:
+        rows, nearest = index.query(vectors, queries[drawn], distances.shape[1] + itself, progress)
+    if itself:
+        _, nearest = without_itself(queries[drawn], rows, nearest)
+    # Both are float32, from the same differences; one part in a million is for sums in another order.
+    found = distances[drawn] <= nearest[:, -1:] * (1 + 1e-6)
+    return float(found.mean()) if len(drawn) else 1.0, len(drawn)
+
+
+def _search_device(device: str):
+    """Return the device of the exact search; torch is imported only where there is a GPU that it might find."""
+    if device == "cpu" or (device == "auto" and not has_cuda()):
+        return "cpu"
+    from ..training.devices import resolve_device
+
+    return resolve_device(device)

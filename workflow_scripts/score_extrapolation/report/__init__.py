@@ -16,9 +16,16 @@ def method_label(name: str) -> str:
     """
     if name == "computed":
         return "full data"
-    name, _, k = name.partition("-")
-    words = name.upper() if len(name) <= 4 else name.replace("_", " ")
-    return f"{words} k={k}" if k else words
+    name, k, options = split_label(name)
+    words = [name.upper() if len(name) <= 4 else name, *([] if k is None else [f"k={k}"]), *options]
+    return " ".join(words).replace("_", " ")
+
+
+def split_label(label: str) -> tuple[str, int | None, tuple[str, ...]]:
+    """Take a method's name in paths apart: knn-10-uniform is ("knn", 10, ("uniform",)); k is None where it has none."""
+    name, *options = label.split("-")
+    k = int(options.pop(0)) if options and options[0].isdecimal() else None
+    return name, k, tuple(options)
 
 
 def scores_label(score: str, extrapolator: str, fraction: str, seed: str | None = None) -> str:

@@ -5,7 +5,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.lines import Line2D
 
-from . import NO_PRUNING, arm_label, method_label
+from . import NO_PRUNING, arm_label, method_label, split_label
 from .style import (
     BLACK,
     BLUE,
@@ -209,8 +209,8 @@ def plot_agreement(agreement: pd.DataFrame, ceiling: pd.DataFrame, path) -> None
 
 def _draw_agreement(axes, panel: pd.DataFrame, ceiling: pd.DataFrame) -> None:
     """Draw one panel: extrapolators side by side, those that differ in k alone joined by a line."""
-    panel = panel.assign(family=panel["extrapolator"].str.split("-").str[0])
-    labels = sorted(set(panel["extrapolator"]), key=lambda label: (label.split("-")[0], _k_of(label)))
+    panel = panel.assign(family=panel["extrapolator"].map(_family))
+    labels = sorted(set(panel["extrapolator"]), key=lambda label: (_family(label), split_label(label)[1] or 0))
     subset = panel[(panel["part"] == "subset") & (panel["extrapolator"] == labels[0])]
     for shift, statistic, color in ((-0.06, "pearson", BLUE), (0.06, "spearman", VERMILION)):
         for _, family in panel[panel["part"] == "residual"].groupby("family"):
@@ -225,5 +225,7 @@ def _draw_agreement(axes, panel: pd.DataFrame, ceiling: pd.DataFrame) -> None:
     axes.set_xlim(-0.5, len(labels) - 0.5)
 
 
-def _k_of(label: str) -> int:
-    return int(label.partition("-")[2] or 0)
+def _family(label: str) -> str:
+    """Return the label of an extrapolator without its k."""
+    name, _, options = split_label(label)
+    return "-".join([name, *options])
