@@ -3,6 +3,7 @@
 import ast
 import inspect
 import pickle
+from importlib.util import find_spec
 from typing import Literal, get_args, get_origin
 
 import numpy as np
@@ -341,9 +342,10 @@ def switched(name):
         choices = {bool: (False, True)}.get(field.annotation, ())
         if get_origin(field.annotation) is Literal:
             choices = get_args(field.annotation)
-        for other in (
-            set(choices) - {getattr(defaults, option)} - ({"cuda"} if not torch.cuda.is_available() else set())
-        ):
+        # DGL has no wheels for newer Pythons.
+        absent = {"cuda"} if not torch.cuda.is_available() else set()
+        absent |= {"dgl"} if find_spec("dgl") is None else set()
+        for other in set(choices) - {getattr(defaults, option)} - absent:
             yield options_of("extrapolators", name, **{option: other})
 
 

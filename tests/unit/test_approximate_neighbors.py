@@ -6,6 +6,7 @@ two tests here wait for it, and the others put something in its place that finds
 
 import numpy as np
 import pytest
+import torch
 
 import oracles
 from score_extrapolation import neighbors
@@ -166,6 +167,7 @@ def test_blocks_of_queries_do_not_matter(finds, monkeypatch):
 
 
 def test_a_graph_by_pynndescent_finds_nearly_all_and_the_same_again():
+    threads = torch.get_num_threads()
     case = clustered()
     columns, metrics = search("all", case=case)
     again, _ = search("all", case=case)
@@ -180,6 +182,7 @@ def test_a_graph_by_pynndescent_finds_nearly_all_and_the_same_again():
     few = clustered(12, 4)  # fewer than candidates are asked for
     columns, metrics = search("all", k=11, case=few)
     assert (columns["neighbor_ids"].shape, metrics["recall"]) == ((12, 11), 1)
+    assert torch.get_num_threads() == threads  # which numba sets by itself
 
 
 def test_queries_by_pynndescent_find_nearly_all_and_the_same_again():

@@ -8,6 +8,7 @@ import importlib
 _HOME = {
     "score_dynamics": ".scores",
     "KNNExtrapolator": ".extrapolators.knn",
+    "GNNExtrapolator": ".extrapolators.gnn",
     "select": ".selection",
 }
 __all__ = list(_HOME)

@@ -7,6 +7,7 @@ that take the distance as an argument cannot be kept: each process compiles them
 import numba
 import numpy as np
 from pynndescent import NNDescent
+from threadpoolctl import threadpool_limits
 
 from ..progress import LOGGER, Progress
 from .exact import ExactIndex, rank
@@ -45,7 +46,14 @@ def find_approximately(index: ExactIndex, vectors: np.ndarray, rows, k: int, see
     -----
     Cost: about m log m. Memory beside the index: 5 m (k + 5) numbers, and for queries m d more.
     """
-    m, threads = len(index.base), min(threads, numba.config.NUMBA_NUM_THREADS)
+    threads = min(threads, numba.config.NUMBA_NUM_THREADS)
+    # numba changes the number of OpenMP's threads, which are torch's and faiss's too; here it is put back.
+    with threadpool_limits(threads, user_api="openmp"):
+        return _find(index, vectors, rows, k, seed, threads)
+
+
+def _find(index: ExactIndex, vectors: np.ndarray, rows, k: int, seed: int, threads: int):
+    m = len(index.base)
     n_candidates = min(k + EXTRA, m)
     LOGGER.info("neighbors: building a graph of %d samples, after half a minute of compiling", m)
     graph = NNDescent(
