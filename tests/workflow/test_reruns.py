@@ -48,7 +48,9 @@ def test_changed_code_of_a_score_reruns_it_and_what_follows_but_no_training(copi
 
 def test_changed_code_of_the_engine_trains_anew(copied):
     path = copied.folder / LIBRARY / "training/engine.py"
-    path.write_text(path.read_text().replace("PREDICT_BATCH = 1000", "PREDICT_BATCH = 500"))
+    changed = path.read_text().replace("STEPS_BETWEEN_AGREEMENTS = 20", "STEPS_BETWEEN_AGREEMENTS = 10")
+    assert changed != path.read_text()
+    path.write_text(changed)
     assert {"train_subset", "retrain_model"} <= copied.planned("study").keys()
 
 
