@@ -7,7 +7,6 @@ parameters: it is computed once, and training begins there.
 
 import copy
 import itertools
-import logging
 from functools import cached_property
 from typing import NamedTuple
 
@@ -16,12 +15,11 @@ import torch
 from torch import nn
 from torch.nn.functional import embedding_bag, mse_loss
 
-from ..progress import Progress
+from ..progress import LOGGER, Progress
 from ..rng import derive_seed
 from ..training.devices import autocast
 from ._graph import Graph, compact, count_classes, sample_rows, take_rows, transpose
 
-LOGGER = logging.getLogger("score_extrapolation")
 HIDDEN = (512, 256)
 DENSE_CLASSES = 64  # up to here their counts are columns of the first matrix product, beyond it rows are looked up
 BLOCK = 65_536  # nodes whose widest layer is held at a time when all are predicted

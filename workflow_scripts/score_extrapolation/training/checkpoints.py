@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import logging
 import os
 import shutil
 import signal
@@ -13,8 +12,8 @@ import numpy as np
 import torch
 
 from ..atomic import replacing
+from ..progress import LOGGER
 
-LOGGER = logging.getLogger("score_extrapolation")
 # What Snakemake, torchrun and Slurm send at the end; what Slurm can be asked to send before it (--signal=USR1@120);
 # Ctrl-C.
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)

@@ -1,7 +1,6 @@
 """The one training loop: scoring, retraining and every baseline run through it."""
 
 import json
-import logging
 import math
 
 import numpy as np
@@ -11,7 +10,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ..faults import InputFault, Interrupted
 from ..models import Classifier
-from ..progress import Progress
+from ..progress import LOGGER, Progress
 from ..rng import derive_seed
 from .augmentation import augment, draw_augmentation
 from .devices import autocast
@@ -19,7 +18,6 @@ from .prediction import predict
 from .processes import Group
 from .recipe import Recipe
 
-LOGGER = logging.getLogger("score_extrapolation")
 STEPS_BETWEEN_AGREEMENTS = 20  # of several processes on whether to save or stop; each makes them wait for their devices
 
 

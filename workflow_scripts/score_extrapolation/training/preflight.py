@@ -1,7 +1,6 @@
 """What a training will need in memory, told and compared with what there is before it starts."""
 
 import copy
-import logging
 from pathlib import Path
 
 import psutil
@@ -10,11 +9,11 @@ from torch.nn.functional import cross_entropy
 
 from ..faults import InputFault
 from ..models import Classifier
+from ..progress import LOGGER
 from .devices import autocast
 from .images import CHUNK, READ_AHEAD
 from .recipe import Recipe
 
-LOGGER = logging.getLogger("score_extrapolation")
 SPARE = 0.1  # of what is free: the allocator's gaps, the workspaces of convolutions
 
 

@@ -15,9 +15,9 @@ import torch.distributed as dist
 from torch import nn
 
 from ..faults import InputFault, Interrupted
+from ..progress import LOGGER
 from .checkpoints import STOP_SIGNALS
 
-LOGGER = logging.getLogger("score_extrapolation")
 WORKER = Path(__file__).with_name("worker.py")
 
 
@@ -61,11 +61,6 @@ class Group:
     def any(self, flag: bool, device: torch.device) -> bool:
         """Say whether the flag is set in any process."""
         return bool(self.sum(torch.tensor(float(flag), device=device))) if self.size > 1 else flag
-
-    def wait(self) -> None:
-        """Wait for all processes."""
-        if self.size > 1:
-            dist.barrier()
 
     def wrap(self, network: nn.Module) -> nn.Module:
         """Return the network with gradients averaged over the processes and BatchNorm over the whole batch."""
