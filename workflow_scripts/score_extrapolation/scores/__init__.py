@@ -4,7 +4,8 @@ A score is a file of this folder with
 
 - ``RECORD = "probability"``: the record it reads (a file of ``records/``), a literal,
 - ``class Options(Section)``: its settings, with ``needed_epochs()``, the fewest epochs it can be computed from,
-- ``class Accumulator``: ``Accumulator(options, n_samples)``, ``update(values)`` once an epoch, ``finish()``.
+- ``class Accumulator``: ``Accumulator(options, n_samples)``, ``update(values)`` once an epoch, ``finish()``; where
+  that is a mean of the record, a `_mean.MeanOverEpochs`.
 """
 
 import numpy as np

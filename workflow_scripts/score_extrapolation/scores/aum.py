@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ..faults import InputFault
 from ..plugins import Section
+from ._mean import MeanOverEpochs
 
 RECORD = "margin"
 
@@ -16,7 +16,7 @@ class Options(Section):
         return 1
 
 
-class Accumulator:
+class Accumulator(MeanOverEpochs):
     """Minus the mean over all epochs of the label's logit less the largest other one; any number.
 
     Higher = low margin = kept. The area under the margin itself is high for easy samples; its sign is turned here, at
@@ -29,22 +29,8 @@ class Accumulator:
     """
 
     def __init__(self, options: Options, n_samples: int):
-        self.n_epochs = 0
-        self.total = np.zeros(n_samples)
-
-    def update(self, values: np.ndarray) -> None:
-        """Take one epoch's margins, (n,) float."""
-        self.total += values
-        self.n_epochs += 1
+        super().__init__("aum", n_samples)
 
     def finish(self) -> np.ndarray:
-        """Return the scores, (n,) float64.
-
-        Raises
-        ------
-        InputFault
-            No epoch was seen.
-        """
-        if not self.n_epochs:
-            raise InputFault("aum needs at least 1 epochs, found 0")
-        return -self.total / self.n_epochs
+        """Return the scores, (n,) float64; raises as `MeanOverEpochs.finish`."""
+        return -super().finish()

@@ -1,9 +1,7 @@
 """The mean entropy of the predictions, which needs no label."""
 
-import numpy as np
-
-from ..faults import InputFault
 from ..plugins import Section
+from ._mean import MeanOverEpochs
 
 RECORD = "entropy"
 
@@ -16,7 +14,7 @@ class Options(Section):
         return 1
 
 
-class Accumulator:
+class Accumulator(MeanOverEpochs):
     """Mean over all epochs of the entropy, in nats, 0..log C; higher = less certain = kept.
 
     Memory: one float64 per sample.
@@ -28,22 +26,4 @@ class Accumulator:
     """
 
     def __init__(self, options: Options, n_samples: int):
-        self.n_epochs = 0
-        self.total = np.zeros(n_samples)
-
-    def update(self, values: np.ndarray) -> None:
-        """Take one epoch's entropies, (n,) float."""
-        self.total += values
-        self.n_epochs += 1
-
-    def finish(self) -> np.ndarray:
-        """Return the scores, (n,) float64.
-
-        Raises
-        ------
-        InputFault
-            No epoch was seen.
-        """
-        if not self.n_epochs:
-            raise InputFault("entropy needs at least 1 epochs, found 0")
-        return self.total / self.n_epochs
+        super().__init__("entropy", n_samples)
