@@ -8,17 +8,17 @@ import sys
 sys.path.insert(0, str(workflow.current_basedir.join("../workflow_scripts").get_path_or_uri(secret_free=False)))
 
 from code_digest import code_digest
-from score_extrapolation.config import as_fraction, percent
+from score_extrapolation.parts import EVERYTHING, PATTERN, as_fraction, nested, percent, trained
 from score_extrapolation.plugins import method_constant, method_names
-from study_rows import table_path
+from study_rows import table_path, universe_path
 from workflow_config import begin_run, input_paths, load_config, stage_resources
 
 EXPERIMENT = load_config(workflow, config)
-FULL = "100"  # the subset that is everything: full-data scores are its scores
 
 
 wildcard_constraints:
     fraction=r"\d+(\.\d+)?",
+    part=PATTERN,
     seed=r"\d+",
     rate=r"\d+(\.\d+)?",
     recipe="[a-z0-9_]+",
@@ -48,6 +48,7 @@ FRACTIONS = [percent(fraction) for fraction in EXPERIMENT.subset.fractions]
 RATES = [percent(rate) for rate in EXPERIMENT.selection.rates]
 SCORES = [score["name"] for score in EXPERIMENT.scores]
 PRUNED_BY = EXPERIMENT.selection.scores or SCORES
+PRUNED_FROM = [percent(fraction) for fraction in EXPERIMENT.selection.fractions or EXPERIMENT.subset.fractions]
 EXTRAPOLATORS = EXPERIMENT.extrapolators()
 RECIPES = EXPERIMENT.recipes()
 METHODS = {method["name"]: method for method in EXPERIMENT.selection.methods}
@@ -60,7 +61,7 @@ SCORED_ARMS = expand(
     method=SCORED_METHODS,
     score=PRUNED_BY,
     extrapolator=EXPERIMENT.selection.extrapolators,
-    fraction=FRACTIONS,
+    fraction=PRUNED_FROM,
 )
 UNSCORED_ARMS = [method for method in METHODS if method not in SCORED_METHODS]
 TRUE_ARMS = (
@@ -82,10 +83,39 @@ def recipe_of(score):
     return EXPERIMENT.score(score)["training"]
 
 
+def universe_of(wildcards):
+    """Return the table of the samples among which a part lies: all, or a subset."""
+    return out(f"{universe_path(wildcards.part, wildcards.seed)}.parquet")
+
+
+def subset_of(wildcards):
+    """Return the table of the samples of a part that are trained on."""
+    return out(f"subset/fraction-{trained(wildcards.part)}/seed-{wildcards.seed}.parquet")
+
+
+def trained_in(name):
+    """Return the function that returns where the training of a part wrote a file."""
+    return lambda wildcards: out(
+        f"training/{wildcards.recipe}/fraction-{trained(wildcards.part)}/seed-{wildcards.seed}/{name}"
+    )
+
+
+def computed_scores_of(wildcards):
+    """Return the scores of the samples of a part that were trained on."""
+    return out(f"scores/fraction-{trained(wildcards.part)}/seed-{wildcards.seed}/{wildcards.score}.parquet")
+
+
+def candidates_of(wildcards, part):
+    """Return the scores of all extrapolators for the samples of a part."""
+    run = f"extrapolation/fraction-{part}/seed-{wildcards.seed}/{wildcards.score}"
+    return [out(f"{run}/{extrapolator}.parquet") for extrapolator in EXTRAPOLATORS]
+
+
 def extrapolator_needs(wildcards):
     """Return the tables that this extrapolator reads beside the subset's scores, by the names that it gives them."""
-    recipe, run = recipe_of(wildcards.score), f"fraction-{wildcards.fraction}/seed-{wildcards.seed}"
-    return {name: out(f"{table_path(name, recipe, run)}.parquet") for name in EXPERIMENT.needs(wildcards.extrapolator)}
+    run = {"score": wildcards.score, "part": wildcards.part, "seed": wildcards.seed}
+    names = EXPERIMENT.needs(wildcards.extrapolator)
+    return {name: out(f"{table_path(EXPERIMENT, name, **run)}.parquet") for name in names}
 
 
 def scores_of(wildcards):

@@ -1,21 +1,21 @@
-"""Embeddings: every sample as the subset's model sees it (eval mode, no augmentation, penultimate layer).
+"""Embeddings: every sample of a part as the subset's model sees it (eval mode, no augmentation, penultimate layer).
 
-Reads:  samples, training (model)
-Writes: embeddings/{recipe}/fraction-{fraction}/seed-{seed}.parquet
+Reads:  samples (or, within a subset, subset), training (model)
+Writes: embeddings/{recipe}/fraction-{part}/seed-{seed}.parquet
 """
 
 
 rule embed_samples:
     input:
         images=out("samples/train.npy"),
-        samples=out("samples/train.parquet"),
-        model=out("training/{recipe}/fraction-{fraction}/seed-{seed}/model.safetensors"),
+        samples=universe_of,
+        model=trained_in("model.safetensors"),
     output:
-        out("embeddings/{recipe}/fraction-{fraction}/seed-{seed}.parquet"),
+        out("embeddings/{recipe}/fraction-{part}/seed-{seed}.parquet"),
     log:
-        out("logs/embeddings/{recipe}/fraction-{fraction}/seed-{seed}.log"),
+        out("logs/embeddings/{recipe}/fraction-{part}/seed-{seed}.log"),
     benchmark:
-        out("benchmarks/embeddings/{recipe}/fraction-{fraction}/seed-{seed}.tsv")
+        out("benchmarks/embeddings/{recipe}/fraction-{part}/seed-{seed}.tsv")
     conda:
         "../envs/training.yaml"
     threads: asks("threads", "embeddings")

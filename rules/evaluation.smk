@@ -4,11 +4,12 @@ Reads:  extrapolation, scores (of all samples), retraining (metrics), the benchm
 Writes: evaluation/agreement.csv, evaluation/ceiling.csv, evaluation/retraining.csv, evaluation/retraining_summary.csv
 """
 
-from study_rows import agreement_rows, ceiling_rows, retraining_rows
+from study_rows import agreement_rows, ceiling_rows, nested_rows, retraining_rows, shift_rows, validated_rows
 
 # Params without a name, since the report prints those with one, and these are long.
 EXTRAPOLATED = agreement_rows(EXPERIMENT)
 CEILING = ceiling_rows(EXPERIMENT)
+VALIDATED, NESTED, SHIFTS = validated_rows(EXPERIMENT), nested_rows(EXPERIMENT), shift_rows(EXPERIMENT)
 RETRAINED = retraining_rows(EXPERIMENT, SCORED_ARMS + TRUE_ARMS + UNSCORED_ARMS)
 
 # The report's chapters; it sorts them by name.
@@ -57,10 +58,76 @@ rule tabulate_agreement:
         "../workflow_scripts/tabulate_agreement.py"
 
 
+rule cross_validate_extrapolator:
+    input:
+        scores=out("scores/fraction-{fraction}/seed-{seed}/{score}.parquet"),
+        subset=out("subset/fraction-{fraction}/seed-{seed}.parquet"),
+        embeddings=lambda wildcards: out(
+            f"embeddings/{recipe_of(wildcards.score)}/fraction-{wildcards.fraction}/seed-{wildcards.seed}.parquet"
+        ),
+    output:
+        out("evaluation/cross_validation/fraction-{fraction}/seed-{seed}/{score}/{extrapolator}.json"),
+    log:
+        out("logs/evaluation/cross_validation/fraction-{fraction}/seed-{seed}/{score}/{extrapolator}.log"),
+    benchmark:
+        out("benchmarks/evaluation/cross_validation/fraction-{fraction}/seed-{seed}/{score}/{extrapolator}.tsv")
+    conda:
+        "../envs/analysis.yaml"
+    threads: asks("threads", "evaluation")
+    resources:
+        mem_mb=asks("mem_mb", "evaluation"),
+        runtime=asks("runtime", "evaluation"),
+        gpu=asks("gpu", "evaluation"),
+    params:
+        stage="evaluation",
+        extrapolator=lambda wildcards: EXTRAPOLATORS[wildcards.extrapolator],
+        needs=lambda wildcards: EXPERIMENT.needs(wildcards.extrapolator),
+        seed=lambda wildcards: int(wildcards.seed),
+        device=EXPERIMENT.device,
+        code=lambda wildcards: code_digest(
+            "cross_validate_extrapolator.py", ("extrapolators", EXTRAPOLATORS[wildcards.extrapolator]["name"])
+        ),
+    script:
+        "../workflow_scripts/cross_validate_extrapolator.py"
+
+
+rule tabulate_estimates:
+    input:
+        validated=[row["metrics"] for row in VALIDATED],
+        nested=sorted({row[key] for row in NESTED for key in ("extrapolated", "truth")}),
+        shifts=sorted({row[key] for row in SHIFTS for key in ("scores", "nested_scores")}),
+        agreement=out("evaluation/agreement.csv") if EXPERIMENT.evaluation.full_data_scores else [],
+    output:
+        report(
+            out("evaluation/estimates.csv"),
+            caption="captions/estimates.rst",
+            category=AGREEMENT,
+            labels={"Result": "Estimates of the agreement without the truth (CSV)"},
+        ),
+    log:
+        out("logs/evaluation/estimates.log"),
+    benchmark:
+        out("benchmarks/evaluation/estimates.tsv")
+    conda:
+        "../envs/analysis.yaml"
+    threads: asks("threads", "evaluation")
+    resources:
+        mem_mb=asks("mem_mb", "evaluation"),
+        runtime=asks("runtime", "evaluation"),
+    params:
+        VALIDATED,
+        NESTED,
+        SHIFTS,
+        stage="evaluation",
+        code=code_digest("tabulate_estimates.py"),
+    script:
+        "../workflow_scripts/tabulate_estimates.py"
+
+
 rule tabulate_retraining:
     input:
         metrics=[row["metrics"] for row in RETRAINED],
-        benchmarks=sorted({path for row in RETRAINED for path in row["benchmarks"].values()}),
+        benchmarks=sorted({path for row in RETRAINED for paths in row["benchmarks"].values() for path in paths}),
     output:
         runs=report(
             out("evaluation/retraining.csv"),

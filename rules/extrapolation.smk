@@ -1,20 +1,20 @@
-"""Extrapolation: scores for the whole data set; the subset keeps its computed ones.
+"""Extrapolation: scores for all samples of a part; the subset keeps its computed ones, or has them stepped up.
 
 Reads:  scores, and the tables that the extrapolator's options say it needs
-Writes: extrapolation/fraction-{fraction}/seed-{seed}/{score}/{extrapolator}.parquet
+Writes: extrapolation/fraction-{part}/seed-{seed}/{score}/{extrapolator}.parquet
 """
 
 
 rule extrapolate_scores:
     input:
         unpack(extrapolator_needs),
-        scores=out("scores/fraction-{fraction}/seed-{seed}/{score}.parquet"),
+        scores=computed_scores_of,
     output:
-        out("extrapolation/fraction-{fraction}/seed-{seed}/{score}/{extrapolator}.parquet"),
+        out("extrapolation/fraction-{part}/seed-{seed}/{score}/{extrapolator}.parquet"),
     log:
-        out("logs/extrapolation/fraction-{fraction}/seed-{seed}/{score}/{extrapolator}.log"),
+        out("logs/extrapolation/fraction-{part}/seed-{seed}/{score}/{extrapolator}.log"),
     benchmark:
-        out("benchmarks/extrapolation/fraction-{fraction}/seed-{seed}/{score}/{extrapolator}.tsv")
+        out("benchmarks/extrapolation/fraction-{part}/seed-{seed}/{score}/{extrapolator}.tsv")
     conda:
         "../envs/analysis.yaml"
     threads: asks("threads", "extrapolation")
@@ -32,3 +32,32 @@ rule extrapolate_scores:
         ),
     script:
         "../workflow_scripts/extrapolate_scores.py"
+
+
+# `auto` is a label as the others are, but no extrapolator.
+ruleorder: choose_extrapolator > extrapolate_scores
+
+
+rule choose_extrapolator:
+    input:
+        candidates=lambda wildcards: candidates_of(wildcards, wildcards.part),
+        nested=lambda wildcards: candidates_of(wildcards, nested(wildcards.part, EXPERIMENT.subset.nested)),
+        scores=computed_scores_of,
+    output:
+        out("extrapolation/fraction-{part}/seed-{seed}/{score}/auto.parquet"),
+    log:
+        out("logs/extrapolation/fraction-{part}/seed-{seed}/{score}/auto.log"),
+    benchmark:
+        out("benchmarks/extrapolation/fraction-{part}/seed-{seed}/{score}/auto.tsv")
+    conda:
+        "../envs/analysis.yaml"
+    threads: asks("threads", "extrapolation")
+    resources:
+        mem_mb=asks("mem_mb", "extrapolation"),
+        runtime=asks("runtime", "extrapolation"),
+    params:
+        stage="extrapolation",
+        labels=list(EXTRAPOLATORS),
+        code=code_digest("choose_extrapolator.py"),
+    script:
+        "../workflow_scripts/choose_extrapolator.py"

@@ -93,7 +93,7 @@ rule plot_agreement:
 rule plot_scores:
     input:
         scores=out(f"extrapolation/{SCORED}.parquet"),
-        truth=out(f"scores/fraction-{FULL}/seed-{{seed}}/{{score}}.parquet") if TRUTH else [],
+        truth=out(f"scores/fraction-{EVERYTHING}/seed-{{seed}}/{{score}}.parquet") if TRUTH else [],
     output:
         distribution=report(
             out(f"report/scores/{SCORED}/distribution.svg"),
@@ -147,7 +147,7 @@ rule plot_scores:
 rule plot_contact_sheets:
     input:
         scores=out(f"extrapolation/{SCORED}.parquet"),
-        truth=out(f"scores/fraction-{FULL}/seed-{{seed}}/{{score}}.parquet") if TRUTH else [],
+        truth=out(f"scores/fraction-{EVERYTHING}/seed-{{seed}}/{{score}}.parquet") if TRUTH else [],
         images=out("samples/train.npy"),
         samples=out("samples/train.parquet"),
         summary=out("samples/summary.json"),
@@ -189,9 +189,10 @@ rule plot_contact_sheets:
 STUDY = [
     *([*rules.tabulate_retraining.output, *rules.plot_retraining.output] if TESTED else []),
     *([*rules.tabulate_agreement.output, *rules.plot_agreement.output] if TRUTH else []),
+    *(rules.tabulate_estimates.output if EXPERIMENT.evaluation.estimates else []),
     *expand(
         [*rules.plot_scores.output, *rules.plot_contact_sheets.output],
-        fraction=FRACTIONS,
+        fraction=PRUNED_FROM,
         seed=EXPERIMENT.seeds[0],
         score=SCORES,
         extrapolator=EXPERIMENT.selection.extrapolators,

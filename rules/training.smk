@@ -1,7 +1,8 @@
 """Training: the run on the subset whose dynamics become scores, once for each recipe that scores name.
 
 Reads:  samples, subset
-Writes: training/{recipe}/fraction-{fraction}/seed-{seed}/dynamics.parquet, model.safetensors, metrics.json
+Writes: training/{recipe}/fraction-{fraction}/seed-{seed}/dynamics.parquet, model.safetensors, snapshots
+        (networks of earlier epochs), metrics.json
 """
 
 
@@ -13,6 +14,7 @@ rule train_subset:
     output:
         dynamics=out("training/{recipe}/fraction-{fraction}/seed-{seed}/dynamics.parquet"),
         model=out("training/{recipe}/fraction-{fraction}/seed-{seed}/model.safetensors"),
+        snapshots=directory(out("training/{recipe}/fraction-{fraction}/seed-{seed}/snapshots")),
         metrics=out("training/{recipe}/fraction-{fraction}/seed-{seed}/metrics.json"),
     log:
         out("logs/training/{recipe}/fraction-{fraction}/seed-{seed}.log"),

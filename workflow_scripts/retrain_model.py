@@ -5,7 +5,8 @@ from snakemake_job import job
 with job(snakemake):
     from score_extrapolation.atomic import write_json
     from score_extrapolation.models import load_model
-    from score_extrapolation.training.runs import measure_accuracy, train_on
+    from score_extrapolation.training.inference import measure_accuracy
+    from score_extrapolation.training.runs import train_on
 
     device, recipe = snakemake.params.device, snakemake.params.recipe
     metrics = train_on(

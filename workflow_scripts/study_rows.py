@@ -1,28 +1,52 @@
 """What a study consists of: the files and settings of every run, from which the evaluation makes its tables."""
 
+from collections.abc import Iterator
 from itertools import combinations
 
-from score_extrapolation.config import Config, percent
+from score_extrapolation.config import AUTO, Config
+from score_extrapolation.parts import EVERYTHING, nested, percent, trained, universe
 
+# The tables that the job of a stage reads to write its own, beside those of the samples.
+READ_BY = {
+    "dynamics": ("subset",),
+    "scores": ("dynamics",),
+    "embeddings": ("dynamics",),
+    "predictions": ("embeddings",),
+    "neighbors": ("embeddings",),
+}
 REFERENCE = ("random", 0.0)  # nothing removed at random: the training without pruning
 
 
-def table_path(name: str, recipe: str, run: str) -> str:
+def universe_path(part: str, seed) -> str:
+    """Return where the table of the samples lies among which a part is, without its suffix."""
+    within = universe(part)
+    return "samples/train" if within == EVERYTHING else f"subset/fraction-{within}/seed-{seed}"
+
+
+def table_path(experiment: Config, name: str, score: str, part: str, seed) -> str:
     """Return where in the results the table lies that an extrapolator needs under a name, without its suffix.
 
     Parameters
     ----------
+    experiment : Config
     name : str
         One of those that an extrapolator's ``needs()`` returns.
-    recipe : str
-        The name of the training that the score is computed from.
-    run : str
-        ``fraction-20/seed-0``.
+    score : str
+        The one that is extrapolated.
+    part : str
+        As in `parts`.
+    seed : int or str
     """
     stage, *scope = name.split("/")
-    if stage == "samples":
-        return "samples/train"
-    return "/".join([stage, *([] if stage == "subset" else [recipe]), run, *scope])
+    if stage == "nested":
+        return table_path(experiment, "/".join(scope), score, nested(part, experiment.subset.nested), seed)
+    recipe, own = experiment.score(score)["training"], f"fraction-{trained(part)}/seed-{seed}"
+    return {
+        "samples": universe_path(part, seed),
+        "subset": f"subset/{own}",
+        "dynamics": f"training/{recipe}/{own}/dynamics",
+        "scores": f"scores/{own}/{score}",
+    }.get(stage) or "/".join([stage, recipe, f"fraction-{part}/seed-{seed}", *scope])
 
 
 def agreement_rows(experiment: Config) -> list[dict]:
@@ -40,7 +64,66 @@ def agreement_rows(experiment: Config) -> list[dict]:
         }
         for score in experiment.scores
         for fraction in experiment.subset.fractions
-        for extrapolator in experiment.extrapolators()
+        for extrapolator in experiment.extrapolated()
+        for seed in experiment.seeds
+    ]
+
+
+def validated_rows(experiment: Config) -> list[dict]:
+    """Return one row per run of an extrapolator that can be cross-validated, as `evaluation.estimates` takes them."""
+    if "cross_validation" not in experiment.evaluation.estimates:
+        return []
+    folder = f"{experiment.results}/{experiment.experiment}/evaluation/cross_validation"
+    rows = []
+    for row in agreement_rows(experiment):
+        if can_be_validated(experiment, row["extrapolator"]):
+            run = {key: row[key] for key in ("score", "extrapolator", "fraction", "seed")}
+            path = f"{folder}/fraction-{run['fraction']}/seed-{run['seed']}/{run['score']}/{run['extrapolator']}.json"
+            rows.append(run | {"metrics": path})
+    return rows
+
+
+def can_be_validated(experiment: Config, extrapolator: str) -> bool:
+    """Say whether an extrapolator learns from the subset's scores alone, so that a part of them can be left out."""
+    if extrapolator == AUTO:
+        return False
+    known = ("samples", "subset", "embeddings", "neighbors")
+    return all(name.split("/")[0] in known for name in experiment.needs(extrapolator))
+
+
+def nested_rows(experiment: Config) -> list[dict]:
+    """Return one row per run of an extrapolator within a subset, as `evaluation.estimates` takes them."""
+    if "nested" not in experiment.evaluation.estimates:
+        return []
+    folder = f"{experiment.results}/{experiment.experiment}"
+    rows = []
+    for row in agreement_rows(experiment):
+        if row["extrapolator"] != AUTO:
+            run, part = f"seed-{row['seed']}/{row['score']}", nested(row["fraction"], experiment.subset.nested)
+            paths = {
+                "extrapolated": f"{folder}/extrapolation/fraction-{part}/{run}/{row['extrapolator']}.parquet",
+                "truth": f"{folder}/scores/fraction-{row['fraction']}/{run}.parquet",
+            }
+            rows.append(row | paths)
+    return rows
+
+
+def shift_rows(experiment: Config) -> list[dict]:
+    """Return one row per training, beside the one nested in it, as `evaluation.estimates` takes them."""
+    if "nested" not in experiment.evaluation.estimates:
+        return []
+    folder = f"{experiment.results}/{experiment.experiment}/scores"
+    return [
+        {
+            "score": score["name"],
+            "fraction": percent(fraction),
+            "seed": seed,
+            "scores": f"{folder}/fraction-{percent(fraction)}/seed-{seed}/{score['name']}.parquet",
+            "nested_scores": f"{folder}/fraction-{percent(fraction * experiment.subset.nested)}/seed-{seed}/"
+            f"{score['name']}.parquet",
+        }
+        for score in experiment.scores
+        for fraction in experiment.subset.fractions
         for seed in experiment.seeds
     ]
 
@@ -86,28 +169,57 @@ def retraining_rows(experiment: Config, arms: list[str]) -> list[dict]:
         }
         for seed in experiment.seeds:
             run = f"{arm}/seed-{seed}/rate-{percent(rate)}"
-            stages = _scoring_stages(experiment, score, extrapolator, f"{fraction}/seed-{seed}") if score else {}
-            stages = {
-                "samples": "samples",
-                **stages,
-                "selection": f"selection/{run}",
-                "retraining": f"retraining/{run}",
+            part = fraction and fraction.removeprefix("fraction-")
+            jobs = {
+                "samples": ["samples"],
+                **(_scoring_jobs(experiment, score, extrapolator, part, seed) if score else {}),
+                "selection": [f"selection/{run}"],
+                "retraining": [f"retraining/{run}"],
             }
-            benchmarks = {stage: f"{folder}/benchmarks/{path}.tsv" for stage, path in stages.items()}
+            benchmarks = {stage: [f"{folder}/benchmarks/{path}.tsv" for path in paths] for stage, paths in jobs.items()}
             metrics = f"{folder}/retraining/{run}/metrics.json"
             rows.append({**settings, "seed": seed, "metrics": metrics, "benchmarks": benchmarks})
     return rows
 
 
-def _scoring_stages(experiment: Config, score: str, extrapolator: str, run: str) -> dict[str, str]:
-    """Return the stages that it takes to score every sample, each with its path in the folder of benchmarks."""
-    recipe = experiment.score(score)["training"]
-    stages = {"subset": f"subset/{run}", "training": f"training/{recipe}/{run}", "scores": f"scores/{run}/{score}"}
-    if extrapolator != "computed":
-        needs = experiment.needs(extrapolator)
-        scopes = [name for name in needs if name.startswith("neighbors/")]
-        # Neighbours are searched among embeddings; samples and the subset are counted by themselves.
-        needed = ["embeddings", *scopes] if scopes or "embeddings" in needs else []
-        stages |= {name.split("/")[0]: table_path(name, recipe, run) for name in needed}
-        stages["extrapolation"] = f"extrapolation/{run}/{score}/{extrapolator}"
-    return stages
+def _scoring_jobs(experiment: Config, score: str, extrapolator: str, part: str, seed) -> dict[str, list[str]]:
+    """Return the jobs that it takes to score every sample: of each stage, their paths in the folder of benchmarks.
+
+    Those of the smaller task within the subset are a stage of their own, ``nested``.
+    """
+    found = list(_jobs(experiment, "scores", score, part, seed))
+    if extrapolator == AUTO:
+        # To choose, all are run, and all of them within the subset too.
+        within = nested(part, experiment.subset.nested)
+        for candidate in experiment.extrapolators():
+            found += _extrapolation_jobs(experiment, score, candidate, part, seed)
+            smaller = [*_jobs(experiment, "scores", score, within, seed)]
+            smaller += _extrapolation_jobs(experiment, score, candidate, within, seed)
+            found += [("nested", path) for _, path in smaller]
+        found.append(("extrapolation", f"extrapolation/fraction-{part}/seed-{seed}/{score}/{AUTO}"))
+    elif extrapolator != "computed":
+        found += _extrapolation_jobs(experiment, score, extrapolator, part, seed)
+    jobs: dict[str, list[str]] = {}
+    for stage, path in dict.fromkeys(found):
+        jobs.setdefault(stage, []).append(path)
+    return jobs
+
+
+def _extrapolation_jobs(experiment: Config, score: str, extrapolator: str, part: str, seed) -> list[tuple[str, str]]:
+    """Return (stage, path) of the jobs that an extrapolator takes beside those of the scores."""
+    names = experiment.needs(extrapolator)
+    jobs = [job for name in names for job in _jobs(experiment, name, score, part, seed)]
+    return [*jobs, ("extrapolation", f"extrapolation/fraction-{part}/seed-{seed}/{score}/{extrapolator}")]
+
+
+def _jobs(experiment: Config, name: str, score: str, part: str, seed) -> Iterator[tuple[str, str]]:
+    """Yield (stage, path) of each job that a table takes, its own last; that of the samples, which all need, apart."""
+    stage, *scope = name.split("/")
+    if stage == "nested":
+        within = nested(part, experiment.subset.nested)
+        yield from (("nested", path) for _, path in _jobs(experiment, "/".join(scope), score, within, seed))
+    elif stage != "samples":
+        for read in READ_BY.get(stage, ()):
+            yield from _jobs(experiment, read, score, part, seed)
+        path = table_path(experiment, name, score, part, seed)
+        yield ("training", path.removesuffix("/dynamics")) if stage == "dynamics" else (stage, path)

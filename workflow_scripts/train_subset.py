@@ -17,6 +17,7 @@ with job(snakemake):
         records=snakemake.params.records,
         dynamics_path=snakemake.output.dynamics,
         model_path=snakemake.output.model,
+        snapshots_path=snakemake.output.snapshots,
         checkpoint_path=snakemake.params.checkpoint,
         # From the config, since a param that changes runs the job again.
         checkpoints=snakemake.config["checkpoints"],

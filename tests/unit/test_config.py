@@ -15,8 +15,9 @@ from pydantic import Field
 
 import workflow_config
 from score_extrapolation import shorthands
-from score_extrapolation.config import Config, as_fraction, percent, read_config
+from score_extrapolation.config import Config, read_config
 from score_extrapolation.faults import InputFault
+from score_extrapolation.parts import as_fraction, percent
 from score_extrapolation.plugins import Section
 from score_extrapolation.shorthands import extrapolator_label
 

@@ -19,9 +19,10 @@ from score_extrapolation.tables import SUBSET, write_table
 from score_extrapolation.training import devices, engine, prediction
 from score_extrapolation.training.engine import Trainer, epoch_batches, make_optimizer, make_schedule
 from score_extrapolation.training.images import ResidentImages, StreamedImages
+from score_extrapolation.training.inference import embed_store, measure_accuracy
 from score_extrapolation.training.prediction import accuracy, predict
 from score_extrapolation.training.recipe import Recipe, Training
-from score_extrapolation.training.runs import embed_store, measure_accuracy, train_on
+from score_extrapolation.training.runs import train_on
 
 N, SHAPE, N_CLASSES = 22, (6, 6, 1), 3
 MODEL = {"name": "convnet", "width": 2}
@@ -335,7 +336,7 @@ def test_accuracy_is_the_share_of_largest_logits():
 
 def test_a_store_is_embedded_and_measured_by_row(store):
     net = network()
-    embeddings = embed_store(net, store / "train.npy", "float32", "cpu")
+    embeddings = embed_store(net, store / "train.npy", np.arange(2 * N), "float32", "cpu")
     images, labels = data(2 * N)
     with torch.no_grad():
         np.testing.assert_allclose(embeddings, net.embed(images).numpy(), atol=1e-6)
@@ -437,7 +438,7 @@ def test_cuda_that_is_absent_is_refused(store, monkeypatch):
     with pytest.raises(InputFault, match=r"device: cuda was asked for, but .* set device: cpu or auto"):
         train_on_store(store, recipe(), device="cuda")
     with pytest.raises(InputFault, match="device: cuda"):
-        embed_store(network(), store / "train.npy", "float32", "cuda")
+        embed_store(network(), store / "train.npy", np.arange(2 * N), "float32", "cuda")
 
 
 def test_auto_takes_cuda_where_there_is_one(monkeypatch):
@@ -534,6 +535,6 @@ def test_a_network_for_crops_is_shown_the_middle_of_larger_images():
 def test_crops_of_a_size_are_what_the_network_is_trained_on(store):
     net, _ = train_on_store(store, recipe(augmentation={"crop_size": 4, "flip": True}))
     assert net.description["image_shape"] == [4, 4, 1]
-    assert embed_store(net, store / "train.npy", "float32", "cpu").shape == (2 * N, net.width)
+    assert embed_store(net, store / "train.npy", np.arange(2 * N), "float32", "cpu").shape == (2 * N, net.width)
     with pytest.raises(InputFault, match=r"crop_size: 9 is larger than the images, 6 x 6 and 1 pixels of padding"):
         train_on_store(store, recipe(augmentation={"crop_size": 9, "crop_padding": 1}))

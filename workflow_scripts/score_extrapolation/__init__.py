@@ -9,6 +9,8 @@ _HOME = {
     "score_dynamics": ".scores",
     "KNNExtrapolator": ".extrapolators.knn",
     "GNNExtrapolator": ".extrapolators.gnn",
+    "HeldOutExtrapolator": ".extrapolators.held_out",
+    "StepUp": ".extrapolators._step_up",
     "select": ".selection",
 }
 __all__ = list(_HOME)

@@ -9,8 +9,9 @@ from typing import Annotated, Any, Literal
 import pydantic
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from .contradictions import find_contradictions
+from .contradictions import AUTO, find_contradictions
 from .faults import InputFault
+from .parts import EVERYTHING, universe
 from .plugins import Section, method_constant, method_options
 from .sentences import dotted, repeated, validate
 from .shorthands import (
@@ -23,12 +24,17 @@ from .shorthands import (
 )
 from .training.recipe import Recipe, Training
 
+# What stepping scores up reads beside them (extrapolators/_step_up.py), and what trainings must have noted for it.
+STEP_UP_NEEDS = ("dynamics", "nested/dynamics", "nested/scores")
+STEP_UP_RECORD = "probability"
+
 STAGES = (
     "samples",
     "subset",
     "training",
     "scores",
     "embeddings",
+    "predictions",
     "neighbors",
     "extrapolation",
     "selection",
@@ -36,16 +42,6 @@ STAGES = (
     "evaluation",
     "report",
 )
-
-
-def percent(fraction: float) -> str:
-    """Return a fraction as the percentage that stands in paths: 0.2 -> "20", 0.025 -> "2.5"."""
-    return f"{100 * fraction:.10g}"
-
-
-def as_fraction(percentage: str) -> float:
-    """Invert `percent`."""
-    return float(percentage) / 100
 
 
 def _is_number(value) -> bool:
@@ -133,6 +129,7 @@ class Subset(Section):
     """The random parts that are trained on for scores."""
 
     fractions: Annotated[list[SubsetFraction], Field(min_length=1), AfterValidator(_unique)]
+    nested: float = Field(0.5, gt=0, lt=1, description="share of a subset that is trained on by itself too")
 
 
 VariantName = Annotated[str, Field(pattern="^[a-z0-9_]+$")]
@@ -172,6 +169,7 @@ class Selection(Section):
 
     rates: Annotated[list[Rate], Field(min_length=1), AfterValidator(_unique)]
     methods: list[dict] = Field(min_length=1)
+    fractions: Annotated[list[SubsetFraction], Field(min_length=1), AfterValidator(_unique)] | None = None
     scores: Annotated[list[str], Field(min_length=1), AfterValidator(_unique)] | None = None
     extrapolators: Annotated[list[str], Field(min_length=1), AfterValidator(_unique)]
 
@@ -180,6 +178,9 @@ class Evaluation(Section):
     """What the results are compared with."""
 
     full_data_scores: bool = True
+    estimates: Annotated[list[Literal["cross_validation", "nested"]], AfterValidator(_unique)] = Field(
+        default_factory=list, description="of the agreement, without the truth"
+    )
 
 
 class Resources(Section):
@@ -226,20 +227,31 @@ class Config(Section):
     def records(self, recipe: str) -> list[str]:
         """Return what a training notes of its samples: all that the scores computed from it read."""
         scores = [score["name"] for score in self.scores if score["training"] == recipe]
-        return sorted({method_constant("scores", score, "RECORD") for score in scores})
+        stepped_up = {STEP_UP_RECORD} if any(entry["step_up"] for entry in self.extrapolation) else set()
+        return sorted({method_constant("scores", score, "RECORD") for score in scores} | stepped_up)
 
     def extrapolators(self) -> dict[str, dict]:
         """Return name and options of each extrapolator by its label in paths, such as knn-20."""
         return {extrapolator_label(entry): entry for entry in self.extrapolation}
 
+    def extrapolated(self) -> list[str]:
+        """Return the labels of all extrapolated scores: of each extrapolator, and of `auto` if asked for."""
+        return [*self.extrapolators(), *([AUTO] if AUTO in self.selection.extrapolators else [])]
+
     def needs(self, extrapolator: str) -> tuple[str, ...]:
         """Return the names of the tables that an extrapolator, given by its label, reads beside the subset's scores."""
         options = dict(self.extrapolators()[extrapolator])
-        return method_options("extrapolators", options.pop("name"))(**options).needs()
+        stepped_up = STEP_UP_NEEDS if options.pop("step_up") else ()
+        needed = method_options("extrapolators", options.pop("name"))(**options).needs()
+        return tuple(dict.fromkeys([*needed, *stepped_up]))
 
-    def largest_k(self, scope: str) -> int:
+    def largest_k(self, scope: str, part: str) -> int:
         """Return how many neighbours to search for: once, at the maximum of the extrapolators that read this scope."""
-        ks = [entry["k"] for label, entry in self.extrapolators().items() if f"neighbors/{scope}" in self.needs(label)]
+        names = {f"neighbors/{scope}"}
+        if universe(part) != EVERYTHING:
+            # Within a subset, those who learn a step there; all, where estimates have them extrapolate there too.
+            names = {f"nested/neighbors/{scope}"} | (names if "nested" in self.evaluation.estimates else set())
+        ks = [entry["k"] for label, entry in self.extrapolators().items() if names & set(self.needs(label))]
         return max(ks, default=0)
 
 

@@ -6,6 +6,7 @@ from .plugins import method_constant, method_options
 from .sentences import listed, repeated, shown
 from .shorthands import extrapolator_label
 
+AUTO = "auto"  # the extrapolator that is chosen by estimates
 Faults = Iterator[tuple[tuple, str]]
 
 
@@ -26,14 +27,23 @@ def find_contradictions(sound: dict) -> Faults:
             yield location, repeated(values)
     if scores and training:
         yield from _in_scores(scores, training)
-    for key, computed in (("scores", names), ("extrapolators", labels)) if selection else ():
+    estimates = sound["evaluation"].estimates if "evaluation" in sound else []
+    if selection and AUTO in selection.extrapolators and labels and "nested" not in estimates:
+        i, text = selection.extrapolators.index(AUTO), "chooses by nested estimates; add nested to evaluation.estimates"
+        yield ("selection", "extrapolators", i), f"= {AUTO} {text}"
+    for key, computed in (("scores", names), ("extrapolators", [*labels, AUTO])) if selection else ():
         for i, chosen in enumerate(getattr(selection, key) or []):
-            if computed and chosen not in computed:
+            if chosen not in computed and computed not in ([], [AUTO]):
                 yield ("selection", key, i), f"= {shown(chosen)} is not computed; there are {listed(computed)}"
     if training and "base" in training.variants:
         yield ("training", "variants", "base"), "is the name of training itself; give it another"
     for location, recipe in _recipes(training, sound.get("retraining")):
         yield from _in_optimizer(recipe.optimizer, (*location, "optimizer"))
+        if getattr(recipe, "snapshots", 0) >= recipe.epochs:
+            text = (
+                f"= {recipe.snapshots} networks before the last of {recipe.epochs} epochs are not to be had; lower it"
+            )
+            yield (*location, "snapshots"), text
     if "resources" in sound:
         yield from _in_resources(sound["resources"].get("default"))
         if sound.get("device") == "cpu":

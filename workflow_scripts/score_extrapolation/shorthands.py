@@ -31,7 +31,7 @@ class HeldOutSet(Section):
 
 
 # Keys of training that are about scores, or are other trainings.
-NOT_INHERITED = ("recording", "previous_dtype", "variants")
+NOT_INHERITED = ("recording", "previous_dtype", "snapshots", "variants")
 
 
 def fill_in_recipes(raw: dict) -> dict:
@@ -99,7 +99,8 @@ def _is_set(raw: dict, location: tuple) -> bool:
 def extrapolator_label(entry: dict) -> str:
     """Return the name of an extrapolator in paths: its k, and whatever else is not as it is by default.
 
-    knn with k = 20 is knn-20, with uniform weights knn-20-uniform, with neighbours of the same label knn-20-same_label.
+    knn with k = 20 is knn-20, with uniform weights knn-20-uniform, with neighbours of the same label knn-20-same_label,
+    of scores that were stepped up knn-20-step_up.
 
     Parameters
     ----------
@@ -110,7 +111,7 @@ def extrapolator_label(entry: dict) -> str:
     for name, field in method_options("extrapolators", entry["name"]).model_fields.items():
         if name != "k" and entry[name] != field.get_default(call_default_factory=True):
             words.append(_option_label(name, entry[name]))
-    return "-".join([entry["name"], *words])
+    return "-".join([entry["name"], *words, *(["step_up"] if entry["step_up"] else [])])
 
 
 def _option_label(name: str, value) -> str:
@@ -119,6 +120,11 @@ def _option_label(name: str, value) -> str:
         return name if value else f"no_{name}"
     text = value if isinstance(value, str) else f"{name}_{value}"
     return re.sub("[^a-z0-9.]+", "_", text.lower()).strip("_")
+
+
+# Options of every method of a kind: the training whose dynamics a score is computed from; whether the subset's scores
+# are stepped up before they are extrapolated.
+OF_EVERY = {"scores": {"training": "base"}, "extrapolators": {"step_up": False}}
 
 
 def fill_in_methods(raw: dict, faults: list) -> dict:
@@ -173,8 +179,7 @@ def _one_per_k(kind: str, method) -> list[tuple]:
 def _fill_in(kind: str, method, location: tuple, faults: list, place_of_k: int | None = None) -> dict:
     options = dict(method) if isinstance(method, dict) else {"name": method}
     name = options.pop("name", None)
-    # Of any score: the training whose dynamics it is computed from.
-    own = {"training": options.pop("training", "base")} if kind == "scores" else {}
+    own = {key: options.pop(key, default) for key, default in OF_EVERY.get(kind, {}).items()}
     if not isinstance(name, str):
         faults.append((location, f"= {shown(method)} names no method; give one of {listed(method_names(kind))}"))
         return {}
@@ -184,6 +189,8 @@ def _fill_in(kind: str, method, location: tuple, faults: list, place_of_k: int |
         return {}
     found: list[tuple[tuple, str]] = []
     section = validate(method_options(kind, name), options, location, found)
+    if type(own.get("step_up", False)) is not bool:
+        found.append(((*location, "step_up"), f"= {shown(own['step_up'])} is neither true nor false"))
     faults += [((*at, place_of_k) if at[-1] == "k" and place_of_k is not None else at, text) for at, text in found]
     return {"name": name, **own, **section.model_dump()} if section else {}
 

@@ -6,7 +6,8 @@ from ..atomic import read_json
 from ..config import STAGES
 
 RUN = ("arm", "method", "score", "extrapolator", "fraction", "seed", "rate")
-TIMED = tuple(stage for stage in STAGES if stage not in ("evaluation", "report"))
+# All stages of the pipeline, and what the smaller task within the subset takes (see `parts`), its stages together.
+TIMED = ("nested", *(stage for stage in STAGES if stage not in ("evaluation", "report")))
 # Nobody who prunes by scores gets around these two; all other time is what the method adds.
 UNAVOIDABLE = ["training_s", "retraining_s"]
 
@@ -18,7 +19,7 @@ def tabulate_retraining(rows: list[dict]) -> pd.DataFrame:
     ----------
     rows : list of dict
         arm, method, score, extrapolator, fraction (the last three None where the method reads no scores), seed, rate
-        (fraction removed), `metrics` (path of JSON) and `benchmarks` (stage -> path of Snakemake's TSV).
+        (fraction removed), `metrics` (path of JSON) and `benchmarks` (stage -> paths of Snakemake's TSV).
 
     Returns
     -------
@@ -27,12 +28,12 @@ def tabulate_retraining(rows: list[dict]) -> pd.DataFrame:
         stage (0 where the arm does without it) and total_s, their sum: wall-clock seconds of jobs, so that work that
         several arms share is counted in full for each.
     """
-    seconds = {path: read_seconds(path) for row in rows for path in row["benchmarks"].values()}
+    seconds = {path: read_seconds(path) for row in rows for paths in row["benchmarks"].values() for path in paths}
     table = []
     for row in rows:
         metrics = read_json(row["metrics"])
         accuracies = {key: metrics[key] for key in ("test_accuracy", "validation_accuracy") if key in metrics}
-        times = {f"{stage}_s": seconds.get(row["benchmarks"].get(stage), 0.0) for stage in TIMED}
+        times = {f"{stage}_s": sum(seconds[path] for path in row["benchmarks"].get(stage, ())) for stage in TIMED}
         run = {key: row[key] for key in RUN}
         table.append({**run, "n_kept": metrics["n_samples"], **accuracies, **times, "total_s": sum(times.values())})
     return pd.DataFrame(table)

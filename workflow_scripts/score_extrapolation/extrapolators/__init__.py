@@ -4,11 +4,14 @@ An extrapolator is a file of this folder with
 
 - ``class Options(Section)``: its settings; where it has a ``k``, the config may list several. Its ``needs()`` returns
   the names of the tables that it reads beside the subset's scores: ``samples`` (of all training images), ``subset``,
-  ``embeddings``, and one at most of ``neighbors/subset``, ``neighbors/label`` and ``neighbors/all`` (see `neighbors`),
-  which has the largest ``k`` of those who read it: theirs are its first columns,
+  ``embeddings``, ``predictions`` (of the residual set), ``dynamics``, and one at most of ``neighbors/subset``, ``neighbors/label`` and ``neighbors/all`` (see `neighbors`), which has the largest
+  ``k`` of those who read it: theirs are its first columns. ``nested/NAME`` is the same of the smaller task in which the
+  subset is all that there is, and a share of it is the subset (see `parts`),
 - ``extrapolate(options, subset_ids, subset_scores, tables, seed, device) -> (sample_ids, scores, spread)`` for the
-  residual set; `tables` maps each of those names to its table, `seed` is what any random draw is derived from, `device`
-  is ``auto``, ``cpu`` or ``cuda``.
+  residual set; `tables` maps each of those names to its table, and ``scores`` to that of the computed scores, `seed` is
+  what any random draw is derived from, `device` is ``auto``, ``cpu`` or ``cuda``.
+
+Every extrapolator can be given ``step_up: true`` (see `_step_up`): the subset's scores are then stepped up first.
 """
 
 import numpy as np
@@ -24,7 +27,9 @@ def extrapolate(
     Parameters
     ----------
     extrapolator : dict
-        ``{"name": ..., **options}``.
+        ``{"name": ..., "step_up": False, **options}``. With ``step_up``, which reads ``dynamics``, ``nested/dynamics``
+        and ``nested/scores``, the subset's scores are those that a training on everything is estimated to give, and are
+        extrapolated in the place of the computed ones (see `_step_up.StepUp`).
     subset_ids : (m,) int64
     subset_scores : (m,) float
     tables : dict of name to table
@@ -35,10 +40,16 @@ def extrapolate(
     Returns
     -------
     dict
-        Columns of `tables.EXTRAPOLATED`; spread is NaN where the score was computed.
+        Columns of `tables.EXTRAPOLATED`; computed says which samples are the subset's, whose spread is NaN.
     """
-    options = {key: value for key, value in extrapolator.items() if key != "name"}
+    options = {key: value for key, value in extrapolator.items() if key not in ("name", "step_up")}
     options = method_options("extrapolators", extrapolator["name"])(**options)
+    tables = tables | {"scores": {"sample_id": subset_ids, "score": subset_scores}}
+    if extrapolator.get("step_up"):
+        from ._step_up import step_up
+
+        subset_scores, nested_scores = step_up(subset_ids, subset_scores, tables, seed)
+        tables = tables | {"nested/scores": nested_scores}
     module = load_method("extrapolators", extrapolator["name"])
     residual_ids, scores, spread = module.extrapolate(options, subset_ids, subset_scores, tables, seed, device)
     return {

@@ -102,10 +102,12 @@ class Trainer:
         recorder=None,
         checkpoints=None,
         group=None,
+        snapshots=None,
     ):
         self.network, self.images, self.labels = network, images, labels
         self.recipe, self.stage = recipe, stage
         self.recorder, self.checkpoints, self.group = recorder, checkpoints, group or Group()
+        self.snapshots = snapshots
         self.device, self.n = labels.device, len(labels)
         self.rng = np.random.default_rng(derive_seed(seed, f"{stage}/batches"))
         torch.manual_seed(derive_seed(seed, f"{stage}/dropout"))
@@ -148,11 +150,17 @@ class Trainer:
                 if self.recorder:
                     self.recorder.end_epoch()
                 self._end_epoch(progress)
+                if self.snapshots:
+                    self.snapshots.keep(self.epoch, self._current())
                 self._save_if_due()
         if self.averaged:
-            self.network.load_state_dict(self.averaged.module.state_dict())
+            self.network.load_state_dict(self._current().state_dict())
         self.network.eval()
         return self.history
+
+    def _current(self) -> Classifier:
+        """Return the network that would be the result if the training ended here."""
+        return self.averaged.module if self.averaged else self.network
 
     def _stateful(self) -> dict:
         """Return the parts that carry a state of their own."""
@@ -233,9 +241,8 @@ class Trainer:
         """Record in a pass of its own: eval mode, no augmentation."""
         if not self.recorder or self.recipe.recording != "eval_pass":
             return
-        network = self.averaged.module if self.averaged else self.network
         outputs = predict(
-            network, self.images, self.recipe.precision, group=self.group, first_batch=self.n_batches_observed
+            self._current(), self.images, self.recipe.precision, group=self.group, first_batch=self.n_batches_observed
         )
         for batch, logits in outputs:
             self.recorder.observe(batch, log_softmax(logits, 1))

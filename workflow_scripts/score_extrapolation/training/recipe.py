@@ -48,3 +48,13 @@ class Training(Recipe):
     previous_dtype: Literal["float32", "float16"] = Field(
         "float32", description="of the last epoch's predictions, which tdds compares with"
     )
+    snapshots: int = Field(0, ge=0, description="networks of earlier epochs to keep, evenly spaced")
+
+
+def snapshot_epochs(n_epochs: int, n_snapshots: int) -> list[int]:
+    """Return after which epochs a network is kept: evenly spaced, the last of all not among them, each once.
+
+    Of 20 epochs and 2 snapshots 7 and 13.
+    """
+    spaced = (round(n_epochs * i / (n_snapshots + 1)) for i in range(1, n_snapshots + 1))
+    return sorted({epoch for epoch in spaced if 0 < epoch < n_epochs})

@@ -1,4 +1,4 @@
-"""A whole training on a table of samples, and what is asked of the trained model: what scripts call."""
+"""A whole training on a table of samples, in one process or several."""
 
 import json
 from pathlib import Path
@@ -15,11 +15,11 @@ from .checkpoints import Checkpoints, settings_digest
 from .devices import peak_gpu_memory_bytes, resolve_device
 from .engine import Trainer
 from .images import ResidentImages, StreamedImages
-from .prediction import accuracy, predict
 from .preflight import plan_memory
 from .processes import Group, launch
 from .recipe import Recipe, Training
 from .recorder import DynamicsRecorder
+from .snapshots import Snapshots
 
 
 def train_on(n_processes: int = 1, **task) -> dict:
@@ -52,6 +52,7 @@ def train_here(
     checkpoint_path: str,
     dynamics_path: str | None = None,
     records: list[str] = (),
+    snapshots_path: str | None = None,
     code: str = "",
     checkpoints: dict | None = None,
 ) -> dict:
@@ -78,6 +79,8 @@ def train_here(
     dynamics_path : path, optional
         Where to write the records of each epoch.
     records : list of str
+    snapshots_path : path, optional
+        Folder for the networks of earlier epochs that the recipe says to keep.
     code : str
         Digest of the code: a checkpoint of other code is not taken up.
     checkpoints : dict, optional
@@ -115,13 +118,18 @@ def train_here(
     if dynamics_path:
         dtype = getattr(torch, chosen.previous_dtype)
         recorder = DynamicsRecorder(checkpoint_path, records, labels, len(summary["classes"]), dtype, group)
+    snapshots = None
+    if snapshots_path:
+        snapshots = Snapshots(checkpoint_path, chosen.epochs, chosen.snapshots, writes=group.rank == 0)
     n_bytes = recorder.n_bytes() if recorder else 0
     resident = plan_memory(network, chosen, store.shape[1:], len(labels), n_bytes, group.size)
     images = (ResidentImages.load if resident else StreamedImages)(store, sample_ids, torch_device)
     with Checkpoints(checkpoint_path, digest, **(checkpoints or {}), writes=group.rank == 0) as saved:
-        history = Trainer(network, images, labels, chosen, seed, stage, recorder, saved, group).run()
+        history = Trainer(network, images, labels, chosen, seed, stage, recorder, saved, group, snapshots).run()
         if recorder:
             recorder.write(dynamics_path, sample_ids)
+        if snapshots:
+            snapshots.write(snapshots_path)
         if group.rank == 0:
             save_model(model_path, network)
     saved.remove()
@@ -139,31 +147,3 @@ def _fresh_network(recipe: Recipe, store_shape: tuple, summary: dict, seed: int)
         )
     shape = [*cropped, store_shape[3]]
     return build_model(recipe.model, shape, len(summary["classes"]), summary["mean"], summary["std"])
-
-
-def embed_store(network: Classifier, images_path, precision: str, device: str) -> np.ndarray:
-    """Embed every image of a store: eval mode, no augmentation, penultimate layer, not normalised.
-
-    Returns
-    -------
-    (n, width) float32
-    """
-    images = _whole_store(network, images_path, device)
-    embeddings = np.empty((len(images), network.width), np.float32)
-    for rows, outputs in predict(network, images, precision, "embeddings"):
-        embeddings[rows] = outputs.cpu().numpy()
-    return embeddings
-
-
-def measure_accuracy(network: Classifier, images_path, samples_path, precision: str, device: str) -> float:
-    """Return the share, in 0..1, of a stored split that the network classifies as labelled."""
-    labels = read_table(samples_path, ["label"])["label"]
-    return accuracy(network, _whole_store(network, images_path, device), labels, precision)
-
-
-def _whole_store(network: Classifier, images_path, device: str) -> StreamedImages:
-    """Return all images of a store, and move the network to where it will see them."""
-    chosen = resolve_device(device)
-    network.to(chosen)
-    store = np.load(images_path, mmap_mode="r")
-    return StreamedImages(store, np.arange(len(store)), chosen)

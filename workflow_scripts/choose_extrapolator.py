@@ -1,0 +1,19 @@
+"""Take the scores of the extrapolator that did best within the subset."""
+
+from snakemake_job import LOGGER, job
+
+with job(snakemake) as metadata:
+    from score_extrapolation.evaluation.estimates import choose
+    from score_extrapolation.tables import EXTRAPOLATED, read_table, write_table
+
+    run = {"score": snakemake.wildcards.score, "fraction": snakemake.wildcards.part, "seed": snakemake.wildcards.seed}
+    labels = snakemake.params.labels
+    chosen = choose(
+        [
+            {**run, "extrapolator": label, "extrapolated": path, "truth": snakemake.input.scores}
+            for label, path in zip(labels, snakemake.input.nested, strict=True)
+        ]
+    )
+    LOGGER.info("auto: %s", chosen)
+    columns = read_table(snakemake.input.candidates[labels.index(chosen)])
+    write_table(snakemake.output[0], EXTRAPOLATED, metadata | {"chosen": chosen}, **columns)

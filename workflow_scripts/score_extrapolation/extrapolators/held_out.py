@@ -1,0 +1,102 @@
+"""Held-out dynamics: what networks on their way say of samples that they have not seen."""
+
+import numpy as np
+from pydantic import Field
+
+from ..plugins import Section
+from ..tables import rows_of
+from . import knn
+from ._forest import fit_forest
+
+
+class Options(Section):
+    """`k`: neighbours whose mean score is a feature; `labels`: whether probabilities of the label are, too."""
+
+    k: int = Field(50, ge=1, description="neighbours whose mean score is a feature")
+    labels: bool = True
+
+    def needs(self) -> tuple[str, ...]:
+        """The same twice: of the samples outside the subset, and of the subset's outside the one nested in it."""
+        own = ("predictions", "neighbors/subset")
+        return (*own, *(f"nested/{name}" for name in own), "nested/scores")
+
+
+def extrapolate(options: Options, subset_ids, subset_scores, tables, seed: int = 0, device: str = "cpu"):
+    """Score the residual set; see the package's docstring. The spread is that of the neighbours' scores.
+
+    `subset_scores` and ``nested/scores`` may have been stepped up, ``scores`` are those that the training gave. Nothing
+    is done on a GPU: `device` does not matter.
+    """
+    own = {name: tables[name] for name in ("predictions", "neighbors/subset")}
+    nested = {name: tables[f"nested/{name}"] for name in own}
+    scores, nested_scores = tables["scores"], tables["nested/scores"]
+    seen_ids, nested_neighbors, _ = _neighbors(options, nested_scores["sample_id"], nested_scores["score"], nested)
+    targets = scores["score"][rows_of(scores["sample_id"], seen_ids)]
+    extrapolator = HeldOutExtrapolator(labels=options.labels, seed=seed)
+    extrapolator.fit(*_predictions(nested, seen_ids), nested_neighbors, targets)
+    residual_ids, neighbors, spread = _neighbors(options, subset_ids, subset_scores, own)
+    return residual_ids, extrapolator.predict(*_predictions(own, residual_ids), neighbors), spread
+
+
+def _neighbors(options: Options, ids, scores, tables: dict):
+    """Return ids, mean score of the neighbours and its spread, of all samples that have neighbours in a subset."""
+    return knn.extrapolate(knn.Options(k=options.k), ids, scores, tables)
+
+
+def _predictions(tables: dict, sample_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return probability and entropy, (q, p) each, of samples."""
+    table = tables["predictions"]
+    rows = rows_of(table["sample_id"], sample_ids)
+    return table["probability"][rows], table["entropy"][rows]
+
+
+class HeldOutExtrapolator:
+    """Predict scores from what networks on their way said of samples that they had not seen.
+
+    A sample's score tells how a training went that it took part in. Of a sample that took no part there is what networks
+    that must generalise say of it, after some epochs and at the end. How the one follows from the other is learned
+    where both are known, within the subset: a share of it is trained on by itself, and then the rest of the subset has
+    been predicted unseen by that training, and scored by the subset's. It is applied one step further: to what the
+    subset's networks predict of the samples outside it. The mean score of the nearest samples that were trained on is
+    a feature beside the predictions, so that how to weigh the two is learned as well. No score of the full data is
+    read. Ours, not the paper's.
+
+    Parameters
+    ----------
+    labels : bool
+        Whether probabilities of the label are a feature, beside entropies and neighbours' scores.
+    seed : int
+        Of the trees.
+
+    Attributes
+    ----------
+    estimates_ : (q,) float64 array
+        Of the samples it was fitted to, each by trees that have not seen it.
+    """
+
+    def __init__(self, *, labels: bool = True, seed: int = 0):
+        self.labels, self.seed = labels, seed
+
+    def fit(self, probability, entropy, neighbor_scores, scores) -> "HeldOutExtrapolator":
+        """Learn from q samples that the nested training has not seen and the subset's training has.
+
+        Parameters
+        ----------
+        probability, entropy : (q, p) float array
+            Of the label and of the softmax (nats), by p networks of the nested training.
+        neighbor_scores : (q,) float array
+            Mean score of the nearest nested samples.
+        scores : (q,) float array
+            From the subset's training.
+        """
+        features = self._features(probability, entropy, neighbor_scores)
+        self._forest = fit_forest(features, np.asarray(scores), self.seed, "extrapolation/held_out")
+        self.estimates_ = self._forest.oob_prediction_
+        return self
+
+    def predict(self, probability, entropy, neighbor_scores) -> np.ndarray:
+        """Score samples that the subset's training has not seen, from what its networks say: (r,) float64."""
+        return self._forest.predict(self._features(probability, entropy, neighbor_scores))
+
+    def _features(self, probability, entropy, neighbor_scores) -> np.ndarray:
+        return np.column_stack([*([probability] if self.labels else []), entropy, neighbor_scores])

@@ -1,0 +1,101 @@
+"""What is asked of a trained network of stored images: embeddings, predictions, its accuracy."""
+
+import numpy as np
+import torch
+
+from ..models import Classifier, load_model
+from ..tables import read_table, rows_of
+from .devices import resolve_device
+from .images import StreamedImages
+from .prediction import accuracy, predict
+from .snapshots import snapshot_files
+
+EMBEDDED_AT_ONCE = 65_536  # samples that the head classifies together
+
+
+def embed_store(network: Classifier, images_path, sample_ids: np.ndarray, precision: str, device: str) -> np.ndarray:
+    """Embed images of a store, (n,) rows of it: eval mode, no augmentation, penultimate layer, not normalised.
+
+    Returns
+    -------
+    (n, width) float32
+    """
+    images = _stored_images(network, images_path, device, sample_ids)
+    embeddings = np.empty((len(images), network.width), np.float32)
+    for rows, outputs in predict(network, images, precision, "embeddings"):
+        embeddings[rows] = outputs.cpu().numpy()
+    return embeddings
+
+
+def predict_unseen(
+    images_path,
+    samples: dict,
+    subset_ids: np.ndarray,
+    embeddings: dict,
+    model_path,
+    snapshots_path,
+    precision: str,
+    device: str,
+) -> dict[str, np.ndarray]:
+    """Predict the samples that a training has not seen, with its networks: eval mode, no augmentation.
+
+    The last network costs no pass over the images: its embeddings are there, and its head is all that is missing.
+
+    Parameters
+    ----------
+    images_path : path
+        The store; row i is sample_id i.
+    samples : dict
+        Columns sample_id (n,), increasing, and label.
+    subset_ids : (m,) int64
+        Those that were trained on.
+    embeddings : dict
+        Columns sample_id and embedding of the last network, of all samples.
+    model_path, snapshots_path : path
+        What the training wrote: its last network, and the folder of the earlier ones.
+    precision : str
+        As in a recipe.
+    device : {"auto", "cpu", "cuda"}
+
+    Returns
+    -------
+    dict
+        sample_id (q,), increasing; probability, of the label, and entropy, of the softmax in nats, both (q, p) float32:
+        a column for each network in the order of training, the last one's last.
+    """
+    unseen = ~np.isin(samples["sample_id"], subset_ids)
+    sample_ids, labels = samples["sample_id"][unseen], torch.from_numpy(samples["label"][unseen])
+    files = snapshot_files(snapshots_path)
+    probability, entropy = np.empty((2, len(sample_ids), len(files) + 1), np.float32)
+
+    def note(rows: np.ndarray, column: int, logits: torch.Tensor) -> None:
+        logarithms = torch.log_softmax(logits.float(), 1).cpu()
+        probability[rows, column] = logarithms.gather(1, labels[rows, None])[:, 0].exp()
+        entropy[rows, column] = -(logarithms.exp() * logarithms).sum(1)
+
+    for column, path in enumerate(files):
+        network = load_model(path)
+        images = _stored_images(network, images_path, device, sample_ids)
+        for rows, logits in predict(network, images, precision):
+            note(rows, column, logits)
+    head, rows_in_table = load_model(model_path).head, rows_of(embeddings["sample_id"], sample_ids)
+    with torch.no_grad():
+        for start in range(0, len(sample_ids), EMBEDDED_AT_ONCE):
+            rows = np.arange(start, min(start + EMBEDDED_AT_ONCE, len(sample_ids)))
+            embedded = torch.from_numpy(embeddings["embedding"][rows_in_table[rows]].astype(np.float32))
+            note(rows, len(files), head(embedded))
+    return {"sample_id": sample_ids, "probability": probability, "entropy": entropy}
+
+
+def measure_accuracy(network: Classifier, images_path, samples_path, precision: str, device: str) -> float:
+    """Return the share, in 0..1, of a stored split that the network classifies as labelled."""
+    labels = read_table(samples_path, ["label"])["label"]
+    images = _stored_images(network, images_path, device, np.arange(len(labels)))
+    return accuracy(network, images, labels, precision)
+
+
+def _stored_images(network: Classifier, images_path, device: str, sample_ids: np.ndarray) -> StreamedImages:
+    """Return images of a store, and move the network to where it will see them."""
+    chosen = resolve_device(device)
+    network.to(chosen)
+    return StreamedImages(np.load(images_path, mmap_mode="r"), sample_ids, chosen)

@@ -1,0 +1,12 @@
+"""Put the estimates of all runs in one table, beside the truth where it is known."""
+
+from snakemake_job import job
+
+with job(snakemake):
+    import pandas as pd
+
+    from score_extrapolation.evaluation import write_csv
+    from score_extrapolation.evaluation.estimates import tabulate_estimates
+
+    agreement = pd.read_csv(snakemake.input.agreement) if snakemake.input.agreement else None
+    write_csv(snakemake.output[0], tabulate_estimates(*snakemake.params[:3], agreement))
