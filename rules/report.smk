@@ -62,6 +62,33 @@ rule plot_retraining:
         "../workflow_scripts/plot_retraining.py"
 
 
+rule plot_estimates:
+    input:
+        out("evaluation/estimates.csv"),
+    output:
+        report(
+            out("report/estimates.svg"),
+            caption="captions/estimates.rst",
+            category=AGREEMENT,
+            labels={"Result": "Agreement estimated without the truth"},
+        ),
+    log:
+        out("logs/report/estimates.log"),
+    benchmark:
+        out("benchmarks/report/estimates.tsv")
+    conda:
+        "../envs/analysis.yaml"
+    threads: asks("threads", "report")
+    resources:
+        mem_mb=asks("mem_mb", "report"),
+        runtime=asks("runtime", "report"),
+    params:
+        stage="report",
+        code=code_digest("plot_estimates.py"),
+    script:
+        "../workflow_scripts/plot_estimates.py"
+
+
 rule plot_agreement:
     input:
         agreement=out("evaluation/agreement.csv"),
@@ -189,7 +216,7 @@ rule plot_contact_sheets:
 STUDY = [
     *([*rules.tabulate_retraining.output, *rules.plot_retraining.output] if TESTED else []),
     *([*rules.tabulate_agreement.output, *rules.plot_agreement.output] if TRUTH else []),
-    *(rules.tabulate_estimates.output if EXPERIMENT.evaluation.estimates else []),
+    *([*rules.tabulate_estimates.output, *rules.plot_estimates.output] if EXPERIMENT.evaluation.estimates else []),
     *expand(
         [*rules.plot_scores.output, *rules.plot_contact_sheets.output],
         fraction=PRUNED_FROM,

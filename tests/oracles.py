@@ -185,3 +185,38 @@ def gcn(matrix, features, weights, biases):
         if layer < len(weights):
             hidden = hidden * (hidden > 0)
     return hidden[:, 0]
+
+
+def histories(dynamics, sample_ids):
+    """(K, m): what each epoch has noted of each sample, looked up row by row of a table of dynamics, in any order."""
+    columns = (dynamics[name].tolist() for name in ("epoch", "sample_id", "probability"))
+    noted = {(epoch, sample_id): value for epoch, sample_id, value in zip(*columns, strict=True)}
+    n_epochs = 1 + max(epoch for epoch, _ in noted)
+    return np.array([[noted[epoch, sample_id] for sample_id in sample_ids.tolist()] for epoch in range(n_epochs)])
+
+
+def held_out_features(predictions, neighbors, known, sample_ids, k, labels):
+    """A row for each sample: probabilities of the label, entropies, mean score of its k nearest, all looked up by id.
+
+    `known` has the score of each sample that can be a neighbour.
+    """
+    features = []
+    for sample_id in sample_ids:
+        row = predictions["sample_id"].tolist().index(sample_id)
+        nearest = neighbors["sample_id"].tolist().index(sample_id)
+        distances = neighbors["neighbor_distances"][nearest].astype(np.float64)[:k]
+        scores = [float(known[neighbor]) for neighbor in neighbors["neighbor_ids"][nearest].tolist()[:k]]
+        mean = (softmax(-distances) * scores).sum()
+        said = predictions["probability"][row].tolist() if labels else []
+        features.append([*said, *predictions["entropy"][row].tolist(), mean])
+    return np.array(features)
+
+
+def cross_validated(embeddings, scores, fold_of, k, weighting, labels=None):
+    """Each sample's score by KNN among the samples of other folds, one after the other."""
+    estimates = []
+    for i in range(len(scores)):
+        rest = [j for j in range(len(scores)) if fold_of[j] != fold_of[i]]
+        of_labels = (None, None) if labels is None else (labels[rest], labels[[i]])
+        estimates.append(knn(embeddings[rest], scores[rest], embeddings[[i]], k, weighting, *of_labels)[0][0])
+    return np.array(estimates)

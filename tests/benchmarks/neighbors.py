@@ -1,14 +1,14 @@
-"""How long nearest neighbours take: our exact search, pynndescent and scikit-learn's brute force, in turn.
+"""How long nearest neighbours take: our exact search, faiss's flat index, pynndescent and scikit-learn's brute force.
 
     python tests/benchmarks/neighbors.py --n 50000
     python tests/benchmarks/neighbors.py --n 200000
 
 Clustered embeddings, 512 wide, of two scopes: 100 neighbours of 80 % of the samples among the other 20 %, and 10 of
-every sample among all others. Printed of each are the median of the repetitions, its spread, the recall against our
-exact search (which tests compare with the full matrix of distances), and by how much the process grew at most, and what
-the 2 q m d operations of the distances would take as one float32 matrix product on the same threads: the floor of an
-exact search. pynndescent's time is with that of measuring its recall, as in the workflow, and without that of its
-compiling, which is timed before.
+every sample among all others; the methods take turns. Printed of each are the median of the repetitions, its spread,
+the recall against our exact search (which tests compare with the full matrix of distances), and by how much the process
+grew at most, and what the 2 q m d operations of the distances would take as one float32 matrix product on the same
+threads: the floor of an exact search. pynndescent's time is with that of measuring its recall, as in the workflow, and
+without that of its compiling, which is timed before.
 """
 
 import argparse
@@ -22,11 +22,11 @@ from pathlib import Path
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the workflow's jobs have it; the same for all
 sys.path.insert(0, str(Path(__file__).parents[2] / "workflow_scripts"))
 
+import faiss
 import numpy as np
 import psutil
 import threadpoolctl
 
-import score_extrapolation.neighbors.faiss_search  # noqa: F401 - so that the limit of threads below finds faiss
 from score_extrapolation.neighbors import find_scope
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -35,7 +35,7 @@ parser.add_argument("--width", type=int, default=512)
 parser.add_argument("--repetitions", type=int, default=3)
 parser.add_argument("--threads", type=int, default=2)
 parser.add_argument("--device", default="cpu", help="of our exact search: cpu, cuda or auto")
-parser.add_argument("--methods", nargs="+", default=["ours", "pynndescent", "scikit-learn"])
+parser.add_argument("--methods", nargs="+", default=["ours", "faiss", "pynndescent", "scikit-learn"])
 arguments = parser.parse_args()
 
 K = {"subset": 100, "all": 10}
@@ -61,6 +61,20 @@ def find_by_pynndescent(scope, embeddings, subset_ids) -> np.ndarray:
     return find_ours(scope, embeddings, subset_ids, "pynndescent")
 
 
+def find_by_faiss(scope, embeddings, subset_ids) -> np.ndarray:
+    """Find with IndexFlatL2 as it is: squares of distances as |a|^2 - 2ab + |b|^2 in float32, ties in any order."""
+    vectors = embeddings["embedding"]
+    base_ids = subset_ids if scope == "subset" else embeddings["sample_id"]
+    index = faiss.IndexFlatL2(vectors.shape[1])
+    index.add(vectors[base_ids])
+    if scope == "subset":
+        return base_ids[index.search(np.delete(vectors, subset_ids, axis=0), K[scope])[1]]
+    found = index.search(vectors, K[scope] + 1)[1]
+    itself = found == embeddings["sample_id"][:, None]
+    itself[~itself.any(axis=1), -1] = True  # among duplicates it may not have found itself
+    return found[~itself].reshape(len(found), -1)
+
+
 def find_by_scikit_learn(scope, embeddings, subset_ids) -> np.ndarray:
     from sklearn.neighbors import NearestNeighbors
 
@@ -73,7 +87,12 @@ def find_by_scikit_learn(scope, embeddings, subset_ids) -> np.ndarray:
     return base_ids[index.kneighbors(vectors[queries], return_distance=False)]
 
 
-METHODS = {"ours": find_ours, "pynndescent": find_by_pynndescent, "scikit-learn": find_by_scikit_learn}
+METHODS = {
+    "ours": find_ours,
+    "faiss": find_by_faiss,
+    "pynndescent": find_by_pynndescent,
+    "scikit-learn": find_by_scikit_learn,
+}
 
 
 def measure(find, *case) -> tuple[np.ndarray, float, float]:

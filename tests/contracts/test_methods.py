@@ -12,6 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from score_extrapolation.config import STEP_UP_NEEDS
 from score_extrapolation.datasets import Split
 from score_extrapolation.extrapolators import extrapolate
 from score_extrapolation.faults import InputFault
@@ -29,9 +30,14 @@ from score_extrapolation.scores import score_dynamics
 from score_extrapolation.selection import select
 
 # Options that have no default, and small values of others.
-NEEDED = {("datasets", "torchvision"): {"name": "CIFAR10"}, ("models", "timm"): {"architecture": "resnet18"}}
+NEEDED = {
+    ("datasets", "torchvision"): {"name": "CIFAR10"},
+    ("models", "timm"): {"architecture": "resnet18"},
+    ("extrapolators", "held_out"): {"k": 7},
+}
 SCOPES = {"neighbors/subset", "neighbors/label", "neighbors/all"}
-TABLES = {"embeddings", "subset", "samples", *SCOPES}  # that an extrapolator may read
+OWN = {"embeddings", "subset", "samples", "predictions", "dynamics", *SCOPES}
+TABLES = {*OWN, *(f"nested/{name}" for name in OWN), "nested/scores"}  # that an extrapolator may read
 
 ALL = [(kind, name) for kind in KINDS for name in method_names(kind)]
 every_method = pytest.mark.parametrize("kind, name", ALL, ids=[f"{kind}-{name}" for kind, name in ALL])
@@ -318,20 +324,41 @@ def test_a_stored_sample_has_its_score_whatever_its_place_its_neighbours_and_its
 # Extrapolators
 
 
-def tables_and_scores(n=50, m=30, k=20):
+def tables_and_scores(n=50, m=36, nested_m=22, k=20):
+    """Return ids, subset ids, the subset's scores, and every table that there is: nested ones are of the subset."""
     rng = np.random.default_rng(0)
     ids = np.sort(rng.permutation(1000)[:n])
-    subset_ids = np.sort(rng.permutation(ids)[:m])
-    embeddings = {"sample_id": ids, "embedding": rng.normal(size=(n, 6)).astype(np.float32)}
-    labels = rng.integers(0, 3, n)
-    samples = {"sample_id": ids, "label": labels, "source": np.array([str(i) for i in ids], object)}
-    tables = {
+    samples = {"sample_id": ids, "label": rng.integers(0, 3, n), "source": np.array([str(i) for i in ids], object)}
+    subset_rows = np.sort(rng.permutation(n)[:m])
+    tables = task_tables(rng, samples, subset_rows, k)
+    nested_rows = np.sort(rng.permutation(m)[:nested_m])
+    nested = task_tables(rng, tables["subset"], nested_rows, k)
+    nested["scores"] = {"sample_id": nested["subset"]["sample_id"], "score": rng.random(nested_m).astype(np.float32)}
+    tables |= {f"nested/{name}": table for name, table in nested.items()}
+    return ids, ids[subset_rows], rng.random(m).astype(np.float32), tables
+
+
+def task_tables(rng, samples, subset_rows, k, n_epochs=5, n_networks=3):
+    """Return the tables of a task by their names, but for the scores: of the samples, and of those trained on."""
+    ids = samples["sample_id"]
+    embeddings = {"sample_id": ids, "embedding": rng.normal(size=(len(ids), 6)).astype(np.float32)}
+    residual_ids = np.delete(ids, subset_rows)
+    return {
         "embeddings": embeddings,
         "samples": samples,
-        "subset": {"sample_id": subset_ids, "label": labels[np.searchsorted(ids, subset_ids)]},
-        **{scope: find_scope(scope.split("/")[1], embeddings, subset_ids, k, samples)[0] for scope in SCOPES},
+        "subset": {name: samples[name][subset_rows] for name in ("sample_id", "label")},
+        "predictions": {
+            "sample_id": residual_ids,
+            "probability": rng.random((len(residual_ids), n_networks)).astype(np.float32),
+            "entropy": rng.random((len(residual_ids), n_networks)).astype(np.float32),
+        },
+        "dynamics": {
+            "epoch": np.repeat(np.arange(n_epochs, dtype=np.int32), len(subset_rows)),
+            "sample_id": np.tile(ids[subset_rows], n_epochs),
+            "probability": rng.random(n_epochs * len(subset_rows)).astype(np.float32),
+        },
+        **{scope: find_scope(scope.split("/")[1], embeddings, ids[subset_rows], k, samples)[0] for scope in SCOPES},
     }
-    return ids, subset_ids, rng.random(m).astype(np.float32), tables
 
 
 def switched(name):
@@ -355,26 +382,36 @@ def test_an_extrapolator_names_the_tables_that_it_reads_whatever_its_options(nam
         needs = options.needs()
         assert isinstance(needs, tuple)
         assert set(needs) <= TABLES
-        # The time of a stage is one job's; and neighbours are searched for as many as there are k.
-        assert len(SCOPES & set(needs)) <= ("k" in type(options).model_fields)
+        # The time of a stage is one job's; and neighbours are searched for as many as there are k: of either task.
+        for scopes in (SCOPES, {f"nested/{scope}" for scope in SCOPES}):
+            assert len(scopes & set(needs)) <= ("k" in type(options).model_fields)
 
 
+@pytest.mark.parametrize("step_up", [False, True])
 @every("extrapolators")
-def test_an_extrapolator_scores_the_residual_set_and_leaves_the_subset(name):
+def test_an_extrapolator_scores_the_residual_set_and_leaves_the_subset_or_steps_it_up(name, step_up):
     for options in switched(name):
-        check_extrapolator(name, options)
+        check_extrapolator(name, options, step_up)
 
 
-def check_extrapolator(name, options):
+def check_extrapolator(name, options, step_up):
     ids, subset_ids, scores, tables = tables_and_scores()
-    needed = {table: tables[table] for table in options.needs()}
-    chosen = {"name": name, **options.model_dump()}
+    needed = {table: tables[table] for table in [*options.needs(), *(STEP_UP_NEEDS if step_up else ())]}
+    chosen = {"name": name, "step_up": step_up, **options.model_dump()}
     columns, again = (extrapolate(chosen, subset_ids, scores, needed) for _ in range(2))
     order = np.argsort(columns["sample_id"])
     np.testing.assert_array_equal(columns["sample_id"][order], ids)
     np.testing.assert_array_equal(columns["computed"][order], np.isin(ids, subset_ids))
-    np.testing.assert_array_equal(columns["score"][order][np.isin(ids, subset_ids)], scores)
+    of_subset = columns["score"][order][np.isin(ids, subset_ids)]
+    if step_up:
+        assert (of_subset != scores).all()
+        assert of_subset.min() >= scores.min()
+        assert of_subset.max() <= scores.max()
+        assert np.unique(of_subset).size > 1
+    else:
+        np.testing.assert_array_equal(of_subset, scores)
     assert np.isfinite(columns["score"]).all()
+    assert np.isnan(columns["spread"][columns["computed"]]).all()
     residual_spread = columns["spread"][~columns["computed"]]
     assert (np.isnan(residual_spread) | (residual_spread >= 0)).all()
     np.testing.assert_array_equal(again["score"], columns["score"])

@@ -127,13 +127,15 @@ def test_recall_is_measured_on_a_thousand_drawn_queries(finds, monkeypatch):
     assert len({one["recall"] for one in measured}) > 1
 
 
-def test_auto_is_approximate_only_for_all_pairs_of_many_samples(finds, monkeypatch):
-    assert neighbors.APPROXIMATE_FROM == 100_000
+def test_auto_is_approximate_from_so_many_pairs_on(finds, monkeypatch):
+    assert neighbors.APPROXIMATE_FROM == 10**10
     finds()
-    for least, chosen in ((120, "pynndescent"), (121, "exact")):
+    n, m = 120, 60
+    for least, approximate in ((n * n + 1, set()), (n * n, {"all"}), ((n - m) * m, {"all", "subset"})):
         monkeypatch.setattr(neighbors, "APPROXIMATE_FROM", least)
         methods = {scope: search(scope, "auto")[1]["method"] for scope in ("subset", "label", "all")}
-        assert methods == {"subset": "exact", "label": "exact", "all": chosen}
+        assert {scope for scope, method in methods.items() if method == "pynndescent"} == approximate
+        assert methods["label"] == "exact"
 
 
 def test_the_same_label_is_always_searched_exactly(finds):

@@ -27,6 +27,7 @@ PLAIN = {
     "batch_size": 16,
     "optimizer": {"name": "adam", "learning_rate": 0.01},
     "augmentation": {"crop_padding": 1, "flip": True},
+    "snapshots": 2,
 }
 EVERYTHING = PLAIN | {
     "schedule": "one_cycle",
@@ -62,13 +63,18 @@ def task(store, folder, recipe, **changes):
         "records": RECORDS,
         "model_path": str(folder / "model.safetensors"),
         "dynamics_path": str(folder / "dynamics.parquet"),
+        "snapshots_path": str(folder / "snapshots"),
         "checkpoint_path": str(folder / "checkpoint"),
         "checkpoints": {"minutes": None, "epochs": None},
     } | changes
 
 
+WRITTEN = ["dynamics.parquet", "model.safetensors", "snapshots"]
+
+
 def outputs(folder, metrics):
-    return [(folder / name).read_bytes() for name in ("model.safetensors", "dynamics.parquet")], metrics
+    files = [folder / name for name in WRITTEN[:2]] + sorted((folder / "snapshots").iterdir())
+    return {path.name: path.read_bytes() for path in files}, metrics
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +83,8 @@ def undisturbed(store, tmp_path_factory):
     for name, recipe in RECIPES.items():
         folder = tmp_path_factory.mktemp(name)
         results[name] = outputs(folder, train_here(**task(store, folder, recipe)))
-        assert sorted(path.name for path in folder.iterdir()) == ["dynamics.parquet", "model.safetensors"]
+        assert sorted(path.name for path in folder.iterdir()) == WRITTEN
+        assert list(results[name][0])[2:] == ["epoch-1.safetensors", "epoch-2.safetensors"]
     return results
 
 
@@ -160,7 +167,7 @@ def test_killed_at_random_moments_it_ends_with_the_same_bytes(store, tmp_path, n
     assert progress[-1] > progress[0] or progress[0] > 0
     metrics = train_here(**arguments)
     assert outputs(tmp_path / "killed", metrics) == expected
-    assert sorted(path.name for path in (tmp_path / "killed").iterdir()) == ["dynamics.parquet", "model.safetensors"]
+    assert sorted(path.name for path in (tmp_path / "killed").iterdir()) == WRITTEN
 
 
 def wait_for_new_state(path, process):

@@ -125,13 +125,14 @@ def test_bare_names_become_methods_with_their_defaults():
         )
     )
     assert config.scores == [{"name": "du", "training": "base", "window": 10}]
-    assert config.extrapolation == [{"name": "knn", "k": 20, "weighting": "distance", "same_label": False}]
+    knn = {"name": "knn", "step_up": False, "k": 20, "weighting": "distance", "same_label": False}
+    assert config.extrapolation == [knn]
     assert config.selection.methods == [{"name": "top"}, {"name": "random"}]
     assert config.training.model == config.retraining.model == {"name": "resnet9", "width": 32}
 
 
 def test_a_list_of_k_becomes_one_extrapolator_for_each():
-    knn = {"name": "knn", "k": [5, 50], "weighting": "distance", "same_label": False}
+    knn = {"name": "knn", "step_up": False, "k": [5, 50], "weighting": "distance", "same_label": False}
     config = read_config(changed(("extrapolation", [knn]), ("selection.extrapolators", ["knn-50"])))
     assert config.extrapolation == [{**knn, "k": 5}, {**knn, "k": 50}]
     assert list(config.extrapolators()) == ["knn-5", "knn-50"]
@@ -164,9 +165,9 @@ def test_an_option_stands_in_a_label_only_where_it_is_not_the_default(monkeypatc
         kind: str = "a"
 
     monkeypatch.setattr(shorthands, "method_options", lambda kind, name: Options)
-    default = {"name": "net", **Options().model_dump()}
+    default = {"name": "net", "step_up": False, **Options().model_dump()}
     assert extrapolator_label(default) == "net-3"
-    others = {"hidden": [4, 2], "dropout": 0.25, "labels": False, "epochs": None, "kind": "B/c"}
+    others = {"hidden": [4, 2], "dropout": 0.25, "labels": False, "epochs": None, "kind": "B/c", "step_up": True}
     labels = {key: extrapolator_label({**default, key: value}) for key, value in others.items()}
     assert labels == {
         "hidden": "net-3-hidden_4_2",
@@ -174,8 +175,9 @@ def test_an_option_stands_in_a_label_only_where_it_is_not_the_default(monkeypatc
         "labels": "net-3-no_labels",
         "epochs": "net-3-no_epochs",
         "kind": "net-3-b_c",
+        "step_up": "net-3-step_up",
     }
-    assert extrapolator_label({**default, **others}).count("-") == 6
+    assert extrapolator_label({**default, **others}) == "net-3-hidden_4_2-dropout_0.25-no_labels-no_epochs-b_c-step_up"
 
 
 def test_neighbours_are_searched_at_the_largest_k_of_the_extrapolators_that_read_the_scope():
@@ -183,7 +185,7 @@ def test_neighbours_are_searched_at_the_largest_k_of_the_extrapolators_that_read
     config = read_config(changed(("extrapolation", knn), ("selection.extrapolators", ["knn-50"])))
     assert config.needs("knn-5") == ("neighbors/subset",)
     assert config.needs("knn-7-uniform-same_label") == ("neighbors/label",)
-    assert {scope: config.largest_k(scope) for scope in ("subset", "label", "all")} == {
+    assert {scope: config.largest_k(scope, "20") for scope in ("subset", "label", "all")} == {
         "subset": 50,
         "label": 7,
         "all": 0,
@@ -197,12 +199,13 @@ def test_a_path_becomes_a_list_of_paths():
     assert config.samples.options == {"image_key": None, "label_key": None, "layout": "hwc"}
 
 
-ABOUT_SCORES = {"recording", "previous_dtype", "variants"}
+ABOUT_SCORES = {"recording", "previous_dtype", "snapshots", "variants"}
 
 
 @pytest.mark.parametrize("retraining", [{}, None, DELETE])
 def test_retraining_that_says_nothing_is_as_training_but_for_what_is_about_scores(retraining):
     own = (("training.recording", "eval_pass"), ("training.previous_dtype", "float16"), ("training.variants.a", {}))
+    assert read_config(changed(*own)).training.snapshots > 0
     config = read_config(changed(*own, ("training.label_smoothing", 0.1), ("retraining", retraining)))
     assert config.retraining.model_dump() == config.training.model_dump(exclude=ABOUT_SCORES)
     assert config.retraining.label_smoothing == 0.1
@@ -380,6 +383,11 @@ BAD = [  # what is set, to what, and the sentence, in which ... stands for anyth
     ("subset.fractions", [20], "subset.fractions[0] = 20 is not in (0, 1); ... trained on for scores, write 0.2"),
     ("subset.fractions", [0.1, 1.0], "subset.fractions[1] = 1.0 is the full data set, ... give one below 1"),
     ("subset.fractions", [0], "subset.fractions[0] = 0 is not in (0, 1); ... such as 0.2"),
+    ("subset.nested", 0, "subset.nested = 0 is not above 0 (share of a subset ...)"),
+    ("subset.nested", 1, "subset.nested = 1 is not below 1 (share of a subset ...)"),
+    ("subset.nested", 50, "subset.nested = 50 is not below 1 (share of a subset ...)"),
+    ("subset.nested", "half", 'subset.nested = "half" is no number (share of a subset ...)'),
+    ("subset.nested", None, "subset.nested = null is no value; give one (share of a subset ...)"),
     ("training", [], "training = [] is no mapping of keys to values; its keys are model, epochs, batch_size, ..."),
     ("training.model", "resnet18", 'training.model = "resnet18" is none of convnet, resnet9, timm'),
     ("training.model", {"name": "resnet18"}, 'training.model.name = "resnet18" is none of convnet, resnet9, timm'),
@@ -423,6 +431,13 @@ BAD = [  # what is set, to what, and the sentence, in which ... stands for anyth
     ("training.previous_dtype", "half", 'training.previous_dtype = "half" is none of float32 or float16 (of the ...)'),
     ("training.precision", "float16", 'training.precision = "float16" is none of float32, bfloat16 or auto'),
     ("training.recording", "both", 'training.recording = "both" is none of train_forward or eval_pass'),
+    ("training.snapshots", -1, "training.snapshots = -1 is below 0 (networks of earlier epochs ...)"),
+    ("training.snapshots", 1.5, "training.snapshots = 1.5 is no whole number (networks of earlier epochs ...)"),
+    (
+        "training.snapshots",
+        30,
+        "training.snapshots = 30 networks before the last of 30 epochs are not to be had; lower it",
+    ),
     ("training.variants", ["sgd"], 'training.variants = ["sgd"] is no mapping of keys to values (...)'),
     ("training.variants", {"SGD": {}}, "training.variants.SGD is a name that does not fit (text of a-z 0-9 _)"),
     ("training.variants", {1: {}}, "training.variants[1] is a name that does not fit (text of a-z 0-9 _)"),
@@ -511,6 +526,13 @@ BAD = [  # what is set, to what, and the sentence, in which ... stands for anyth
         [{"name": "knn", "k": 5, "same_label": "yes"}],
         'extrapolation[0].same_label = "yes" is neither true nor false',
     ),
+    ("extrapolation", [{"name": "knn", "step_up": 1}], "extrapolation[0].step_up = 1 is neither true nor false"),
+    ("extrapolation", ["knn", {"name": "gnn", "step_up": None}], "extrapolation[1].step_up = null is neither ..."),
+    (
+        "extrapolation",
+        [{"name": "knn", "k": [5, 10], "step_up": "yes"}],
+        'extrapolation[0].step_up = "yes" is neither true nor false',
+    ),
     ("extrapolation", [{"name": "knn", "k": [10, 5, 5]}], "extrapolation has knn-5 twice; give each once"),
     ("selection.rates", 0.5, "selection.rates = 0.5 is no list; write [0.5]"),
     ("selection.rates", [], "selection.rates = [] is empty"),
@@ -526,6 +548,20 @@ BAD = [  # what is set, to what, and the sentence, in which ... stands for anyth
         ["knn-7"],
         'selection.extrapolators[0] = "knn-7" is not computed; there are knn-5, ...',
     ),
+    (
+        "selection.extrapolators",
+        ["auto"],
+        "selection.extrapolators[0] = auto chooses by nested estimates; add nested to ...",
+    ),
+    ("selection.fractions", [], "selection.fractions = [] is empty"),
+    ("selection.fractions", 0.2, "selection.fractions = 0.2 is no list; write [0.2]"),
+    ("selection.fractions", [0.2, 0.2], "selection.fractions = [0.2, 0.2] has 0.2 twice; give each once"),
+    ("selection.fractions", [20], "selection.fractions[0] = 20 is not in (0, 1); ... write 0.2"),
+    (
+        "selection.fractions",
+        [0.2, 0.4],
+        "selection.fractions[1] = 0.4 is none of subset.fractions; there are 0.2",
+    ),
     ("selection.scores", [], "selection.scores = [] is empty"),
     ("selection.scores", "du", 'selection.scores = "du" is no list; write ["du"]'),
     ("selection.scores", ["tdds"], 'selection.scores[0] = "tdds" is not computed; there are du'),
@@ -534,6 +570,13 @@ BAD = [  # what is set, to what, and the sentence, in which ... stands for anyth
     ("retraining", 3, "retraining = 3 is no mapping of keys to values; its keys are model, epochs, ..."),
     ("retraining.epochs", 0, "retraining.epochs = 0 is below 1 (passes over the samples)"),
     ("evaluation.full_data_scores", "yes", 'evaluation.full_data_scores = "yes" is neither true nor false'),
+    ("evaluation.estimates", "nested", 'evaluation.estimates = "nested" is no list; write ["nested"] (...)'),
+    (
+        "evaluation.estimates",
+        ["shift"],
+        'evaluation.estimates[0] = "shift" is none of cross_validation or nested (of the ...)',
+    ),
+    ("evaluation.estimates", ["nested"] * 2, 'evaluation.estimates = ["nested", "nested"] has nested twice; ...'),
     ("resources.default.threads", 0, "resources.default.threads = 0 is below 1 (CPU threads)"),
     ("resources.default", DELETE, "resources.default is missing; every stage that does not set it takes it from here"),
     (
@@ -559,6 +602,7 @@ UNKNOWN = [
     ("training.variant", "is not a known key; did you mean variants? known are model, ..."),
     ("retraining.recording", "is not a known key; known are model, ..."),
     ("retraining.previous_dtype", "is not a known key; known are model, ..."),
+    ("retraining.snapshots", "is not a known key; known are model, ..."),
     ("retraining.variants", "is not a known key; known are model, ..."),
     ("checkpoints.every", "is not a known key; known are minutes, epochs"),
     ("neighbors.k", "is not a known key; known are method"),

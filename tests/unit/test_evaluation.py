@@ -125,7 +125,7 @@ def write_run(tmp_path):
             (folder / f"{stage}.tsv").write_text("\n".join(lines) + "\n")
         method, score, extrapolator, fraction = [*arm.split("/"), None, None, None][:4]
         settings = {"method": method, "score": score, "extrapolator": extrapolator, "fraction": fraction}
-        benchmarks = {stage: folder / f"{stage}.tsv" for stage in seconds}
+        benchmarks = {stage: [folder / f"{stage}.tsv"] for stage in seconds}
         files = {"metrics": folder / "metrics.json", "benchmarks": benchmarks}
         return {"arm": arm, **settings, "seed": seed, "rate": rate, **files}
 

@@ -377,6 +377,18 @@ def test_the_best_epoch_is_the_one_that_predicts():
     np.testing.assert_array_equal(shorter.predict(), longer.predict())
 
 
+@pytest.mark.parametrize("patience", [1, 3, None])
+def test_training_ends_when_it_has_been_no_better_for_so_many_epochs(patience, monkeypatch):
+    reached = iter([0.1, 0.4, 0.4, 0.3, 0.2, 0.3, 0.9, *[0.0] * 9])
+    monkeypatch.setattr(_gcn, "pearson", lambda *given: next(reached))
+    embeddings, labels, scores, subset = learnable_case()
+    extrapolator = GNNExtrapolator(k=5, epochs=9, batch=64, patience=patience)
+    extrapolator.fit(embeddings, subset, scores[subset], labels)
+    # The third is no worse than the second, and the one that counts.
+    assert len(extrapolator.history_) == {1: 4, 3: 6, None: 9}[patience]
+    assert extrapolator.best_epoch_ == {1: 3, 3: 3, None: 7}[patience]
+
+
 def test_a_tenth_of_the_subset_validates_and_is_not_learned():
     embeddings, labels, scores, subset = learnable_case()
     fitted = GNNExtrapolator(k=5, epochs=2).fit(embeddings, subset, scores[subset], labels)

@@ -52,6 +52,11 @@ def test_several_processes_equal_one(store, tmp_path, recipe, n_processes):  # n
         metrics = train_on(n_processes=n, **task(store, folder, recipe))
         results[n] = metrics, dynamics(folder), load_file(folder / "model.safetensors")
         assert not (folder / "checkpoint").exists()
+    snapshots = [sorted((tmp_path / str(n) / "snapshots").iterdir()) for n in (1, n_processes)]
+    assert [path.name for path in snapshots[0]] == [path.name for path in snapshots[1]]
+    assert len(snapshots[0]) == min(recipe["snapshots"], recipe["epochs"] - 1) > 0
+    for one, several in zip(*(map(load_file, paths) for paths in snapshots), strict=True):
+        assert_close(several, one)
     (metrics, records, weights), (metrics_n, records_n, weights_n) = results.values()
     assert metrics_n["n_samples"] == metrics["n_samples"] == N
     for one, several in zip(metrics["epochs"], metrics_n["epochs"], strict=True):
@@ -59,8 +64,13 @@ def test_several_processes_equal_one(store, tmp_path, recipe, n_processes):  # n
     assert len(records) == len(records_n) == recipe["epochs"] * N
     np.testing.assert_array_equal(records.index, records_n.index)
     np.testing.assert_allclose(records, records_n, atol=2e-4)
-    for name, value in weights.items():
-        torch.testing.assert_close(weights_n[name], value, rtol=1e-3, atol=2e-4)
+    assert_close(weights_n, weights)
+
+
+def assert_close(several, one):
+    assert several.keys() == one.keys()
+    for name, value in one.items():
+        torch.testing.assert_close(several[name], value, rtol=1e-3, atol=2e-4)
 
 
 def test_a_fault_in_the_processes_is_the_same_sentence(store, tmp_path):  # noqa: F811

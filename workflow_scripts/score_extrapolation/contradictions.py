@@ -27,6 +27,11 @@ def find_contradictions(sound: dict) -> Faults:
             yield location, repeated(values)
     if scores and training:
         yield from _in_scores(scores, training)
+    fractions = sound["subset"].fractions if "subset" in sound else []
+    for i, fraction in enumerate((selection and fractions and selection.fractions) or []):
+        if fraction not in fractions:
+            text = f"= {shown(fraction)} is none of subset.fractions; there are {listed(fractions)}"
+            yield ("selection", "fractions", i), text
     estimates = sound["evaluation"].estimates if "evaluation" in sound else []
     if selection and AUTO in selection.extrapolators and labels and "nested" not in estimates:
         i, text = selection.extrapolators.index(AUTO), "chooses by nested estimates; add nested to evaluation.estimates"

@@ -4,13 +4,15 @@
 the same seed, and nothing outside those 20 percent: a smaller copy of the whole task, in which the answer is known.
 """
 
+from decimal import Decimal
+
 PATTERN = r"\d+(\.\d+)?(-within-\d+(\.\d+)?)?"
 EVERYTHING = "100"  # the subset that is all: full-data scores are its scores
 
 
 def percent(fraction: float) -> str:
     """Return a fraction as the percentage that stands in paths: 0.2 -> "20", 0.025 -> "2.5"."""
-    return f"{100 * fraction:.10g}"
+    return f"{Decimal(f'{100 * fraction:.10g}'):f}"  # never 1e-05, which is no percentage to PATTERN
 
 
 def as_fraction(percentage: str) -> float:

@@ -128,12 +128,13 @@ def tabulate_estimates(validated: list[dict], nested: list[dict], shifts: list[d
 
 def _beside_the_truth(estimates: pd.DataFrame, agreement: pd.DataFrame) -> pd.DataFrame:
     """Add the correlations that the estimates are of."""
-    truth = agreement.astype({"fraction": str}).rename(columns={"pearson": "true_pearson", "spearman": "true_spearman"})
+    truth = agreement.rename(columns={"pearson": "true_pearson", "spearman": "true_spearman"})
+    # In a CSV the percentages 20 and 2.5 are a column of the numbers 20.0 and 2.5.
+    truth["fraction"] = [f"{float(percentage):.10g}" for percentage in truth["fraction"]]
     residual = truth[truth["part"] == "residual"]
-    # The subset's own scores are the same for all extrapolators that leave them as computed.
-    own = truth[(truth["part"] == "subset") & ~truth["extrapolator"].str.endswith("step_up")].drop_duplicates(
-        ["score", "fraction", "seed"]
-    )
+    # The subset's own scores are the same for all extrapolators that leave them as computed; what was chosen may not.
+    stepped_up = truth["extrapolator"].str.endswith("step_up") | (truth["extrapolator"] == "auto")
+    own = truth[(truth["part"] == "subset") & ~stepped_up].drop_duplicates(["score", "fraction", "seed"])
     known = pd.concat([residual, own.assign(extrapolator="none")])
     return estimates.merge(known[[*RUN, "true_pearson", "true_spearman"]], how="left", on=RUN)
 
@@ -154,4 +155,4 @@ def choose(estimates: list[dict]) -> str:
     """
     runs = tabulate_agreement(estimates)
     residual = runs[runs["part"] == "residual"].reset_index(drop=True)
-    return residual.loc[residual[["pearson", "spearman"]].mean(axis=1).fillna(-1).idxmax(), "extrapolator"]
+    return residual.loc[residual[["pearson", "spearman"]].mean(axis=1).fillna(-np.inf).idxmax(), "extrapolator"]

@@ -4,9 +4,10 @@ An extrapolator is a file of this folder with
 
 - ``class Options(Section)``: its settings; where it has a ``k``, the config may list several. Its ``needs()`` returns
   the names of the tables that it reads beside the subset's scores: ``samples`` (of all training images), ``subset``,
-  ``embeddings``, ``predictions`` (of the residual set), ``dynamics``, and one at most of ``neighbors/subset``, ``neighbors/label`` and ``neighbors/all`` (see `neighbors`), which has the largest
-  ``k`` of those who read it: theirs are its first columns. ``nested/NAME`` is the same of the smaller task in which the
-  subset is all that there is, and a share of it is the subset (see `parts`),
+  ``embeddings``, ``predictions`` (of the residual set), ``dynamics``, and one at most of ``neighbors/subset``,
+  ``neighbors/label`` and ``neighbors/all`` (see `neighbors`), which has the largest ``k`` of those who read it: theirs
+  are its first columns. ``nested/NAME`` is the same of the smaller task in which the subset is all that there is, and a
+  share of it is the subset (see `parts`),
 - ``extrapolate(options, subset_ids, subset_scores, tables, seed, device) -> (sample_ids, scores, spread)`` for the
   residual set; `tables` maps each of those names to its table, and ``scores`` to that of the computed scores, `seed` is
   what any random draw is derived from, `device` is ``auto``, ``cpu`` or ``cuda``.

@@ -203,13 +203,17 @@ class GCN(nn.Module):
 
 
 class Training(NamedTuple):
-    """How to train: on all labelled nodes at once (`batch` is None), or on batches of them with sampled neighbours."""
+    """How to train: on all labelled nodes at once (`batch` is None), or on batches of them with sampled neighbours.
+
+    On batches training ends when the validation Pearson has not risen for `patience` epochs; None: not for that reason.
+    """
 
     epochs: int
     learning_rate: float
     batch: int | None
     fanout: int
     precision: str
+    patience: int | None = None
 
 
 def train(network: GCN, nodes: Nodes, training: Training, seed: int, rows, targets, held_out, held_out_targets):
@@ -270,6 +274,9 @@ def train(network: GCN, nodes: Nodes, training: Training, seed: int, rows, targe
                 if best is None or reached >= best[0]:
                     best = reached, history[-1], copy.deepcopy(network.state_dict())
             progress.update(1)
+            if not at_once and training.patience and epoch - best[1]["epoch"] >= training.patience:
+                LOGGER.info("gnn: no better for %d epochs, ended", training.patience)
+                break
     network.load_state_dict(best[2])
     return history, best[1]
 

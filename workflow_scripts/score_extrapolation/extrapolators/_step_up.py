@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..tables import rows_of
-from ._forest import fit_forest
+from ._forest import Forest
 
 
 class StepUp:
@@ -46,12 +46,14 @@ class StepUp:
         ------
         ValueError
             The lengths differ.
+        InputFault
+            m' is below 2.
         """
         features = _features(nested_dynamics, nested_scores)
         if len(scores) != len(features):
             raise ValueError(f"{len(features)} nested samples and {len(scores)} scores of the larger training")
-        self._forest = fit_forest(features, scores, self.seed, "extrapolation/step_up")
-        self.nested_estimates_ = self._forest.oob_prediction_
+        self._forest = Forest(features, np.asarray(scores), self.seed, "extrapolation/step_up")
+        self.nested_estimates_ = self._forest.estimates_
         return self
 
     def predict(self, dynamics: np.ndarray, scores: np.ndarray) -> np.ndarray:

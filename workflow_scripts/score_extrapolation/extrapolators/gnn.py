@@ -29,6 +29,8 @@ class Options(Section):
     `batch`: labelled samples of an update, with sampled neighbours; ``auto`` is the paper's 128; ``full`` is all at
     once, with all their neighbours.
     `epochs`: null is 25, the paper's, or 100 with ``full``, where an epoch is one update.
+    `patience`: where an epoch is many updates; null is never, the paper's. Of a subset of 200,000 the best epoch is
+    among the first.
     `learning_rate`: of Adam; null is 1e-3, the paper's, or a peak of 1e-2 with ``full``.
     `backend`: ``auto`` is ``torch``, for the CPU and GPUs; ``dgl`` has DGL normalise the graph and sum over neighbours,
     on the CPU, for comparison: it is no faster, no longer developed, and has no wheels beyond Python 3.11.
@@ -38,6 +40,7 @@ class Options(Section):
     labels: bool = Field(True, description="whether the one-hot label is a feature beside the embedding")
     dropout: float = Field(0.5, ge=0, lt=0.998, description="share of hidden units, rounded to 1/256")
     epochs: int | None = Field(None, ge=1)
+    patience: int | None = Field(5, ge=1, description="epochs without a better validation Pearson that end training")
     learning_rate: float | None = Field(None, gt=0)
     batch: int | Literal["auto", "full"] = "auto"
     fanout: int = Field(2, ge=1, description="neighbours that are sampled of each sample and hop of a batch")
@@ -91,8 +94,8 @@ class GNNExtrapolator:
 
     Where the paper is silent: dropout is between layers, not on the features; 2 neighbours are sampled of each sample
     and hop, weighing more so that their sum is right on average: with 10 an epoch took five times as long and taught no
-    more. Departures: the first hop has no parameters before it, so that it is computed once, of all neighbours, and
-    standardised; and prediction samples nothing.
+    more. Departures: training ends early, by `patience`; the first hop has no parameters before it, so that it is
+    computed once, of all neighbours, and standardised; and prediction samples nothing.
 
     Parameters
     ----------
@@ -104,7 +107,7 @@ class GNNExtrapolator:
     device : {"auto", "cpu", "cuda"}
         Where the network runs; auto is a GPU if there is one.
     **options
-        As in `Options`: dropout, epochs, learning_rate, batch, fanout, backend, precision.
+        As in `Options`: dropout, epochs, patience, learning_rate, batch, fanout, backend, precision.
 
     Attributes
     ----------
@@ -209,6 +212,7 @@ class GNNExtrapolator:
         kind = "at once" if options.batch == "full" else "batches"
         return _gcn.Training(
             epochs=options.epochs or EPOCHS[kind],
+            patience=options.patience,
             learning_rate=options.learning_rate or LEARNING_RATE[kind],
             batch={"auto": BATCH, "full": None}.get(options.batch, options.batch),
             fanout=options.fanout,

@@ -6,7 +6,7 @@ from pydantic import Field
 from ..plugins import Section
 from ..tables import rows_of
 from . import knn
-from ._forest import fit_forest
+from ._forest import Forest
 
 
 class Options(Section):
@@ -53,13 +53,13 @@ def _predictions(tables: dict, sample_ids: np.ndarray) -> tuple[np.ndarray, np.n
 class HeldOutExtrapolator:
     """Predict scores from what networks on their way said of samples that they had not seen.
 
-    A sample's score tells how a training went that it took part in. Of a sample that took no part there is what networks
-    that must generalise say of it, after some epochs and at the end. How the one follows from the other is learned
-    where both are known, within the subset: a share of it is trained on by itself, and then the rest of the subset has
-    been predicted unseen by that training, and scored by the subset's. It is applied one step further: to what the
-    subset's networks predict of the samples outside it. The mean score of the nearest samples that were trained on is
-    a feature beside the predictions, so that how to weigh the two is learned as well. No score of the full data is
-    read. Ours, not the paper's.
+    A sample's score tells how a training went that it took part in. Of a sample that took no part there is what
+    networks that must generalise say of it, after some epochs and at the end. How the one follows from the other is
+    learned where both are known, within the subset: a share of it is trained on by itself, and then the rest of the
+    subset has been predicted unseen by that training, and scored by the subset's. It is applied one step further: to
+    what the subset's networks predict of the samples outside it. The mean score of the nearest samples that were
+    trained on is a feature beside the predictions, so that how to weigh the two is learned as well. No score of the
+    full data is read. Ours, not the paper's.
 
     Parameters
     ----------
@@ -88,10 +88,19 @@ class HeldOutExtrapolator:
             Mean score of the nearest nested samples.
         scores : (q,) float array
             From the subset's training.
+
+        Raises
+        ------
+        ValueError
+            The lengths differ.
+        InputFault
+            q is below 2.
         """
         features = self._features(probability, entropy, neighbor_scores)
-        self._forest = fit_forest(features, np.asarray(scores), self.seed, "extrapolation/held_out")
-        self.estimates_ = self._forest.oob_prediction_
+        if len(scores) != len(features):
+            raise ValueError(f"{len(features)} samples that were predicted and {len(scores)} scores")
+        self._forest = Forest(features, np.asarray(scores), self.seed, "extrapolation/held_out")
+        self.estimates_ = self._forest.estimates_
         return self
 
     def predict(self, probability, entropy, neighbor_scores) -> np.ndarray:

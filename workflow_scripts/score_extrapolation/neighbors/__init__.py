@@ -15,9 +15,9 @@ from ..rng import derive_seed
 from ..tables import rows_of
 from .exact import ExactIndex, check_k, without_itself
 
-# The time of an exact search of all pairs grows with the square of n: on two cores 18 s for 50,000 samples 512 wide and
-# 270 s for 200,000. pynndescent compiles for half a minute, and takes 15 s for 200,000: near 100,000 they are even.
-APPROXIMATE_FROM = 100_000
+# The time of an exact search grows with the pairs: on two cores 18 s for all pairs of 50,000 samples 512 wide and 270 s
+# for those of 200,000. pynndescent compiles for half a minute, and takes 15 s for 200,000: near 100,000 they are even.
+APPROXIMATE_FROM = 100_000**2
 RECALL_QUERIES = 1000
 
 
@@ -46,7 +46,8 @@ def find_scope(
     samples : dict
         Columns sample_id, increasing, and label; read by ``label`` alone.
     method : {"auto", "exact", "pynndescent"}
-        ``auto`` is pynndescent for ``all`` from 100,000 samples on and exact otherwise; ``label`` is always exact.
+        ``auto`` is pynndescent from 10^10 pairs on, such as those of 100,000 samples among all, and exact below;
+        ``label`` is always exact.
     device : {"auto", "cpu", "cuda"}
         Of the exact search.
     seed, threads : int
@@ -77,7 +78,7 @@ def find_scope(
         queries = np.delete(np.arange(len(sample_ids)), base_rows)
     check_k(k, len(base_rows) - itself, "other" if itself else "subset")
     base = vectors if itself else vectors[base_rows]
-    approximate = method == "pynndescent" or (method == "auto" and itself and len(sample_ids) >= APPROXIMATE_FROM)
+    approximate = method == "pynndescent" or (method == "auto" and len(queries) * len(base) >= APPROXIMATE_FROM)
     device, recall, recall_queries = _search_device(device), 1.0, 0
     if scope == "label":
         from .label import find_label_neighbors

@@ -16,7 +16,9 @@ from .style import (
     ORANGE,
     PURPLE,
     SKY,
+    TEAL,
     VERMILION,
+    WINE,
     YELLOW,
     arm_styles,
     drawing,
@@ -29,7 +31,9 @@ STAGE_COLORS = {
     "subset": YELLOW,
     "training": BLUE,
     "scores": PURPLE,
+    "nested": WINE,
     "embeddings": SKY,
+    "predictions": TEAL,
     "neighbors": GREEN,
     "extrapolation": VERMILION,
     "selection": GREY,
@@ -42,6 +46,7 @@ ACCURACY = "Test accuracy (%)"
 # The standard deviation with ddof 1; a single seed has no bar.
 MEAN_AND_SPREAD = {"errorbar": "sd", "err_style": "bars", "err_kws": {"capsize": 2.5}, "legend": False}
 NO_PRUNING_LINE = {"color": BLACK, "linestyle": "--", "linewidth": 1.2, "label": NO_PRUNING}
+SUBSET_DASHES = {"marker": "_", "markersize": 16, "markeredgewidth": 1.2, "linestyle": "none"}
 SEED_DOTS = {"s": 24, "facecolor": "white", "linewidth": 0.9, "zorder": 1.9}  # below lines and means
 
 
@@ -181,8 +186,8 @@ def plot_agreement(agreement: pd.DataFrame, ceiling: pd.DataFrame, path) -> None
     Parameters
     ----------
     agreement : pandas.DataFrame
-        As `evaluation.agreement.tabulate_agreement` returns it. Dashed: the agreement of the computed scores of the
-        subset, that of the training alone, no extrapolation in it.
+        As `evaluation.agreement.tabulate_agreement` returns it. Dashes: the agreement of the scores of the subset, that
+        of the training alone, no extrapolation in it; where they were stepped up, after that.
     ceiling : pandas.DataFrame
         As `evaluation.agreement.tabulate_ceiling` returns it; may have no rows. Dotted: its mean over pairs of seeds.
     path : path
@@ -196,7 +201,7 @@ def plot_agreement(agreement: pd.DataFrame, ceiling: pd.DataFrame, path) -> None
         Line2D([], [], color=color, label=f"{statistic}, {part}", **look)
         for part, look in (
             ("extrapolated (residual set)", {"marker": "o", "markersize": 7}),
-            ("computed (subset)", {"linestyle": "--", "linewidth": 1}),
+            ("scores of the subset", SUBSET_DASHES),
             *([("truth of another seed", {"linestyle": ":", "linewidth": 1.5})] if len(ceiling) else []),
         )
         for statistic, color in (("Pearson", BLUE), ("Spearman", VERMILION))
@@ -204,25 +209,71 @@ def plot_agreement(agreement: pd.DataFrame, ceiling: pd.DataFrame, path) -> None
     with drawing_panels(path, heading, list(panels), ("", "Correlation with the truth"), keys) as (_, grid):
         for axes, panel in zip(grid, panels.values(), strict=True):
             _draw_agreement(axes, panel, ceiling[ceiling["score"] == panel["score"].iloc[0]])
-            axes.set_xlabel("")
 
 
 def _draw_agreement(axes, panel: pd.DataFrame, ceiling: pd.DataFrame) -> None:
     """Draw one panel: extrapolators side by side, those that differ in k alone joined by a line."""
     panel = panel.assign(family=panel["extrapolator"].map(_family))
     labels = sorted(set(panel["extrapolator"]), key=lambda label: (_family(label), split_label(label)[1] or 0))
-    subset = panel[(panel["part"] == "subset") & (panel["extrapolator"] == labels[0])]
+    subset = panel[panel["part"] == "subset"].groupby("extrapolator")
     for shift, statistic, color in ((-0.06, "pearson", BLUE), (0.06, "spearman", VERMILION)):
         for _, family in panel[panel["part"] == "residual"].groupby("family"):
             x = family["extrapolator"].map(labels.index) + shift
             axes.scatter(x, family[statistic], edgecolor=color, **SEED_DOTS)
             sns.lineplot(x=x, y=family[statistic], ax=axes, color=color, marker="o", markersize=7, **MEAN_AND_SPREAD)
-        axes.axhline(subset[statistic].mean(), color=color, linestyle="--", linewidth=1)
+        axes.plot(range(len(labels)), subset[statistic].mean()[labels], color=color, **SUBSET_DASHES)
         if len(ceiling):
             axes.axhline(ceiling[statistic].mean(), color=color, linestyle=":", linewidth=1.5)
     axes.axhline(0, color=BLACK, linewidth=0.8)
+    _name_extrapolators(axes, labels)
+
+
+def plot_estimates(estimates: pd.DataFrame, path) -> None:
+    """Draw what was estimated of each extrapolator without the truth, beside the truth where it is known.
+
+    Parameters
+    ----------
+    estimates : pandas.DataFrame
+        As `evaluation.estimates.tabulate_estimates` returns it. Drawn is the mean of both correlations, by which `auto`
+        chooses: a panel per score and fraction, mean and standard deviation over seeds.
+    path : path
+    """
+    estimates = estimates.assign(value=estimates[["pearson", "spearman"]].mean(axis=1))
+    of_extrapolators = estimates[estimates["estimate"] != "shift"]
+    looks = {
+        "nested": {"label": "within the subset, from the one nested in it", "color": VERMILION, "marker": "s"},
+        "cross_validation": {"label": "cross-validated on the subset", "color": SKY, "marker": "^"},
+    }
+    looks = {name: look for name, look in looks.items() if (of_extrapolators["estimate"] == name).any()}
+    if "true_pearson" in estimates:
+        truth = of_extrapolators.drop_duplicates(["score", "fraction", "extrapolator", "seed"])
+        truth = truth.assign(estimate="truth", value=truth[["true_pearson", "true_spearman"]].mean(axis=1))
+        of_extrapolators = pd.concat([of_extrapolators, truth])
+        looks["truth"] = {"label": "truth: with the full data's scores", "color": BLACK, "marker": "o"}
+    panels = {
+        f"{method_label(score)}, {fraction} % subset": panel
+        for (score, fraction), panel in of_extrapolators.groupby(["score", "fraction"], sort=False)
+    }
+    heading = f"Agreement estimated without the truth, {mean_text(of_extrapolators)}"
+    keys = [Line2D([], [], linestyle="none", markersize=7, **look) for look in looks.values()]
+    with drawing_panels(path, heading, list(panels), ("", "Mean of Pearson and Spearman"), keys) as (_, grid):
+        for axes, panel in zip(grid, panels.values(), strict=True):
+            labels = sorted(set(panel["extrapolator"]), key=lambda label: (_family(label), split_label(label)[1] or 0))
+            for shift, (name, look) in zip((-0.15, 0, 0.15), looks.items(), strict=False):
+                values = panel[panel["estimate"] == name].groupby("extrapolator")["value"].agg(["mean", "std"])
+                x = [labels.index(label) + shift for label in values.index]
+                bars = {"yerr": values["std"], "elinewidth": 0.9, "capsize": 2.5, "markersize": 7}
+                axes.errorbar(x, values["mean"], linestyle="none", **bars, **look)
+            axes.axhline(0, color=BLACK, linewidth=0.8)
+            _name_extrapolators(axes, labels)
+
+
+def _name_extrapolators(axes, labels: list[str]) -> None:
+    """Write extrapolators below the axis, a word a line where there are many."""
     axes.set_xticks(range(len(labels)), [method_label(label).replace(" ", "\n") for label in labels])
+    axes.tick_params(axis="x", labelsize=8 if len(labels) > 6 else 10)
     axes.set_xlim(-0.5, len(labels) - 0.5)
+    axes.set_xlabel("")
 
 
 def _family(label: str) -> str:

@@ -1,0 +1,85 @@
+"""Parts of the data set in paths: what is trained on, among what it lies, and that the rules' pattern fits them."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from score_extrapolation.parts import EVERYTHING, PATTERN, as_fraction, nested, percent, trained, universe
+
+FRACTIONS = st.floats(1e-9, 1, exclude_max=True)
+
+
+def test_parts_by_hand():
+    parts = {part: (trained(part), universe(part)) for part in ("20", "2.5", "100", "10-within-20", "1.25-within-2.5")}
+    assert parts == {
+        "20": ("20", EVERYTHING),
+        "2.5": ("2.5", EVERYTHING),
+        "100": ("100", EVERYTHING),
+        "10-within-20": ("10", "20"),
+        "1.25-within-2.5": ("1.25", "2.5"),
+    }
+
+
+@pytest.mark.parametrize(
+    "part, share, expected",
+    [
+        ("20", 0.5, "10-within-20"),
+        ("2.5", 0.5, "1.25-within-2.5"),
+        ("29", 0.1, "2.9-within-29"),
+        ("10", 1 / 3, "3.333333333-within-10"),
+        ("10-within-20", 0.5, "5-within-10"),  # of what is trained on, not of that among which it lies
+        ("20", 1 - 1e-15, "20-within-20"),
+        ("20", 1e-9, "0.00000002-within-20"),
+    ],
+)
+def test_a_nested_part_by_hand(part, share, expected):
+    assert nested(part, share) == expected
+
+
+@given(FRACTIONS, FRACTIONS)
+def test_a_nested_part_is_a_share_of_what_is_trained_on_and_lies_in_it(fraction, share):
+    part = percent(fraction)
+    within = nested(part, share)
+    assert universe(within) == trained(part) == part
+    assert as_fraction(trained(within)) == pytest.approx(fraction * share, rel=1e-8)
+    deeper = nested(within, share)
+    assert universe(deeper) == trained(within)
+    assert as_fraction(trained(deeper)) == pytest.approx(fraction * share**2, rel=1e-8)
+
+
+@given(FRACTIONS)
+def test_a_percentage_returns_as_the_fraction_and_as_itself(fraction):
+    assert as_fraction(percent(fraction)) == pytest.approx(fraction, rel=1e-9)
+    assert percent(as_fraction(percent(fraction))) == percent(fraction)
+
+
+@given(FRACTIONS, FRACTIONS)
+def test_the_pattern_fits_all_that_the_functions_make(fraction, share):
+    part = percent(fraction)
+    for made in (part, nested(part, share), nested(nested(part, share), share)):
+        assert re.fullmatch(PATTERN, made)
+    # The rules' pattern of a fraction: digits, a point and digits.
+    assert re.fullmatch(r"\d+(\.\d+)?", part)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "a",
+        "20.",
+        ".5",
+        "2e-05",
+        "-20",
+        "20-within-",
+        "-within-20",
+        "20-within",
+        "20/10",
+        "20-10",
+        "5-within-10-within-20",
+    ],
+)
+def test_the_pattern_fits_nothing_else(text):
+    assert not re.fullmatch(PATTERN, text)
