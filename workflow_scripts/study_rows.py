@@ -113,17 +113,20 @@ def shift_rows(experiment: Config) -> list[dict]:
     if "nested" not in experiment.evaluation.estimates:
         return []
     folder = f"{experiment.results}/{experiment.experiment}/scores"
+    # As in the names of the nested parts, so that there is one training of both.
+    fractions = {
+        part: trained(nested(part, experiment.subset.nested)) for part in map(percent, experiment.subset.fractions)
+    }
     return [
         {
             "score": score["name"],
-            "fraction": percent(fraction),
+            "fraction": fraction,
             "seed": seed,
-            "scores": f"{folder}/fraction-{percent(fraction)}/seed-{seed}/{score['name']}.parquet",
-            "nested_scores": f"{folder}/fraction-{percent(fraction * experiment.subset.nested)}/seed-{seed}/"
-            f"{score['name']}.parquet",
+            "scores": f"{folder}/fraction-{fraction}/seed-{seed}/{score['name']}.parquet",
+            "nested_scores": f"{folder}/fraction-{smaller}/seed-{seed}/{score['name']}.parquet",
         }
         for score in experiment.scores
-        for fraction in experiment.subset.fractions
+        for fraction, smaller in fractions.items()
         for seed in experiment.seeds
     ]
 

@@ -105,6 +105,9 @@ def test_code_that_the_rule_runs_changes_it(file, old, new, copy):
         "contradictions.py",
         "sentences.py",
         "shorthands.py",
+        "parts.py",
+        "training/inference.py",
+        "extrapolators/_forest.py",
         "scores/du.py",
         "models/resnet9.py",
         "selection/top.py",
@@ -125,6 +128,7 @@ def test_relative_and_function_level_imports_are_followed(copy):
     found = files(copy, "train_subset.py", ("models", "timm"))
     assert f"{LIBRARY}/torchvision_import.py" in found  # in a function, from .. import
     assert f"{LIBRARY}/training/augmentation.py" in found  # from .augmentation import
+    assert f"{LIBRARY}/training/snapshots.py" in found
     assert f"{LIBRARY}/models/timm.py" in found
     assert f"{LIBRARY}/models/convnet.py" not in found
     assert files(copy, "score_subset.py") >= {f"{LIBRARY}/training/dynamics.py", f"{LIBRARY}/training/__init__.py"}
@@ -224,8 +228,12 @@ def test_rules_name_the_kinds_of_methods_that_their_scripts_load():
         "train_subset.py": {"models", "records"},
         "score_subset.py": {"scores"},
         "embed_samples.py": {"models"},
+        "predict_samples.py": {"models"},
         "find_neighbors.py": set(),
         "extrapolate_scores.py": {"extrapolators"},
+        "choose_extrapolator.py": set(),
+        "cross_validate_extrapolator.py": {"extrapolators"},
+        "tabulate_estimates.py": set(),
         "select_samples.py": {"selection"},
         "retrain_model.py": {"models"},
     }

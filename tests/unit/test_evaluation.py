@@ -14,7 +14,7 @@ from score_extrapolation.evaluation import write_csv
 from score_extrapolation.evaluation.agreement import pearson, read_scores, spearman, tabulate_agreement
 from score_extrapolation.evaluation.retraining import TIMED, summarize_retraining, tabulate_retraining
 from score_extrapolation.tables import EXTRAPOLATED, SCORES, write_table
-from study_rows import agreement_rows, retraining_rows, table_path
+from study_rows import agreement_rows, retraining_rows
 
 DEFAULT = Path(__file__).parents[2] / "config.yaml"
 
@@ -113,19 +113,25 @@ def test_agreement_of_each_part_by_hand(scored):
 
 @pytest.fixture
 def write_run(tmp_path):
-    """Return a function that writes one run's files and returns its row."""
+    """Return a function that writes one run's files and returns its row.
+
+    Seconds of a stage are a number, a list of a job's repeats, or a tuple of those of several jobs.
+    """
 
     def write(arm, seed, rate, accuracy, seconds, **metrics):
         folder = tmp_path / arm.replace("/", "_") / f"{seed}-{rate}"
         folder.mkdir(parents=True)
         (folder / "metrics.json").write_text(json.dumps({"n_samples": 7, "test_accuracy": accuracy, **metrics}))
+        benchmarks = {}
         for stage, values in seconds.items():
-            repeats = values if isinstance(values, list) else [values]
-            lines = ["s\th:m:s\tmax_rss", *(f"{s}\t0:00:00\t1.5" for s in repeats)]
-            (folder / f"{stage}.tsv").write_text("\n".join(lines) + "\n")
+            benchmarks[stage] = []
+            for job, times in enumerate(values if isinstance(values, tuple) else (values,)):
+                repeats = times if isinstance(times, list) else [times]
+                lines = ["s\th:m:s\tmax_rss", *(f"{s}\t0:00:00\t1.5" for s in repeats)]
+                (folder / f"{stage}-{job}.tsv").write_text("\n".join(lines) + "\n")
+                benchmarks[stage].append(folder / f"{stage}-{job}.tsv")
         method, score, extrapolator, fraction = [*arm.split("/"), None, None, None][:4]
         settings = {"method": method, "score": score, "extrapolator": extrapolator, "fraction": fraction}
-        benchmarks = {stage: [folder / f"{stage}.tsv"] for stage in seconds}
         files = {"metrics": folder / "metrics.json", "benchmarks": benchmarks}
         return {"arm": arm, **settings, "seed": seed, "rate": rate, **files}
 
@@ -145,6 +151,34 @@ def test_a_stage_that_an_arm_does_without_costs_it_nothing(write_run):
     assert runs["n_kept"].tolist() == [7, 7]
     assert runs["test_accuracy"].tolist() == [0.75, 0.5]
     assert runs.loc[1, ["score", "extrapolator", "fraction"]].isna().all()
+
+
+def test_the_jobs_of_a_stage_are_added_up_and_the_repeats_of_a_job_are_not(write_run):
+    times = {"training": 7, "nested": (20, 3, 0.5), "extrapolation": ([1, 3], 5), "retraining": ([99, 101],)}
+    (run,) = tabulate_retraining([write_run("top/du/auto/20", 0, 0.5, 0.5, times)]).to_dict("records")
+    assert {column: run[column] for column in run if column.endswith("_s") and run[column]} == {
+        "nested_s": 23.5,
+        "training_s": 7,
+        "extrapolation_s": 7,
+        "retraining_s": 100,
+        "total_s": 137.5,
+    }
+
+
+def test_what_is_done_within_the_subset_is_avoidable(write_run):
+    times = {"training": 1, "nested": (2, 3), "retraining": 4}
+    row = write_run("top/du/held_out-50/20", 0, 0.5, 0.5, times)
+    (summary,) = summarize_retraining(tabulate_retraining([row])).to_dict("records")
+    assert summary["total_s_mean"] == 10
+    assert summary["unavoidable_share"] == pytest.approx(0.5)
+
+
+def test_a_job_that_several_arms_share_is_counted_in_full_for_each(write_run):
+    rows = [write_run(arm, 0, 0.5, 0.5, {"retraining": 1}) for arm in ("top/du/knn-5/20", "top/du/auto/20")]
+    shared = write_run("elsewhere", 0, 0.5, 0.5, {"nested": (30, 12)})["benchmarks"]
+    runs = tabulate_retraining([row | {"benchmarks": row["benchmarks"] | shared} for row in rows])
+    assert runs["nested_s"].tolist() == [42, 42]
+    assert runs["total_s"].tolist() == [43, 43]
 
 
 def test_validation_accuracy_is_a_column_only_where_measured(write_run):
@@ -188,6 +222,8 @@ def test_csv_reads_back_and_leaves_missing_values_empty(tmp_path):
 
 # ---------------------------------------------------------- the rows of a study
 
+# Of all stages that are timed: nothing is done within the subset, and nothing predicted.
+OF_KNN = [stage for stage in TIMED if stage not in ("nested", "predictions")]
 OF_A_RECIPE = ("training", "embeddings", "neighbors")
 ARMS = ["top/du/knn-10/fraction-20", "top/du/computed/fraction-100", "random"]
 
@@ -198,13 +234,13 @@ def test_each_arm_is_charged_with_the_stages_it_needs():
     assert list(benchmarks["random"]) == ["samples", "selection", "retraining"]
     scoring = ["samples", "subset", "training", "scores"]
     assert list(benchmarks["top/du/computed/fraction-100"]) == [*scoring, "selection", "retraining"]
-    assert list(benchmarks["top/du/knn-10/fraction-20"]) == list(TIMED)
+    assert list(benchmarks["top/du/knn-10/fraction-20"]) == OF_KNN
     folder = "results/digits/benchmarks"
-    assert benchmarks["top/du/computed/fraction-100"]["training"] == f"{folder}/training/base/fraction-100/seed-4.tsv"
+    assert benchmarks["top/du/computed/fraction-100"]["training"] == [f"{folder}/training/base/fraction-100/seed-4.tsv"]
     knn = benchmarks["top/du/knn-10/fraction-20"]
-    assert knn["neighbors"] == f"{folder}/neighbors/base/fraction-20/seed-4/subset.tsv"
-    assert knn["extrapolation"] == f"{folder}/extrapolation/fraction-20/seed-4/du/knn-10.tsv"
-    assert knn["retraining"] == f"{folder}/retraining/top/du/knn-10/fraction-20/seed-4/rate-20.tsv"
+    assert knn["neighbors"] == [f"{folder}/neighbors/base/fraction-20/seed-4/subset.tsv"]
+    assert knn["extrapolation"] == [f"{folder}/extrapolation/fraction-20/seed-4/du/knn-10.tsv"]
+    assert knn["retraining"] == [f"{folder}/retraining/top/du/knn-10/fraction-20/seed-4/rate-20.tsv"]
 
 
 def test_an_extrapolator_is_charged_with_the_neighbours_that_it_reads(monkeypatch):
@@ -216,9 +252,12 @@ def test_an_extrapolator_is_charged_with_the_neighbours_that_it_reads(monkeypatc
         if needs:
             monkeypatch.setattr(type(study), "needs", lambda self, extrapolator: needs)
         rows = retraining_rows(study, ["top/du/knn-10-same_label/fraction-20"])
-        return {stage: path.removeprefix("results/digits/benchmarks/") for stage, path in rows[0]["benchmarks"].items()}
+        found = {}
+        for stage, (path,) in rows[0]["benchmarks"].items():
+            found[stage] = path.removeprefix("results/digits/benchmarks/")
+        return found
 
-    assert list(benchmarks()) == list(TIMED)
+    assert list(benchmarks()) == OF_KNN
     assert benchmarks()["neighbors"] == "neighbors/base/fraction-20/seed-4/label.tsv"
     assert benchmarks()["extrapolation"] == "extrapolation/fraction-20/seed-4/du/knn-10-same_label.tsv"
     graph = benchmarks(("neighbors/all", "embeddings", "samples", "subset"))
@@ -226,18 +265,8 @@ def test_an_extrapolator_is_charged_with_the_neighbours_that_it_reads(monkeypatc
     assert graph["embeddings"] == "embeddings/base/fraction-20/seed-4.tsv"
     assert graph["samples"] == "samples.tsv"
     assert graph["subset"] == "subset/fraction-20/seed-4.tsv"
-    assert list(benchmarks(("embeddings",))) == [stage for stage in TIMED if stage != "neighbors"]
-    assert list(benchmarks(("samples",))) == [stage for stage in TIMED if stage not in ("embeddings", "neighbors")]
-
-
-def test_tables_lie_where_their_stages_write_them():
-    names = ["samples", "subset", "embeddings", "neighbors/all"]
-    assert [table_path(name, "sgd", "fraction-20/seed-4") for name in names] == [
-        "samples/train",
-        "subset/fraction-20/seed-4",
-        "embeddings/sgd/fraction-20/seed-4",
-        "neighbors/sgd/fraction-20/seed-4/all",
-    ]
+    assert list(benchmarks(("embeddings",))) == [stage for stage in OF_KNN if stage != "neighbors"]
+    assert list(benchmarks(("samples",))) == [stage for stage in OF_KNN if stage not in ("embeddings", "neighbors")]
 
 
 def test_a_score_of_another_training_is_charged_with_that_training():
@@ -245,7 +274,9 @@ def test_a_score_of_another_training_is_charged_with_that_training():
     two = experiment(seeds=[4], training={"variants": {"slow": {"epochs": 50}}}, scores=scores)
     rows = retraining_rows(two, [arm.replace("du", score) for score in ("du", "tdds") for arm in ARMS[:2]])
     of_a_recipe = {
-        row["arm"]: {path.split("/")[4] for stage, path in row["benchmarks"].items() if stage in OF_A_RECIPE}
+        row["arm"]: {
+            path.split("/")[4] for stage, paths in row["benchmarks"].items() for path in paths if stage in OF_A_RECIPE
+        }
         for row in rows
         if row["rate"] == 0.5
     }
@@ -256,10 +287,10 @@ def test_a_score_of_another_training_is_charged_with_that_training():
         "top/tdds/computed/fraction-100": {"slow"},
     }
     knn = next(row for row in rows if row["arm"] == "top/tdds/knn-10/fraction-20")["benchmarks"]
-    assert list(knn) == list(TIMED)
+    assert list(knn) == OF_KNN
     folder = "results/digits/benchmarks"
-    assert knn["training"] == f"{folder}/training/slow/fraction-20/seed-4.tsv"
-    assert knn["scores"] == f"{folder}/scores/fraction-20/seed-4/tdds.tsv"
+    assert knn["training"] == [f"{folder}/training/slow/fraction-20/seed-4.tsv"]
+    assert knn["scores"] == [f"{folder}/scores/fraction-20/seed-4/tdds.tsv"]
 
 
 def test_a_row_says_how_its_samples_were_chosen():

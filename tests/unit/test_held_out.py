@@ -8,6 +8,7 @@ from score_extrapolation import HeldOutExtrapolator
 from score_extrapolation.evaluation.agreement import pearson
 from score_extrapolation.extrapolators import extrapolate, held_out
 from score_extrapolation.extrapolators._forest import Forest
+from score_extrapolation.extrapolators._step_up import step_up
 from score_extrapolation.faults import InputFault
 from score_extrapolation.neighbors import find_scope
 
@@ -24,6 +25,7 @@ def world(n=300, m=180, nested_m=80, seed=0, near=0.05):
     ids = np.sort(rng.choice(9000, n, replace=False))
     hardness = rng.random(n)
     truth = 1 - np.abs(2 * hardness - 1) + rng.normal(0, 0.03, n)
+    samples = {"sample_id": ids, "label": rng.integers(0, 3, n)}
     subset_rows = np.sort(rng.permutation(n)[:m])
     nested_rows = subset_rows[np.sort(rng.permutation(m)[:nested_m])]
     tables = {}
@@ -35,7 +37,8 @@ def world(n=300, m=180, nested_m=80, seed=0, near=0.05):
         probability = np.clip(probability + rng.normal(0, 0.02, probability.shape), 0, 1).astype(np.float32)
         entropy = rng.random(probability.shape).astype(np.float32)
         tables[f"{prefix}predictions"] = {"sample_id": ids[unseen], "probability": probability, "entropy": entropy}
-        tables[f"{prefix}neighbors/subset"] = find_scope("subset", embeddings, ids[known], K)[0]
+        for scope in ("subset", "label"):
+            tables[f"{prefix}neighbors/{scope}"] = find_scope(scope, embeddings, ids[known], K, samples)[0]
     nested_scores = rng.random(nested_m).astype(np.float32)
     tables["nested/scores"] = {"sample_id": ids[nested_rows], "score": nested_scores}
     return ids, ids[subset_rows], truth[subset_rows].astype(np.float32), tables, truth
@@ -88,10 +91,11 @@ def test_extrapolating_equals_the_forest_on_features_looked_up_by_id(labels, k):
     nested = tables["nested/scores"]
     nested_score_of = dict(zip(nested["sample_id"].tolist(), nested["score"].tolist(), strict=True))
     learned_from = sorted(set(score_of) - set(nested_score_of))
-    said, near = tables["nested/predictions"], tables["nested/neighbors/subset"]
+    scope = "label" if labels else "subset"
+    said, near = tables["nested/predictions"], tables[f"nested/neighbors/{scope}"]
     features = oracles.held_out_features(said, near, nested_score_of, learned_from, k, labels)
     forest = Forest(features, np.array([score_of[i] for i in learned_from]), 6, "extrapolation/held_out")
-    said, near = tables["predictions"], tables["neighbors/subset"]
+    said, near = tables["predictions"], tables[f"neighbors/{scope}"]
     unseen = near["sample_id"].tolist()
     expected = forest.predict(oracles.held_out_features(said, near, score_of, unseen, k, labels))
     columns = extrapolate(chosen(k=k, labels=labels), subset_ids, scores, tables, seed=6)
@@ -146,34 +150,49 @@ def test_without_labels_their_probability_is_not_read(garbage):
         assert not np.array_equal(residual(extrapolate(chosen(), subset_ids, scores, tables))[1], expected)
 
 
-def test_the_spread_is_that_of_the_neighbours():
+@pytest.mark.parametrize("labels", [True, False])
+def test_the_spread_is_that_of_the_neighbours_which_are_of_the_same_label_where_labels_are_read(labels):
     _, subset_ids, scores, tables, _ = world()
-    ours, knn = (extrapolate({"name": name, "k": 5}, subset_ids, scores, tables) for name in ("held_out", "knn"))
+    ours = extrapolate(chosen(labels=labels), subset_ids, scores, tables)
+    knn = extrapolate({"name": "knn", "k": 5, "same_label": labels}, subset_ids, scores, tables)
     for name in ("sample_id", "spread", "computed"):
         np.testing.assert_array_equal(ours[name], knn[name])
     assert not np.array_equal(residual(ours)[1], residual(knn)[1])
 
 
-def test_what_is_learned_is_the_computed_score_and_what_neighbours_say_is_stepped_up():
-    # As `extrapolate` gives them: `scores` as computed, `subset_scores` and nested/scores stepped up.
+def test_what_is_learned_and_what_neighbours_say_are_the_scores_as_computed():
+    # As `extrapolate` gives them: those in `tables` as they were computed, the others stepped up.
     _, subset_ids, scores, tables, _ = world()
-    tables["scores"] = {"sample_id": subset_ids, "score": scores}
+    computed = tables | {"scores": {"sample_id": subset_ids, "score": scores}}
     options = held_out.Options(k=5)
-    plain, stepped = (held_out.extrapolate(options, subset_ids, s, tables) for s in (scores, 3 + scores / 9))
-    assert stepped[1].min() >= scores.min()
-    assert stepped[1].max() <= scores.max()
-    assert not np.array_equal(plain[1], stepped[1])
-    np.testing.assert_allclose(stepped[2], plain[2] / 9, atol=1e-6)
-    tables["scores"]["score"] = 10 + scores
-    assert held_out.extrapolate(options, subset_ids, scores, tables)[1].min() > 9
+    ids, estimates, spread = held_out.extrapolate(options, subset_ids, scores, computed)
+    stepped = held_out.extrapolate(options, subset_ids, 3 + scores[::-1], computed)
+    for values, again in zip((ids, estimates, spread), stepped, strict=True):
+        np.testing.assert_array_equal(again, values)
+    computed["scores"]["score"] = 10 + scores
+    assert held_out.extrapolate(options, subset_ids, scores, computed)[1].min() > 9
 
 
-@pytest.mark.parametrize("short", ["neighbors/subset", "nested/neighbors/subset"])
-def test_more_neighbours_than_are_stored_are_an_error(short):
+def test_step_up_is_of_the_subset_s_scores_and_leaves_the_extrapolated_ones():
+    _, subset_ids, scores, tables, _ = world()
+    rng = np.random.default_rng(0)
+    for name, ids in (("dynamics", subset_ids), ("nested/dynamics", tables["nested/scores"]["sample_id"])):
+        noted = {"epoch": np.repeat(np.arange(4), len(ids)), "probability": rng.random(4 * len(ids))}
+        tables[name] = noted | {"sample_id": np.tile(ids, 4)}
+    columns, plain = (extrapolate(chosen(step_up=x), subset_ids, scores, tables, 2) for x in (True, False))
+    np.testing.assert_array_equal(columns["score"][columns["computed"]], step_up(subset_ids, scores, tables, 2))
+    for name in ("score", "spread"):
+        np.testing.assert_array_equal(columns[name][~columns["computed"]], plain[name][~plain["computed"]])
+
+
+@pytest.mark.parametrize("labels", [True, False])
+@pytest.mark.parametrize("task", ["", "nested/"])
+def test_more_neighbours_than_are_stored_are_an_error(task, labels):
     _, subset_ids, scores, tables, _ = world(n=60, m=40, nested_m=20)
+    short = f"{task}neighbors/{'label' if labels else 'subset'}"
     tables[short] = tables[short] | {"neighbor_ids": tables[short]["neighbor_ids"][:, :4]}
     with pytest.raises(ValueError, match="k = 5, but 4 neighbours are stored"):
-        extrapolate(chosen(), subset_ids, scores, tables)
+        extrapolate(chosen(labels=labels), subset_ids, scores, tables)
 
 
 def test_a_sample_s_own_score_does_not_enter_its_estimate():

@@ -45,6 +45,24 @@ def test_every_public_name_is_there_and_no_other():
         from score_extrapolation import nonesuch  # noqa: F401
 
 
+def test_learning_a_step_and_held_out_dynamics_of_plain_arrays():
+    from score_extrapolation import HeldOutExtrapolator, StepUp
+
+    rng = np.random.default_rng(0)
+    nested, subset = (rng.uniform(size=(6, n)) for n in (40, 80))  # probability of the label, (K, m)
+    step = StepUp(seed=0).fit(nested, nested.mean(axis=0), nested[-1])
+    stepped = step.predict(subset, subset.mean(axis=0))
+    assert stepped.shape == (80,)
+    assert np.corrcoef(stepped, subset[-1])[0, 1] > 0.8
+
+    probability, entropy = rng.uniform(size=(2, 60, 3))  # by three networks
+    neighbors, scores = rng.uniform(size=60), probability[:, 1]
+    held_out = HeldOutExtrapolator(seed=0).fit(probability[:40], entropy[:40], neighbors[:40], scores[:40])
+    predicted = held_out.predict(probability[40:], entropy[40:], neighbors[40:])
+    assert predicted.shape == (20,)
+    assert np.corrcoef(predicted, scores[40:])[0, 1] > 0.5
+
+
 def test_scoring_extrapolating_and_selecting_in_a_row():
     from score_extrapolation import KNNExtrapolator, score_dynamics, select
 

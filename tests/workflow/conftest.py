@@ -20,6 +20,7 @@ SMALL = {
     "retraining": {"epochs": 2},
     "extrapolation": [{"name": "knn", "k": [5]}],
     "selection": {"rates": [0.5, 0.9], "extrapolators": ["knn-5"]},
+    "evaluation": {"estimates": []},
 }
 
 

@@ -49,8 +49,7 @@ def extrapolate(
     if extrapolator.get("step_up"):
         from ._step_up import step_up
 
-        subset_scores, nested_scores = step_up(subset_ids, subset_scores, tables, seed)
-        tables = tables | {"nested/scores": nested_scores}
+        subset_scores = step_up(subset_ids, subset_scores, tables, seed)
     module = load_method("extrapolators", extrapolator["name"])
     residual_ids, scores, spread = module.extrapolate(options, subset_ids, subset_scores, tables, seed, device)
     return {

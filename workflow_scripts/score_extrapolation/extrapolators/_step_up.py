@@ -69,8 +69,8 @@ def _features(dynamics: np.ndarray, scores: np.ndarray) -> np.ndarray:
     return np.column_stack([dynamics.T, scores])
 
 
-def step_up(subset_ids: np.ndarray, subset_scores: np.ndarray, tables: dict, seed: int):
-    """Step up the scores of a subset, and those of the subset nested in it.
+def step_up(subset_ids: np.ndarray, subset_scores: np.ndarray, tables: dict, seed: int) -> np.ndarray:
+    """Step up the scores of a subset.
 
     Parameters
     ----------
@@ -83,16 +83,13 @@ def step_up(subset_ids: np.ndarray, subset_scores: np.ndarray, tables: dict, see
 
     Returns
     -------
-    subset_scores : (m,) float64
+    (m,) float64
         Estimates of the scores in a training on everything.
-    nested_scores : dict
-        The table ``nested/scores`` with estimates of the scores in the subset's training in the place of its own.
     """
     nested = tables["nested/scores"]
     known = subset_scores[rows_of(subset_ids, nested["sample_id"])]
     step = StepUp(seed).fit(_history(tables["nested/dynamics"], nested["sample_id"]), nested["score"], known)
-    stepped = step.predict(_history(tables["dynamics"], subset_ids), subset_scores)
-    return stepped, nested | {"score": step.nested_estimates_}
+    return step.predict(_history(tables["dynamics"], subset_ids), subset_scores)
 
 
 def _history(dynamics: dict, sample_ids: np.ndarray) -> np.ndarray:

@@ -10,42 +10,43 @@ from ._forest import Forest
 
 
 class Options(Section):
-    """`k`: neighbours whose mean score is a feature; `labels`: whether probabilities of the label are, too."""
+    """`k`: neighbours whose mean score is a feature.
+
+    `labels`: whether labels are read: the label's probability is a feature then, and neighbours are of the same label.
+    """
 
     k: int = Field(50, ge=1, description="neighbours whose mean score is a feature")
     labels: bool = True
 
     def needs(self) -> tuple[str, ...]:
         """The same twice: of the samples outside the subset, and of the subset's outside the one nested in it."""
-        own = ("predictions", "neighbors/subset")
+        own = ("predictions", "neighbors/label" if self.labels else "neighbors/subset")
         return (*own, *(f"nested/{name}" for name in own), "nested/scores")
 
 
 def extrapolate(options: Options, subset_ids, subset_scores, tables, seed: int = 0, device: str = "cpu"):
     """Score the residual set; see the package's docstring. The spread is that of the neighbours' scores.
 
-    `subset_scores` and ``nested/scores`` may have been stepped up, ``scores`` are those that the training gave. Nothing
-    is done on a GPU: `device` does not matter.
+    `subset_scores` are not read: neighbours' mean scores are those of the computed ones, in ``scores``, since they must
+    mean the same within the subset, where nothing is stepped up. Nothing is done on a GPU: `device` does not matter.
     """
-    own = {name: tables[name] for name in ("predictions", "neighbors/subset")}
-    nested = {name: tables[f"nested/{name}"] for name in own}
-    scores, nested_scores = tables["scores"], tables["nested/scores"]
-    seen_ids, nested_neighbors, _ = _neighbors(options, nested_scores["sample_id"], nested_scores["score"], nested)
-    targets = scores["score"][rows_of(scores["sample_id"], seen_ids)]
+    nested = {name.removeprefix("nested/"): table for name, table in tables.items() if name.startswith("nested/")}
+    seen_ids, seen_neighbors, _ = _neighbors(options, nested)
+    known = tables["scores"]["score"][rows_of(tables["scores"]["sample_id"], seen_ids)]
     extrapolator = HeldOutExtrapolator(labels=options.labels, seed=seed)
-    extrapolator.fit(*_predictions(nested, seen_ids), nested_neighbors, targets)
-    residual_ids, neighbors, spread = _neighbors(options, subset_ids, subset_scores, own)
-    return residual_ids, extrapolator.predict(*_predictions(own, residual_ids), neighbors), spread
+    extrapolator.fit(*_predictions(nested["predictions"], seen_ids), seen_neighbors, known)
+    residual_ids, neighbors, spread = _neighbors(options, tables)
+    return residual_ids, extrapolator.predict(*_predictions(tables["predictions"], residual_ids), neighbors), spread
 
 
-def _neighbors(options: Options, ids, scores, tables: dict):
+def _neighbors(options: Options, tables: dict):
     """Return ids, mean score of the neighbours and its spread, of all samples that have neighbours in a subset."""
-    return knn.extrapolate(knn.Options(k=options.k), ids, scores, tables)
+    scores = tables["scores"]["sample_id"], tables["scores"]["score"]
+    return knn.extrapolate(knn.Options(k=options.k, same_label=options.labels), *scores, tables)
 
 
-def _predictions(tables: dict, sample_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _predictions(table: dict, sample_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return probability and entropy, (q, p) each, of samples."""
-    table = tables["predictions"]
     rows = rows_of(table["sample_id"], sample_ids)
     return table["probability"][rows], table["entropy"][rows]
 
