@@ -1,7 +1,8 @@
 """Evaluation: how well extrapolated scores agree with the truth; accuracy and time of every retrained model.
 
 Reads:  extrapolation, scores (of all samples), retraining (metrics), the benchmark files of every stage
-Writes: evaluation/agreement.csv, evaluation/ceiling.csv, evaluation/retraining.csv, evaluation/retraining_summary.csv
+Writes: evaluation/agreement.csv, ceiling.csv, cross_validation/..., estimates.csv,
+        retraining.csv, retraining_summary.csv, retraining_comparison.csv
 """
 
 from study_rows import agreement_rows, ceiling_rows, nested_rows, retraining_rows, shift_rows, validated_rows
@@ -140,6 +141,12 @@ rule tabulate_retraining:
             caption="captions/summary.rst",
             category=ACCURACY,
             labels={"Result": "Means over seeds (CSV)"},
+        ),
+        comparison=report(
+            out("evaluation/retraining_comparison.csv"),
+            caption="captions/comparison.rst",
+            category=ACCURACY,
+            labels={"Result": "Differences from random and full data, seed by seed (CSV)"},
         ),
     log:
         out("logs/evaluation/retraining.log"),

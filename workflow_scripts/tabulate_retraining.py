@@ -4,8 +4,9 @@ from snakemake_job import job
 
 with job(snakemake):
     from score_extrapolation.evaluation import write_csv
-    from score_extrapolation.evaluation.retraining import summarize_retraining, tabulate_retraining
+    from score_extrapolation.evaluation.retraining import compare_arms, summarize_retraining, tabulate_retraining
 
     runs = tabulate_retraining(snakemake.params[0])
     write_csv(snakemake.output.runs, runs)
     write_csv(snakemake.output.summary, summarize_retraining(runs))
+    write_csv(snakemake.output.comparison, compare_arms(runs))

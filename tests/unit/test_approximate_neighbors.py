@@ -131,10 +131,10 @@ def test_auto_is_approximate_from_so_many_pairs_on(finds, monkeypatch):
     assert neighbors.APPROXIMATE_FROM == 10**10
     finds()
     n, m = 120, 60
-    for least, approximate in ((n * n + 1, set()), (n * n, {"all"}), ((n - m) * m, {"all", "subset"})):
+    for least, found in ((n * n + 1, set()), (n * n, {"all"}), ((n - m) * m, {"all", "subset"})):
         monkeypatch.setattr(neighbors, "APPROXIMATE_FROM", least)
         methods = {scope: search(scope, "auto")[1]["method"] for scope in ("subset", "label", "all")}
-        assert {scope for scope, method in methods.items() if method == "pynndescent"} == approximate
+        assert {scope for scope, method in methods.items() if method == "pynndescent"} == found
         assert methods["label"] == "exact"
 
 

@@ -294,7 +294,8 @@ def test_a_training_runs_once_for_all_scores_that_name_it_and_not_where_none_doe
 
 
 def test_a_training_records_what_its_own_scores_read_each_record_once():
-    config = read_config(changed(*TWO_TRAININGS))
+    knn = (("extrapolation", ["knn"]), ("selection.extrapolators", ["knn-20"]))
+    config = read_config(changed(*TWO_TRAININGS, *knn))
     assert config.records("base") == ["margin", "probability"]
     assert config.records("sgd") == ["divergence", "error_norm"]
 
@@ -329,6 +330,7 @@ def test_percentages_have_no_superfluous_digits():
 
 # Faults of one value
 
+HELD_OUT = {"name": "held_out", "k": 20, "step_up": True}  # that the default config prunes by
 BAD = [  # what is set, to what, and the sentence, in which ... stands for anything
     ("experiment", "a/b", 'experiment = "a/b" does not fit (letters, digits, _ . -; no _ . - first)'),
     ("experiment", ".hidden", 'experiment = ".hidden" does not fit (letters, digits, _ . -; no _ . - first)'),
@@ -533,7 +535,7 @@ BAD = [  # what is set, to what, and the sentence, in which ... stands for anyth
         [{"name": "knn", "k": [5, 10], "step_up": "yes"}],
         'extrapolation[0].step_up = "yes" is neither true nor false',
     ),
-    ("extrapolation", [{"name": "knn", "k": [10, 5, 5]}], "extrapolation has knn-5 twice; give each once"),
+    ("extrapolation", [{"name": "knn", "k": [10, 5, 5]}, HELD_OUT], "extrapolation has knn-5 twice; give each once"),
     ("selection.rates", 0.5, "selection.rates = 0.5 is no list; write [0.5]"),
     ("selection.rates", [], "selection.rates = [] is empty"),
     ("selection.rates", [0.5, 0.9, 0.5], "selection.rates = [0.5, 0.9, 0.5] has 0.5 twice; give each once"),
@@ -547,11 +549,6 @@ BAD = [  # what is set, to what, and the sentence, in which ... stands for anyth
         "selection.extrapolators",
         ["knn-7"],
         'selection.extrapolators[0] = "knn-7" is not computed; there are knn-5, ...',
-    ),
-    (
-        "selection.extrapolators",
-        ["auto"],
-        "selection.extrapolators[0] = auto chooses by nested estimates; add nested to ...",
     ),
     ("selection.fractions", [], "selection.fractions = [] is empty"),
     ("selection.fractions", 0.2, "selection.fractions = 0.2 is no list; write [0.2]"),

@@ -10,7 +10,7 @@ from score_extrapolation.parts import PATTERN, nested, percent
 from study_rows import nested_rows, retraining_rows, shift_rows, table_path
 
 STEPPED_UP = ("dynamics", "nested/dynamics", "nested/scores")
-PREDICTED = ("predictions", "neighbors/subset")
+PREDICTED = ("predictions", "neighbors/label")
 HELD_OUT = (*PREDICTED, *(f"nested/{name}" for name in PREDICTED), "nested/scores")
 
 
@@ -98,12 +98,12 @@ ENTRIES = [
 @pytest.mark.parametrize(
     "estimates, part, expected",
     [
-        ([], "20", {"subset": 100, "label": 7, "all": 0}),
-        (["nested"], "20", {"subset": 100, "label": 7, "all": 0}),
+        ([], "20", {"subset": 100, "label": 50, "all": 0}),
+        (["nested"], "20", {"subset": 100, "label": 50, "all": 0}),
         # Within the subset, only held_out looks for neighbours, unless all are to be tried there.
-        ([], "10-within-20", {"subset": 50, "label": 0, "all": 0}),
-        (["cross_validation"], "10-within-20", {"subset": 50, "label": 0, "all": 0}),
-        (["nested"], "10-within-20", {"subset": 100, "label": 7, "all": 0}),
+        ([], "10-within-20", {"subset": 0, "label": 50, "all": 0}),
+        (["cross_validation"], "10-within-20", {"subset": 0, "label": 50, "all": 0}),
+        (["nested"], "10-within-20", {"subset": 100, "label": 50, "all": 0}),
     ],
 )
 def test_neighbours_are_searched_at_the_largest_k_of_those_who_read_them_in_this_part(estimates, part, expected):
@@ -138,7 +138,9 @@ def test_an_unknown_extrapolator_is_refused_and_auto_is_among_those_there_are():
         config = changed(("selection.extrapolators", ["knn-7"]), ("evaluation.estimates", estimates))
         (fault,) = faults_of(config)
         assert_says(
-            fault, 'selection.extrapolators[0] = "knn-7" is not computed; there are knn-5, knn-10, knn-20, auto'
+            fault,
+            'selection.extrapolators[0] = "knn-7" is not computed; there are knn-5, knn-10, knn-20, '
+            "held_out-20-step_up, auto",
         )
 
 
@@ -215,7 +217,7 @@ def test_a_share_that_is_next_to_nothing_or_all_is_read_and_listed(share):
     part = nested("20", share)
     assert part.startswith(f"{percent(0.2 * share)}-within-")
     assert table_path(config, "nested/embeddings", "du", "20", 0) == f"embeddings/base/fraction-{part}/seed-0"
-    assert config.largest_k("subset", part) == 50
+    assert (config.largest_k("subset", part), config.largest_k("label", part)) == (20, 50)
     paths = [path for row in nested_rows(config) for path in (row["extrapolated"], row["truth"])]
     paths += [row["nested_scores"] for row in shift_rows(config)]
     rows = retraining_rows(config, ["top/du/auto/fraction-20"])

@@ -12,7 +12,7 @@ import yaml
 from score_extrapolation.config import read_config
 from score_extrapolation.evaluation import write_csv
 from score_extrapolation.evaluation.agreement import pearson, read_scores, spearman, tabulate_agreement
-from score_extrapolation.evaluation.retraining import TIMED, summarize_retraining, tabulate_retraining
+from score_extrapolation.evaluation.retraining import TIMED, compare_arms, summarize_retraining, tabulate_retraining
 from score_extrapolation.tables import EXTRAPOLATED, SCORES, write_table
 from study_rows import agreement_rows, retraining_rows
 
@@ -214,6 +214,37 @@ def test_summary_over_seeds_by_hand(write_run):
     assert single["unavoidable_share"] == 0.75
 
 
+def test_arms_are_compared_seed_by_seed_with_random_and_with_full_data_scores():
+    ours, full = "top/du/knn-5/fraction-20", "top/du/computed/fraction-100"
+    accuracies = {ours: [0.74, 0.78, 0.79], full: [0.80, 0.81, 0.85], "random": [0.70, 0.75, 0.77]}
+    runs = [
+        {"arm": arm, "rate": 0.5, "seed": seed, "test_accuracy": accuracy}
+        for arm, values in accuracies.items()
+        for seed, accuracy in enumerate(values)
+    ]
+    runs += [{"arm": arm, "rate": 0.8, "seed": 0, "test_accuracy": 0.5} for arm in (ours, "random")]
+    # Seeds in another order, and a rate that random alone has.
+    table = pd.DataFrame([*runs[::-1], {"arm": "random", "rate": 0.0, "seed": 0, "test_accuracy": 0.9}])
+    compared = compare_arms(table).set_index(["arm", "other", "rate"])
+    assert set(compared.index) == {
+        (ours, "random", 0.5),
+        (ours, full, 0.5),
+        (full, "random", 0.5),
+        (ours, "random", 0.8),
+    }
+    # Differences 0.04, 0.03, 0.02: standard error 0.01 / sqrt(3), and Student's quantile of two degrees of freedom.
+    row = compared.loc[ours, "random", 0.5]
+    half = 4.302653 * 0.01 / math.sqrt(3)
+    assert row.tolist() == pytest.approx([3, 0.03, 0.03 - half, 0.03 + half], rel=1e-6)
+    assert compared.loc[ours, full, 0.5]["difference"] == pytest.approx(-0.05)
+    single = compared.loc[ours, "random", 0.8]
+    assert (single["n_seeds"], single["difference"]) == (1, 0)
+    assert single[["low", "high"]].isna().all()
+    narrow = compare_arms(table, confidence=0.5).set_index(["arm", "other", "rate"]).loc[ours, "random", 0.5]
+    assert narrow["high"] - narrow["difference"] == pytest.approx(0.816497 * 0.01 / math.sqrt(3), rel=1e-5)
+    assert compare_arms(table[table["rate"] == 0.0]).empty
+
+
 def test_csv_reads_back_and_leaves_missing_values_empty(tmp_path):
     write_csv(tmp_path / "t.csv", pd.DataFrame({"a": [0.1 + 0.2, np.nan], "b": ["x", None]}))
     assert (tmp_path / "t.csv").read_bytes() == b"a,b\n0.30000000000000004,x\n,\n"
@@ -315,10 +346,13 @@ def test_the_reference_without_pruning_is_there_once_a_seed(rates, arms):
     assert reference == [0, 1, 2]
 
 
+LAST = "held_out-20-step_up"  # of the default experiment
+
+
 def test_agreement_covers_every_extrapolator_and_seed():
     rows = agreement_rows(experiment(subset={"fractions": [0.2, 0.025]}))
     runs = {(row["fraction"], row["extrapolator"], row["seed"]) for row in rows}
-    assert runs == {(f, e, s) for f in ("20", "2.5") for e in ("knn-5", "knn-10", "knn-20") for s in (0, 1, 2)}
+    assert runs == {(f, e, s) for f in ("20", "2.5") for e in ("knn-5", "knn-10", "knn-20", LAST) for s in (0, 1, 2)}
     assert len(rows) == len(runs)
     row = next(row for row in rows if (row["fraction"], row["extrapolator"], row["seed"]) == ("2.5", "knn-20", 1))
     assert row["extrapolated"] == "results/digits/extrapolation/fraction-2.5/seed-1/du/knn-20.parquet"

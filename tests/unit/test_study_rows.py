@@ -110,10 +110,11 @@ SCORED = {
 }
 EMBEDDED = {"embeddings": ["embeddings/base/fraction-20/seed-4"]}
 NEIGHBORS = {"neighbors": ["neighbors/base/fraction-20/seed-4/subset"]}
+OF_LABEL = {"neighbors": ["neighbors/base/fraction-20/seed-4/label"]}
 PREDICTED = {"predictions": ["predictions/base/fraction-20/seed-4"]}
 NESTED_SCORES = ["scores/fraction-10/seed-4/du", "subset/fraction-10/seed-4", "training/base/fraction-10/seed-4"]
 WITHIN = "base/fraction-10-within-20/seed-4"
-NESTED_PREDICTIONS = [f"embeddings/{WITHIN}", f"neighbors/{WITHIN}/subset", f"predictions/{WITHIN}"]
+NESTED_PREDICTIONS = [f"embeddings/{WITHIN}", f"neighbors/{WITHIN}/label", f"predictions/{WITHIN}"]
 
 
 def of_arm(*stages, label, nested=()):
@@ -132,7 +133,7 @@ def of_arm(*stages, label, nested=()):
         of_arm(EMBEDDED, NEIGHBORS, label="knn-10"),
         of_arm(EMBEDDED, {"neighbors": ["neighbors/base/fraction-20/seed-4/all"]}, label="gnn-10"),
         of_arm(EMBEDDED, NEIGHBORS, label="knn-10-step_up", nested=NESTED_SCORES),
-        of_arm(EMBEDDED, NEIGHBORS, PREDICTED, label="held_out-10", nested=NESTED_SCORES + NESTED_PREDICTIONS),
+        of_arm(EMBEDDED, OF_LABEL, PREDICTED, label="held_out-10", nested=NESTED_SCORES + NESTED_PREDICTIONS),
     ],
     ids=lambda expected: expected["extrapolation"][0].split("/")[-1],
 )
@@ -175,7 +176,7 @@ def test_to_choose_all_candidates_are_counted_outside_and_within():
     assert jobs["extrapolation"] == sorted(
         f"extrapolation/fraction-20/seed-4/du/{label}" for label in [*labels, "auto"]
     )
-    assert jobs["neighbors"] == [f"neighbors/base/fraction-20/seed-4/{scope}" for scope in ("all", "subset")]
+    assert jobs["neighbors"] == [f"neighbors/base/fraction-20/seed-4/{scope}" for scope in ("all", "label", "subset")]
     assert {stage: jobs[stage] for stage in SCORED | PREDICTED | EMBEDDED} == SCORED | PREDICTED | EMBEDDED
     deeper = "base/fraction-5-within-10/seed-4"
     assert jobs["nested"] == sorted(
@@ -183,11 +184,12 @@ def test_to_choose_all_candidates_are_counted_outside_and_within():
             *NESTED_SCORES,
             *NESTED_PREDICTIONS,
             f"neighbors/{WITHIN}/all",
+            f"neighbors/{WITHIN}/subset",
             *(f"extrapolation/fraction-10-within-20/seed-4/du/{label}" for label in labels),
             # held_out and step_up, tried within the subset, learn from what is nested in its nested subset.
             *(path.replace("fraction-10", "fraction-5") for path in NESTED_SCORES),
             *(f"{stage}/{deeper}" for stage in ("embeddings", "predictions")),
-            f"neighbors/{deeper}/subset",
+            f"neighbors/{deeper}/label",
         ]
     )
 

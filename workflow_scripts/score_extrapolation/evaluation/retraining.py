@@ -1,6 +1,8 @@
 """What pruning costs and gives: accuracy of the retrained models, and the time of everything that led to them."""
 
+import numpy as np
 import pandas as pd
+from scipy.stats import t
 
 from ..atomic import read_json
 from ..config import STAGES
@@ -66,3 +68,37 @@ def summarize_retraining(runs: pd.DataFrame) -> pd.DataFrame:
         for name, statistic in (("mean", "mean"), ("sd", "std"), ("se", "sem")):
             columns[f"{value}_{name}"] = groups[value].agg(statistic)
     return pd.DataFrame({**columns, "unavoidable_share": groups["unavoidable_share"].mean()}).reset_index()
+
+
+def compare_arms(runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
+    """Compare the accuracies of arms seed by seed, each with random and with the same selection by full-data scores.
+
+    At one seed two arms begin with the same initial weights; what a difference says is said by its interval, which
+    holds if differences are normal. Of few seeds it is wide.
+
+    Parameters
+    ----------
+    runs : pandas.DataFrame
+        As `tabulate_retraining` returns it.
+    confidence : float
+        Of the interval, in (0, 1).
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per pair of arms and rate: arm, other, rate, n_seeds, difference (mean of test_accuracy of the arm less
+        that of the other), low and high (Student's interval; NaN of a single seed).
+    """
+    accuracy = runs.set_index(["arm", "rate", "seed"])["test_accuracy"].sort_index()
+    table = []
+    for arm, rate in runs[["arm", "rate"]].drop_duplicates().itertuples(index=False):
+        method, score, *_ = [*arm.split("/"), None]
+        for other in dict.fromkeys(("random", f"{method}/{score}/computed/fraction-100")):
+            if other == arm or (other, rate) not in accuracy:
+                continue
+            differences = (accuracy[arm, rate] - accuracy[other, rate]).dropna()
+            n, mean = len(differences), differences.mean()
+            half = t.ppf((1 + confidence) / 2, n - 1) * differences.sem() if n > 1 else np.nan
+            row = {"arm": arm, "other": other, "rate": rate, "n_seeds": n, "difference": mean}
+            table.append({**row, "low": mean - half, "high": mean + half})
+    return pd.DataFrame(table, columns=["arm", "other", "rate", "n_seeds", "difference", "low", "high"])
