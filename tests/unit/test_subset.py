@@ -44,5 +44,5 @@ def test_every_sample_is_drawn_equally_often():
 
 @pytest.mark.parametrize("n, fraction, m", [(10, 0.1, 1), (100, 0.001, 0), (1, 1.0, 1), (0, 0.5, 0)])
 def test_too_few_samples_to_train_on_are_refused(n, fraction, m):
-    with pytest.raises(InputFault, match=f"{fraction} of {n} samples is a subset of {m}, .* raise it"):
+    with pytest.raises(InputFault, match=f"{fraction} of {n} samples are {m}, .* raise subset.fractions"):
         draw_subset(n, fraction, 0)

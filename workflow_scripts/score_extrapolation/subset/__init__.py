@@ -30,7 +30,8 @@ def draw_subset(n: int, fraction: float, seed: int) -> np.ndarray:
     m = round(fraction * n)
     if m < 2:
         raise InputFault(
-            f"subset.fractions: {fraction} of {n} samples is a subset of {m}, and a training needs 2 or more; raise it"
+            f"subset: {fraction} of {n} samples are {m}, and a training needs 2 or more; raise subset.fractions, or "
+            "subset.nested where it is a share of a subset"
         )
     order = np.random.default_rng(derive_seed(seed, "subset")).permutation(n) if m < n else np.arange(n)
     return np.sort(order[:m])
