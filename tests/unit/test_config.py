@@ -330,7 +330,7 @@ def test_percentages_have_no_superfluous_digits():
 
 # Faults of one value
 
-HELD_OUT = {"name": "held_out", "k": 20, "step_up": True}  # that the default config prunes by
+HELD_OUT = {"name": "held_out", "k": 10, "step_up": True}  # that the default config prunes by
 BAD = [  # what is set, to what, and the sentence, in which ... stands for anything
     ("experiment", "a/b", 'experiment = "a/b" does not fit (letters, digits, _ . -; no _ . - first)'),
     ("experiment", ".hidden", 'experiment = ".hidden" does not fit (letters, digits, _ . -; no _ . - first)'),

@@ -140,7 +140,7 @@ def test_an_unknown_extrapolator_is_refused_and_auto_is_among_those_there_are():
         assert_says(
             fault,
             'selection.extrapolators[0] = "knn-7" is not computed; there are knn-5, knn-10, knn-20, '
-            "held_out-20-step_up, auto",
+            "held_out-10-step_up, auto",
         )
 
 

@@ -346,7 +346,7 @@ def test_the_reference_without_pruning_is_there_once_a_seed(rates, arms):
     assert reference == [0, 1, 2]
 
 
-LAST = "held_out-20-step_up"  # of the default experiment
+LAST = "held_out-10-step_up"  # of the default experiment
 
 
 def test_agreement_covers_every_extrapolator_and_seed():

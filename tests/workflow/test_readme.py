@@ -45,7 +45,7 @@ def photos(fresh):
     rng = np.random.default_rng(0)
     for label, name in enumerate(("cats", "dogs", "birds")):
         (fresh.folder / "photos" / name).mkdir(parents=True)
-        for i in range(60):
+        for i in range(100):
             height, width = rng.integers(24, 48, 2)
             pixels = rng.normal(80 * label + 40, 30, (height, width, 3)).clip(0, 255).astype(np.uint8)
             Image.fromarray(pixels).save(fresh.folder / "photos" / name / f"{i}.{('png', 'jpg')[i % 2]}")
@@ -58,7 +58,7 @@ def test_own_images_in_five_lines(photos):
     run(command_with("kept", "my.yaml"), photos.folder)
     for path in re.findall(r"`(results/my_images\S+?rate-30\.parquet)`", README):
         kept = pq.read_table(photos.folder / path)
-        assert kept.num_rows == round(0.7 * 162)
+        assert kept.num_rows == round(0.7 * 270)
         assert all((photos.folder / source).is_file() for source in kept["source"].to_pylist())
     report = command_with("report", "my.yaml")
     run(report, photos.folder, "--config", "seeds=[0]", "retraining={epochs: 2}")
