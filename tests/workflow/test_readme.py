@@ -102,7 +102,12 @@ def test_benchmarks_run(tmp_path):
         "--samples",
         "2000",
     ]
-    small = {"training_speed.py": of_training, "neighbors.py": ["--n", "600", "--width", "32", "--repetitions", "1"]}
+    small = {
+        "training_speed.py": of_training,
+        "neighbors.py": ["--n", "600", "--width", "32", "--repetitions", "1"],
+        "gnn.py": ["--n", "600", "--epochs", "2", "--plain", "torch"],
+        "million.py": ["--n", "3000", "--width", "32", "--classes", "5"],
+    }
     for command in (line for block in COMMANDS for line in block.splitlines() if "benchmarks" in line):
         python, script, *words = command.split()
         assert python == "python"
@@ -127,6 +132,13 @@ def test_the_example_of_a_score_is_a_score(copied):
     copied.run("--cores", "1", target)
     scores = pq.read_table(copied.folder / target)["score"].to_numpy()
     assert 0 <= scores.min() < scores.max() <= 1
+
+
+def test_the_example_of_another_data_set_runs():
+    (code,) = re.findall(r"```python\n(.*?)```", (CHECKOUT / "docs/extrapolation.md").read_text(), re.S)
+    shapes = "\nassert of_both.shape == (1300,) and of_synthetic.shape == (1000,) and np.isfinite(of_both).all()"
+    path = {"PYTHONPATH": str(CHECKOUT / "workflow_scripts")}
+    subprocess.run([sys.executable, "-c", code + shapes], check=True, env=environment() | path)
 
 
 def test_the_example_of_the_library_runs():
