@@ -211,6 +211,7 @@ def test_names_for_people():
         "held out",
         "full data",
     ]
+    assert (method_label("auto"), method_label("gnn-10-step_up")) == ("auto", "GNN k=10 step up")
     assert arm_label("random") == "random"
     assert arm_label(KNN) == "DU, KNN k=10, 20 % subset"
     assert arm_label(FULL) == "DU, full data"

@@ -9,7 +9,11 @@ from ..config import STAGES
 
 RUN = ("arm", "method", "score", "extrapolator", "fraction", "seed", "rate")
 # All stages of the pipeline, and what the smaller task within the subset takes (see `parts`), its stages together.
-TIMED = ("nested", *(stage for stage in STAGES if stage not in ("evaluation", "report")))
+TIMED = (
+    *STAGES[: STAGES.index("scores") + 1],
+    "nested",
+    *STAGES[STAGES.index("embeddings") : STAGES.index("evaluation")],
+)
 # Nobody who prunes by scores gets around these two; all other time is what the method adds.
 UNAVOIDABLE = ["training_s", "retraining_s"]
 

@@ -12,12 +12,12 @@ SHEETS = {
 def method_label(name: str) -> str:
     """Return how a method's name in paths is written for people: knn-10 is KNN k=10, held_out is held out.
 
-    Names of up to four letters are taken for acronyms.
+    Names of up to four letters are taken for acronyms, but for auto.
     """
     if name == "computed":
         return "full data"
     name, k, options = split_label(name)
-    words = [name.upper() if len(name) <= 4 else name, *([] if k is None else [f"k={k}"]), *options]
+    words = [name.upper() if len(name) <= 4 and name != "auto" else name, *([] if k is None else [f"k={k}"]), *options]
     return " ".join(words).replace("_", " ")
 
 
