@@ -94,7 +94,7 @@ def test_kept_needs_no_truth_no_baseline_and_no_retraining(fresh):
 
 
 def test_without_truth_the_study_trains_on_the_full_data_for_no_score(fresh):
-    fresh.write_config(evaluation={"full_data_scores": False})
+    fresh.write_config(evaluation={"full_data_scores": False, "estimates": []})
     assert fresh.planned("study")["train_subset"] == 1
 
 
