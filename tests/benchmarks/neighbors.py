@@ -1,4 +1,4 @@
-"""How long nearest neighbours take: our exact search, faiss's flat index, pynndescent and scikit-learn's brute force.
+"""How long nearest neighbours take: exactly, approximately, by faiss's flat index and by scikit-learn's brute force.
 
     python tests/benchmarks/neighbors.py --n 50000
     python tests/benchmarks/neighbors.py --n 200000
@@ -7,8 +7,8 @@ Clustered embeddings, 512 wide, of two scopes: 100 neighbours of 80 % of the sam
 every sample among all others; the methods take turns. Printed of each are the median of the repetitions, its spread,
 the recall against our exact search (which tests compare with the full matrix of distances), and by how much the process
 grew at most, and what the 2 q m d operations of the distances would take as one float32 matrix product on the same
-threads: the floor of an exact search. pynndescent's time is with that of measuring its recall, as in the workflow, and
-without that of its compiling, which is timed before.
+threads: the floor of an exact search. The times of pynndescent and of ivf, faiss's cells, are with that of measuring
+their recall, as in the workflow; pynndescent's is without that of its compiling, which is timed before.
 """
 
 import argparse
@@ -34,8 +34,9 @@ parser.add_argument("--n", type=int, default=50_000, help="samples")
 parser.add_argument("--width", type=int, default=512)
 parser.add_argument("--repetitions", type=int, default=3)
 parser.add_argument("--threads", type=int, default=2)
+parser.add_argument("--scopes", nargs="+", default=["subset", "all"])
 parser.add_argument("--device", default="cpu", help="of our exact search: cpu, cuda or auto")
-parser.add_argument("--methods", nargs="+", default=["ours", "faiss", "pynndescent", "scikit-learn"])
+parser.add_argument("--methods", nargs="+", default=["ours", "faiss", "pynndescent", "ivf", "scikit-learn"])
 arguments = parser.parse_args()
 
 K = {"subset": 100, "all": 10}
@@ -59,6 +60,10 @@ def find_ours(scope: str, embeddings: dict, subset_ids: np.ndarray, method: str 
 
 def find_by_pynndescent(scope, embeddings, subset_ids) -> np.ndarray:
     return find_ours(scope, embeddings, subset_ids, "pynndescent")
+
+
+def find_by_ivf(scope, embeddings, subset_ids) -> np.ndarray:
+    return find_ours(scope, embeddings, subset_ids, "ivf")
 
 
 def find_by_faiss(scope, embeddings, subset_ids) -> np.ndarray:
@@ -91,6 +96,7 @@ METHODS = {
     "ours": find_ours,
     "faiss": find_by_faiss,
     "pynndescent": find_by_pynndescent,
+    "ivf": find_by_ivf,
     "scikit-learn": find_by_scikit_learn,
 }
 
@@ -157,9 +163,9 @@ if __name__ == "__main__":
     if "pynndescent" in arguments.methods:
         small = clustered(2000, arguments.width)
         started = time.perf_counter()
-        for scope in K:
+        for scope in arguments.scopes:
             find_by_pynndescent(scope, *small)
         print(f"pynndescent imports and compiles in {time.perf_counter() - started:.0f} s")
     case = clustered(arguments.n, arguments.width)
-    for scope in K:
+    for scope in arguments.scopes:
         compare(scope, *case)

@@ -10,7 +10,8 @@ import torch
 
 import oracles
 from score_extrapolation import neighbors
-from score_extrapolation.neighbors import approximate, find_scope
+from score_extrapolation.faults import InputFault
+from score_extrapolation.neighbors import approximate, find_scope, ivf_search, pynndescent_search
 
 K = 10
 
@@ -52,7 +53,7 @@ def finds(monkeypatch):
                 return spoil(oracles.neighbors(self.base, queries, k)[0].astype(np.int32)), None
 
         calls = []
-        monkeypatch.setattr(approximate, "NNDescent", Index)
+        monkeypatch.setattr(pynndescent_search, "NNDescent", Index)
         return calls
 
     return put
@@ -134,13 +135,15 @@ def test_auto_is_approximate_from_so_many_pairs_on(finds, monkeypatch):
     for least, found in ((n * n + 1, set()), (n * n, {"all"}), ((n - m) * m, {"all", "subset"})):
         monkeypatch.setattr(neighbors, "APPROXIMATE_FROM", least)
         methods = {scope: search(scope, "auto")[1]["method"] for scope in ("subset", "label", "all")}
-        assert {scope for scope, method in methods.items() if method == "pynndescent"} == found
-        assert methods["label"] == "exact"
+        approximate_ones = {"all": "pynndescent", "subset": "ivf"}
+        expected = {scope: approximate_ones[scope] if scope in found else "exact" for scope in methods}
+        assert methods == expected
 
 
-def test_the_same_label_is_always_searched_exactly(finds):
+@pytest.mark.parametrize("method", ["pynndescent", "ivf"])
+def test_the_same_label_is_always_searched_exactly(method, finds):
     calls = finds()
-    columns, metrics = search("label", "pynndescent")
+    columns, metrics = search("label", method)
     assert (metrics["method"], metrics["recall"], calls) == ("exact", 1.0, [])
     exactly, _ = search("label", "exact")
     np.testing.assert_array_equal(columns["neighbor_ids"], exactly["neighbor_ids"])
@@ -154,7 +157,7 @@ def test_seeds_and_threads_reach_pynndescent(finds):
     assert states[0] == states[1] == states[3] != states[2]
     assert all(0 <= state < 2**32 for state in states)
     assert calls[0]["n_jobs"] == 1
-    assert calls[3]["n_jobs"] == approximate.numba.config.NUMBA_NUM_THREADS  # no more than there are
+    assert calls[3]["n_jobs"] == pynndescent_search.numba.config.NUMBA_NUM_THREADS  # no more than there are
 
 
 def test_blocks_of_queries_do_not_matter(finds, monkeypatch):
@@ -163,6 +166,105 @@ def test_blocks_of_queries_do_not_matter(finds, monkeypatch):
     monkeypatch.setattr(approximate, "QUERY_BLOCK", 7)
     for before, scope in zip(at_once, ("subset", "all"), strict=True):
         np.testing.assert_array_equal(search(scope)[0]["neighbor_ids"], before["neighbor_ids"])
+
+
+# faiss's cells
+
+
+def spread_out(n=3000, m=2000, d=24):
+    """Embeddings in no clusters, whose neighbours lie in many cells."""
+    vectors = np.random.default_rng(3).normal(size=(n, d)).astype(np.float32)
+    return {"sample_id": np.arange(n), "embedding": vectors}, np.arange(m)
+
+
+@pytest.fixture
+def probes(monkeypatch):
+    """The numbers of cells, and of those a query looks into, of each search."""
+    seen, tune = [], ivf_search.IVFSearch._tune
+
+    def tuned(self, *case):
+        tune(self, *case)
+        seen.append((self.file.nlist, self.file.nprobe))
+
+    monkeypatch.setattr(ivf_search.IVFSearch, "_tune", tuned)
+    return seen
+
+
+@pytest.mark.parametrize("scope", ["subset", "all"])
+@pytest.mark.parametrize("of", [clustered, spread_out])
+def test_cells_hold_nearly_all_and_the_same_again_in_any_threads(scope, of):
+    case, k = of(3000, 2000), 20
+    columns, metrics = search(scope, "ivf", k, case)
+    again, _ = search(scope, "ivf", k, case, threads=2)
+    for name in columns:
+        np.testing.assert_array_equal(again[name], columns[name])
+    ids, vectors = case[0]["sample_id"], case[0]["embedding"]
+    assert_ranked(columns, dict(zip(ids, vectors, strict=True)))
+    in_subset = np.isin(ids, case[1])
+    if scope == "all":
+        _, nearest = oracles.neighbors_among_all(vectors, k)
+    else:
+        _, nearest = oracles.neighbors(vectors[in_subset], vectors[~in_subset], k)
+        assert np.isin(columns["neighbor_ids"], case[1]).all()
+    found = (columns["neighbor_distances"] <= nearest[:, -1:] * (1 + 1e-5) + 1e-5).mean()
+    assert found > 0.97
+    assert metrics["recall"] == pytest.approx(found, abs=0.01)  # of a thousand queries
+    assert (metrics["method"], metrics["n"]) == ("ivf", 3000 if scope == "all" else 1000)
+
+
+def test_as_many_cells_are_looked_into_as_their_recall_takes(probes, monkeypatch):
+    search("subset", "ivf", case=clustered(3000, 2000))
+    search("subset", "ivf", case=spread_out())
+    monkeypatch.setattr(ivf_search, "RECALL", 0.3)
+    search("subset", "ivf", case=spread_out())
+    cells, (in_clusters, everywhere, enough) = {nlist for nlist, _ in probes}, [nprobe for _, nprobe in probes]
+    assert cells == {2000 // 64}
+    assert everywhere > in_clusters
+    assert everywhere > enough
+
+
+def test_in_all_cells_everything_is_found(probes, monkeypatch):
+    monkeypatch.setattr(ivf_search, "RECALL", 2.0)
+    columns, metrics = search("subset", "ivf", case=spread_out())
+    exactly, _ = search("subset", "exact", case=spread_out())
+    np.testing.assert_array_equal(columns["neighbor_ids"], exactly["neighbor_ids"])
+    assert metrics["recall"] == 1
+    assert probes == [(31, 31)]
+
+
+@pytest.mark.parametrize("n, m, k", [(12, 4, 4), (2, 1, 1), (300, 200, 150), (60, 60, 5)])
+def test_of_few_samples_the_cells_are_few(n, m, k):
+    case = clustered(n, m)
+    columns, metrics = search("subset", "ivf", k, case)
+    exactly, _ = search("subset", "exact", k, case)
+    np.testing.assert_array_equal(columns["neighbor_ids"], exactly["neighbor_ids"])
+    assert metrics["recall"] == 1
+
+
+def test_where_the_cells_looked_into_hold_too_few_the_search_is_exact(probes, monkeypatch):
+    monkeypatch.setattr(ivf_search, "RECALL", 0.0)  # one cell, of 64 samples about
+    columns, _ = search("subset", "ivf", k=300, case=spread_out())
+    exactly, _ = search("subset", "exact", k=300, case=spread_out())
+    np.testing.assert_array_equal(columns["neighbor_ids"], exactly["neighbor_ids"])
+    assert probes == [(31, 1)]
+
+
+def test_blocks_of_queries_do_not_matter_to_cells(monkeypatch):
+    at_once, _ = search("subset", "ivf", case=spread_out())
+    monkeypatch.setattr(approximate, "QUERY_BLOCK", 7)
+    again, _ = search("subset", "ivf", case=spread_out())
+    np.testing.assert_array_equal(again["neighbor_ids"], at_once["neighbor_ids"])
+
+
+@pytest.mark.parametrize("method", ["ivf", "pynndescent"])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("row", [5, 2500])  # of the subset, of the rest
+def test_embeddings_that_are_not_finite_are_refused_by_every_search(method, value, row, finds):
+    finds()
+    case = spread_out()
+    case[0]["embedding"][row, 3] = value
+    with np.errstate(invalid="ignore"), pytest.raises(InputFault, match="embeddings are infinite or NaN"):
+        search("subset", method, case=case)
 
 
 # pynndescent itself

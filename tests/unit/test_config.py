@@ -516,7 +516,7 @@ BAD = [  # what is set, to what, and the sentence, in which ... stands for anyth
         ["du", {"name": "tdds", "window": 12}],
         'scores[1] = {"window": 12} has a window of 12 in a trajectory of 10 epochs; shorten it',
     ),
-    ("neighbors.method", "faiss", 'neighbors.method = "faiss" is none of auto, exact or pynndescent'),
+    ("neighbors.method", "faiss", 'neighbors.method = "faiss" is none of auto, exact, pynndescent or ivf'),
     ("neighbors", None, "neighbors = null is no mapping of keys to values; its keys are method"),
     ("embeddings.dtype", "float64", 'embeddings.dtype = "float64" is none of float32 or float16'),
     ("extrapolation", ["nearest"], 'extrapolation[0] = "nearest" is none of ...knn...'),

@@ -161,7 +161,7 @@ class Embeddings(Section):
 class Neighbors(Section):
     """How nearest neighbours are searched."""
 
-    method: Literal["auto", "exact", "pynndescent"] = "auto"
+    method: Literal["auto", "exact", "pynndescent", "ivf"] = "auto"
 
 
 class Selection(Section):

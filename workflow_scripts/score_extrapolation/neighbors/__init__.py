@@ -13,11 +13,13 @@ from ..faults import InputFault
 from ..progress import LOGGER, Progress
 from ..rng import derive_seed
 from ..tables import rows_of
-from .exact import ExactIndex, check_k, without_itself
+from .exact import ExactIndex, check_k, share_found, without_itself
 
 # The time of an exact search grows with the pairs: on two cores 18 s for all pairs of 50,000 samples 512 wide and 270 s
 # for those of 200,000. pynndescent compiles for half a minute, and takes 15 s for 200,000: near 100,000 they are even.
 APPROXIMATE_FROM = 100_000**2
+# By scope: pynndescent's graph is its strength, and queries that are not in it take it ten times as long as cells do.
+APPROXIMATE = {"all": "pynndescent", "subset": "ivf"}
 RECALL_QUERIES = 1000
 
 
@@ -45,13 +47,14 @@ def find_scope(
         1..m; of ``all`` 1..n - 1.
     samples : dict
         Columns sample_id, increasing, and label; read by ``label`` alone.
-    method : {"auto", "exact", "pynndescent"}
-        ``auto`` is pynndescent from 10^10 pairs on, such as those of 100,000 samples among all, and exact below;
-        ``label`` is always exact.
+    method : {"auto", "exact", "pynndescent", "ivf"}
+        ``pynndescent`` walks along a graph, ``ivf`` looks into the cells nearest to a query. ``auto`` is approximate
+        from 10^10 pairs on, such as those of 100,000 samples among all, ``all`` by pynndescent and ``subset`` by ivf,
+        and exact below; ``label`` is always exact.
     device : {"auto", "cpu", "cuda"}
         Of the exact search.
     seed, threads : int
-        Of pynndescent, which finds the same with the same of both.
+        Of an approximate search, which finds the same with the same of both.
 
     Returns
     -------
@@ -78,29 +81,29 @@ def find_scope(
         queries = np.delete(np.arange(len(sample_ids)), base_rows)
     check_k(k, len(base_rows) - itself, "other" if itself else "subset")
     base = vectors if itself else vectors[base_rows]
-    approximate = method == "pynndescent" or (method == "auto" and len(queries) * len(base) >= APPROXIMATE_FROM)
+    method = _method(method, scope, len(queries) * len(base))
     device, recall, recall_queries = _search_device(device), 1.0, 0
     if scope == "label":
         from .label import find_label_neighbors
 
-        approximate = False
         labels = samples["label"][rows_of(samples["sample_id"], sample_ids)]
         rows, distances = find_label_neighbors(base, labels[base_rows], vectors, labels, queries, k, device)
-    elif approximate:
+    elif method != "exact":
         from .approximate import find_approximately
 
         index = ExactIndex(base, device)
         drawn = derive_seed(seed, "neighbors")
-        rows, distances = find_approximately(index, vectors, None if itself else queries, k + itself, drawn, threads)
+        of_queries = None if itself else queries
+        rows, distances = find_approximately(method, index, vectors, of_queries, k + itself, drawn, threads)
     else:
         with Progress(len(queries), "neighbors", "queries") as progress:
             rows, distances = ExactIndex(base, device).query(vectors, queries, k + itself, progress)
     if itself:
         rows, distances = without_itself(queries, rows, distances)
-    if approximate:
+    if method != "exact":
         recall, recall_queries = measure_recall(index, vectors, queries, distances, itself, seed)
     metrics = {
-        "method": "pynndescent" if approximate else "exact",
+        "method": method,
         "k": k,
         "n": len(queries),
         "recall": recall,
@@ -137,9 +140,14 @@ def measure_recall(index: ExactIndex, vectors, queries, distances, itself: bool,
         rows, nearest = index.query(vectors, queries[drawn], distances.shape[1] + itself, progress)
     if itself:
         _, nearest = without_itself(queries[drawn], rows, nearest)
-    # Both are float32, from the same differences; one part in a million is for sums in another order.
-    found = distances[drawn] <= nearest[:, -1:] * (1 + 1e-6)
-    return float(found.mean()) if len(drawn) else 1.0, len(drawn)
+    return share_found(distances[drawn], nearest), len(drawn)
+
+
+def _method(method: str, scope: str, n_pairs: int) -> str:
+    """Return how a scope is searched."""
+    if scope == "label" or (method == "auto" and n_pairs < APPROXIMATE_FROM):
+        return "exact"
+    return APPROXIMATE[scope] if method == "auto" else method
 
 
 def _search_device(device: str):
