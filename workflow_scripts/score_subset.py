@@ -2,7 +2,7 @@
 
 from snakemake_job import job
 
-with job(snakemake) as metadata:
+with job(snakemake, warns=snakemake.params.warns) as metadata:
     from score_extrapolation.scores import score_file
     from score_extrapolation.tables import SCORES, write_table
 

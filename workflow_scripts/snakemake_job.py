@@ -21,8 +21,10 @@ VERSIONS = ("numpy", "pyarrow", "torch")
 
 
 @contextmanager
-def job(snakemake):
+def job(snakemake, warns: bool = True):
     """Run a script's work; yield the metadata for its tables.
+
+    Warnings go to the log and, where the job `warns`, to the terminal too.
 
     Threads are limited through the environment before numpy or torch are imported, which is why scripts import the
     library inside the block. A user's fault becomes its sentence, in the log and on the terminal, and exit code 1.
@@ -37,6 +39,12 @@ def job(snakemake):
 
     Path(snakemake.log[0]).write_text("")
     log_to(snakemake.log[0])
+    if warns:
+        on_terminal = logging.StreamHandler()
+        on_terminal.setLevel(logging.WARNING)
+        on_terminal.setFormatter(logging.Formatter("\n%(message)s\n"))
+        on_terminal.addFilter(lambda record: record.levelno == logging.WARNING)  # faults are printed below
+        LOGGER.addHandler(on_terminal)
     try:
         yield table_metadata(snakemake)
     except (InputFault, Interrupted) as fault:

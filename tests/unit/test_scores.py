@@ -75,6 +75,34 @@ def test_du_is_the_mean_over_windows():
     np.testing.assert_allclose(scores, [math.sqrt(0.5) / 2], atol=1e-12)
 
 
+def learned(speeds, n_epochs=12):
+    """p_y (K, m) that rises to 1, of each sample at its speed."""
+    return 1 - np.exp(-np.outer(np.arange(n_epochs), speeds))
+
+
+@pytest.mark.parametrize(
+    "speeds, warns",
+    [
+        # Hardly learned yet: what rises faster wavers more.
+        (np.linspace(0.001, 0.02, 40), True),
+        # Learned but for the slow ones, which still waver.
+        (np.linspace(0.1, 3, 40), False),
+        # Nothing to compare.
+        (np.full(40, 0.01), False),
+        ([0.01], False),
+    ],
+)
+def test_du_of_a_training_that_has_hardly_begun_is_a_warning(speeds, warns, caplog):
+    p_y = learned(np.array(speeds))
+    scores = score_dynamics("du", of_two_classes(p_y), np.zeros(len(speeds), int), window=10)
+    assert len(caplog.records) == warns
+    if warns:
+        assert np.corrcoef(scores, 1 - p_y.mean(0))[0, 1] == pytest.approx(-1, abs=0.01)
+        found = caplog.records[0]
+        assert found.levelname == "WARNING"
+        assert "(correlation with the mean of 1 - p -1.00, of 40 samples in 12 epochs)" in found.getMessage()
+
+
 def test_du_reads_the_probability_of_the_label():
     p_y = np.array([[0.1], [0.7], [0.1]])
     probabilities = np.stack([p_y, 1 - p_y, np.zeros_like(p_y)], axis=2)

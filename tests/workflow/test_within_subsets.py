@@ -95,3 +95,17 @@ def test_a_second_run_does_nothing_and_another_share_trains_within_the_subset_al
     assert planned["train_subset"] == 2  # 8 %, and 3.2 % within that
     assert planned["retrain_model"] == 2
     within.write_config(**WITHIN)
+
+
+def test_of_too_short_a_training_the_terminal_hears_and_of_one_within_a_subset_the_log(tmp_path):
+    workflow = copy_checkout(tmp_path)
+    workflow.write_config(**WITHIN | {"training": {"epochs": 12, "batch_size": 512}})
+    run = "seed-0/du"
+    targets = [f"results/digits/scores/fraction-{fraction}/{run}.parquet" for fraction in (20, 10)]
+    printed = workflow.run("--cores", "2", *targets)
+    warning = "du: the samples learned most easily have the highest scores"
+    n_samples = len(read_table(tmp_path / targets[0])["sample_id"])
+    assert printed.count(warning) == 1
+    assert f"of {n_samples} samples in 12 epochs" in printed
+    for fraction in (20, 10):
+        assert (workflow.results / f"logs/scores/fraction-{fraction}/{run}.log").read_text().count(warning) == 1
