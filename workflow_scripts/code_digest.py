@@ -12,6 +12,8 @@ from functools import cache
 from pathlib import Path
 
 SCRIPTS = Path(__file__).parent
+# It only says where the public names are, which no script takes from it: a new one is no reason to train again.
+PUBLIC_NAMES = SCRIPTS / "score_extrapolation" / "__init__.py"
 
 
 def code_digest(script: str, *methods: tuple[str, str]) -> str:
@@ -47,7 +49,7 @@ def code_files(script: str, *methods: tuple[str, str]) -> tuple[Path, ...]:
         if path not in found:
             found.add(path)
             queue += _imported_files(path)
-    return tuple(sorted(found))
+    return tuple(sorted(found - {PUBLIC_NAMES}))
 
 
 @cache
