@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from fractions import Fraction
 
 import numpy as np
 
@@ -152,6 +153,18 @@ def top(scores, rate):
     """Rows of the highest scores, sorted; n - round(rate n) are kept, ties keep the lower row."""
     n_kept = len(scores) - round(rate * len(scores))
     return sorted(sorted(range(len(scores)), key=lambda row: (-scores[row], row))[:n_kept])
+
+
+def class_balanced(scores, labels, rate):
+    """Rows sorted by the exact share of their class that is before them, then the higher score, then the row."""
+
+    def before(row):
+        own = [other for other in range(len(scores)) if labels[other] == labels[row]]
+        ahead = sum((-scores[other], other) < (-scores[row], row) for other in own)
+        return Fraction(ahead, len(own))
+
+    n_kept = len(scores) - round(rate * len(scores))
+    return sorted(sorted(range(len(scores)), key=lambda row: (before(row), -scores[row], row))[:n_kept])
 
 
 def crop_and_flip(image, row, column, flipped, padding, size):

@@ -115,7 +115,7 @@ def test_keeping_nothing_is_refused():
 
 
 def test_an_unknown_method_or_option_is_refused():
-    with pytest.raises(InputFault, match=r"'best' is none of the selection; there are: .*random.*top"):
+    with pytest.raises(InputFault, match=r"'best' is none of the selection; there are: class_balanced, random.*top"):
         select([1.0, 2.0], 0.5, "best")
     with pytest.raises(ValueError, match="bins"):
         select([1.0, 2.0], 0.5, "top", bins=3)
@@ -126,6 +126,53 @@ def test_the_same_seed_keeps_the_same(method):
     scores, labels = scores_and_labels(50)
     first, again = (select(scores, 0.5, method, labels, seed=3) for _ in range(2))
     np.testing.assert_array_equal(first, again)
+
+
+# class_balanced
+
+
+@given(
+    scores=st.lists(st.integers(-3, 3), min_size=4, max_size=40),
+    rate=st.sampled_from([0, 0.1, 0.25, 0.5, 0.7]),
+    seed=st.integers(0, 5),
+)
+def test_class_balanced_equals_the_oracle(scores, rate, seed):
+    labels = np.random.default_rng(seed).choice([-1, 0, 7], len(scores), p=[0.1, 0.3, 0.6])
+    expected = oracles.class_balanced(scores, labels.tolist(), rate)
+    assert select(scores, rate, "class_balanced", labels).tolist() == expected
+
+
+def test_class_balanced_of_two_classes_by_eye():
+    labels = [0, 0, 0, 0, 1, 1]
+    scores = [9, 8, 7, 6, 1, 2]
+    assert select(scores, 0.5, "class_balanced", labels).tolist() == [0, 1, 5]  # half of each
+    assert select(scores, 0.8, "class_balanced", labels).tolist() == [0]  # of both first ones the higher score
+    assert select(scores, 0.5, "top", labels).tolist() == [0, 1, 2]
+
+
+@given(counts=st.lists(st.integers(1, 40), min_size=1, max_size=6), rate=st.floats(0, 0.95))
+def test_class_balanced_keeps_the_same_share_of_every_class_rounded_up(counts, rate):
+    labels = np.random.default_rng(0).permutation(np.repeat(np.arange(len(counts)), counts))
+    scores = labels + np.random.default_rng(1).random(len(labels))  # by score alone whole classes would go
+    if (n_kept := count_kept(len(labels), rate)) == 0:
+        return
+    kept = np.bincount(labels[select(scores, rate, "class_balanced", labels)], minlength=len(counts))
+    # There is one share of which each class keeps so many samples, rounded up, but for ties at the last place.
+    least = max(((found - 1) / of for found, of in zip(kept, counts, strict=True) if found), default=0)
+    assert all(found >= least * of - 1e-9 for found, of in zip(kept, counts, strict=True))
+    if n_kept >= len(counts):
+        assert kept.min() >= 1
+
+
+def test_class_balanced_of_one_class_is_top():
+    scores, _ = scores_and_labels(50)
+    found = select(scores, 0.3, "class_balanced", np.full(50, 4))
+    np.testing.assert_array_equal(found, select(scores, 0.3, "top"))
+
+
+def test_class_balanced_needs_labels():
+    with pytest.raises(InputFault, match="class_balanced: labels are missing"):
+        select([1.0, 2.0], 0.5, "class_balanced")
 
 
 def test_random_is_another_draw_for_another_seed():
@@ -165,7 +212,8 @@ def test_ties_in_a_table_keep_the_lower_id():
     np.testing.assert_array_equal(kept["sample_id"], samples["sample_id"][:30])
 
 
-def test_relabelled_samples_are_kept_alike():
+@pytest.mark.parametrize("method", ["top", "class_balanced"])
+def test_relabelled_samples_are_kept_alike(method):
     samples, scores = table()
     scores["score"] = np.random.default_rng(1).permutation(60).astype(np.float32)  # no ties: they go by id
     new_ids = np.random.default_rng(2).permutation(60)
@@ -173,7 +221,7 @@ def test_relabelled_samples_are_kept_alike():
     moved = {name: values[order] for name, values in samples.items()} | {"sample_id": np.arange(60)}
     moved_scores = {"sample_id": np.arange(60), "score": scores["score"][order]}
     kept, kept_moved = (
-        select_table(s, t, 0.7, {"name": "top"}, 0) for s, t in ((samples, scores), (moved, moved_scores))
+        select_table(s, t, 0.7, {"name": method}, 0) for s, t in ((samples, scores), (moved, moved_scores))
     )
     assert set(kept["source"]) == set(kept_moved["source"])
 
