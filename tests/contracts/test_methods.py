@@ -233,8 +233,9 @@ def test_a_score_is_computed_from_the_epochs_that_it_needs_and_not_from_fewer(na
         assert scores.shape == (9,)
         assert scores.dtype == np.float64
         assert np.isfinite(scores).all()
-    with pytest.raises(InputFault, match=rf"{name}.* needs at least {needed} epochs, found {needed - 1}$"):
-        accumulate(name, record_values(name, needed - 1))
+    probabilities = np.full((needed - 1, 9, 2), 0.5)
+    with pytest.raises(InputFault, match=rf"{name}: needs at least {needed} epochs, found {needed - 1}$"):
+        score_dynamics(name, probabilities, np.zeros(9, int))
 
 
 @every("scores")

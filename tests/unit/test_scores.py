@@ -351,10 +351,13 @@ def test_memory_mapped_history_is_scored_and_left_as_it_is(name, tmp_path):
 @pytest.mark.parametrize(
     "name, options, needed, sentence",
     [
-        ("du", {"window": 4}, 5, "du with window = 4"),
-        ("tdds", {"trajectory": 6, "window": 3}, 6, "tdds with trajectory = 6"),
-        ("tdds", {"trajectory": 6, "window": 3, "trajectory_from": "first"}, 6, "tdds with trajectory = 6"),
-        ("el2n", {"epochs": 5}, 5, "el2n over 5"),
+        ("du", {"window": 4}, 5, "du, window = 4"),
+        ("tdds", {"trajectory": 6, "window": 3}, 6, "tdds, trajectory = 6, window = 3"),
+        (
+            *("tdds", {"trajectory": 6, "window": 3, "trajectory_from": "first"}, 6),
+            "tdds, trajectory = 6, window = 3, trajectory_from = first",
+        ),
+        ("el2n", {"epochs": 5}, 5, "el2n, epochs = 5"),
         ("forgetting", {}, 1, "forgetting"),
         ("aum", {}, 1, "aum"),
         ("entropy", {}, 1, "entropy"),
@@ -364,7 +367,7 @@ def test_too_few_epochs_are_refused(name, options, needed, sentence):
     probabilities, labels = history(needed, 3, 5)
     assert np.isfinite(score_dynamics(name, probabilities, labels, **options)).all()
     for n_epochs in range(needed):
-        with pytest.raises(InputFault, match=rf"^{sentence} needs at least {needed} epochs, found {n_epochs}$"):
+        with pytest.raises(InputFault, match=rf"^{sentence}: needs at least {needed} epochs, found {n_epochs}$"):
             score_dynamics(name, probabilities[:n_epochs], labels, **options)
 
 

@@ -29,8 +29,8 @@ class Accumulator(MeanOverEpochs):
     """
 
     def __init__(self, options: Options, n_samples: int):
-        super().__init__("aum", n_samples)
+        super().__init__(n_samples)
 
     def finish(self) -> np.ndarray:
-        """Return the scores, (n,) float64; raises as `MeanOverEpochs.finish`."""
+        """Return the scores, (n,) float64."""
         return -super().finish()

@@ -3,7 +3,6 @@
 import numpy as np
 from pydantic import Field
 
-from ..faults import InputFault
 from ..plugins import Section
 from ..progress import LOGGER
 
@@ -61,17 +60,7 @@ class Accumulator:
         self.n_epochs += 1
 
     def finish(self) -> np.ndarray:
-        """Return the scores, (n,) float64.
-
-        Raises
-        ------
-        InputFault
-            Fewer than J + 1 epochs were seen.
-        """
-        if self.n_epochs <= self.window:
-            raise InputFault(
-                f"du with window = {self.window} needs at least {self.window + 1} epochs, found {self.n_epochs}"
-            )
+        """Return the scores, (n,) float64."""
         self._warn_of_inversion()
         return self.sum_of_std / (self.n_epochs - self.window)
 

@@ -31,4 +31,4 @@ class Accumulator(MeanOverEpochs):
     """
 
     def __init__(self, options: Options, n_samples: int):
-        super().__init__(f"el2n over {options.epochs}", n_samples, options.epochs)
+        super().__init__(n_samples, options.epochs)

@@ -26,4 +26,4 @@ class Accumulator(MeanOverEpochs):
     """
 
     def __init__(self, options: Options, n_samples: int):
-        super().__init__("entropy", n_samples)
+        super().__init__(n_samples)

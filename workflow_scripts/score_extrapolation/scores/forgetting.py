@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from ..faults import InputFault
 from ..plugins import Section
 
 RECORD = "margin"
@@ -44,13 +43,5 @@ class Accumulator:
         self.n_epochs += 1
 
     def finish(self) -> np.ndarray:
-        """Return the scores, (n,) float64, whole numbers.
-
-        Raises
-        ------
-        InputFault
-            No epoch was seen.
-        """
-        if not self.n_epochs:
-            raise InputFault("forgetting needs at least 1 epochs, found 0")
+        """Return the scores, (n,) float64, whole numbers."""
         return np.where(self.ever_right | np.isnan(self.n_forgotten), self.n_forgotten, self.n_epochs)

@@ -5,7 +5,6 @@ from typing import Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from ..faults import InputFault
 from ..plugins import Section
 
 RECORD = "divergence"
@@ -65,18 +64,8 @@ class Accumulator:
         self.n_epochs += 1
 
     def finish(self) -> np.ndarray:
-        """Return the scores, (n,) float64.
-
-        Raises
-        ------
-        InputFault
-            Fewer epochs were seen than the trajectory has.
-        """
+        """Return the scores, (n,) float64."""
         n_epochs, window, decay = self.options.trajectory, self.options.window, self.options.decay
-        if self.n_epochs < n_epochs:
-            raise InputFault(
-                f"tdds with trajectory = {n_epochs} needs at least {n_epochs} epochs, found {self.n_epochs}"
-            )
         n_steps = n_epochs - 1
         # Where the oldest step of the trajectory lies in the ring.
         oldest = (self.n_epochs - 1) % n_steps if self.options.trajectory_from == "last" else 0

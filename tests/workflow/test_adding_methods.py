@@ -1,0 +1,73 @@
+"""The examples of CONTRIBUTING.md: one file each in a copy of the checkout, and nothing else touched."""
+
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from score_extrapolation.tables import read_table
+
+from .conftest import CHECKOUT, SMALL, copy_checkout, environment
+
+TEXT = (CHECKOUT / "CONTRIBUTING.md").read_text()
+EXAMPLES = dict(re.findall(r"`(\w+/\w+\.py)`, used by.*?```python\n(.*?)```", TEXT, re.S))
+SETTINGS = [yaml.safe_load(line) for line in re.findall(r"used by `(.+?)`[,:]", TEXT)]
+
+
+@pytest.fixture(scope="module")
+def extended(tmp_path_factory):
+    """A copy of the checkout with the three files, and the config that uses them."""
+    workflow = copy_checkout(tmp_path_factory.mktemp("extended"))
+    for name, code in EXAMPLES.items():
+        (workflow.folder / "workflow_scripts/score_extrapolation" / name).write_text(code)
+    used = {key: value for settings in SETTINGS for key, value in settings.items()}
+    name = "class_mean-towards_0.1"
+    used |= {"experiment": "stripes", "selection": {"rates": [0.5], "extrapolators": [name]}}
+    (workflow.folder / "small.yaml").write_text(yaml.safe_dump(SMALL | used))
+    return workflow
+
+
+def test_there_are_three():
+    assert [name.split("/")[0] for name in EXAMPLES] == ["scores", "extrapolators", "datasets"]
+    assert [list(settings) for settings in SETTINGS] == [["scores"], ["extrapolation"], ["samples"]]
+
+
+def test_the_contracts_hold_for_them(extended):
+    for part in ("tests", "pyproject.toml"):
+        source = CHECKOUT / part
+        copied = extended.folder / part
+        if source.is_dir():
+            shutil.copytree(source, copied, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy2(source, copied)
+    names = " or ".join(name.split("/")[1].removesuffix(".py") for name in EXAMPLES)
+    command = [sys.executable, "-m", "pytest", "-p", "no:xdist", "-o", "addopts=", "-v", "tests/contracts", "-k", names]
+    done = subprocess.run(command, cwd=extended.folder, capture_output=True, text=True, env=environment())
+    assert done.returncode == 0, done.stdout
+    for name in EXAMPLES:
+        assert re.search(rf"\[.*{name.split('/')[1].removesuffix('.py')}.*\] PASSED", done.stdout), done.stdout
+
+
+def test_they_run_from_the_images_to_the_kept_list(extended):
+    extended.run("--cores", "2", "study")
+    results = extended.folder / "results/stripes"
+    run = "fraction-20/seed-0"
+    extrapolated = read_table(results / f"extrapolation/{run}/mine/class_mean-towards_0.1.parquet")
+    computed = extrapolated["computed"]
+    assert 0 < computed.sum() < len(computed)
+    assert len(set(extrapolated["score"][~computed].tolist())) == 2  # one of each class
+    kept = read_table(results / f"selection/top/mine/class_mean-towards_0.1/{run}/rate-50.parquet")
+    assert len(kept["sample_id"]) == len(computed) - round(0.5 * len(computed))
+    assert all(source.startswith("stripes#") for source in kept["source"])
+
+
+def test_a_fault_names_them_among_the_choices(extended):
+    (extended.folder / "wrong.yaml").write_text(yaml.safe_dump({"scores": ["nine"]}))
+    command = [*extended.command("--dry-run")]
+    command[command.index("small.yaml")] = "wrong.yaml"
+    done = subprocess.run(command, cwd=extended.folder, capture_output=True, text=True, env=environment())
+    assert done.returncode != 0
+    assert re.search(r'"nine".*mine', done.stdout + done.stderr)
