@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test format clean
+.PHONY: demo test format architecture clean
 
 demo: $(VENV)/installed
 	$(BIN)/snakemake report
@@ -20,6 +20,9 @@ format: $(VENV)/installed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 	$(BIN)/snakefmt Snakefile rules
+
+architecture: $(VENV)/installed
+	$(BIN)/python docs/draw_architecture.py
 
 # One environment for everything; made anew when the pins change.
 $(VENV)/installed: envs/requirements.txt envs/constraints.txt

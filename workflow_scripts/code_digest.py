@@ -48,7 +48,7 @@ def code_files(script: str, *methods: tuple[str, str]) -> tuple[Path, ...]:
         path = queue.pop()
         if path not in found:
             found.add(path)
-            queue += _imported_files(path)
+            queue += imported_files(path)
     return tuple(sorted(found - {PUBLIC_NAMES}))
 
 
@@ -68,7 +68,7 @@ def _file_digest(path: Path) -> str:
 
 
 @cache
-def _imported_files(path: Path) -> tuple[Path, ...]:
+def imported_files(path: Path) -> tuple[Path, ...]:
     """Return our own files that a file imports, inside functions too."""
     files = []
     for module in _imported_modules(path):
