@@ -74,11 +74,9 @@ def find_scope(
         raise InputFault(f"neighbors: no extrapolator of this config reads those of the scope {scope}")
     sample_ids, vectors = embeddings["sample_id"], embeddings["embedding"]
     itself = scope == "all"  # is among the candidates
-    if itself:
-        base_rows = queries = np.arange(len(sample_ids))
-    else:
-        base_rows = rows_of(sample_ids, subset_ids)
-        queries = np.delete(np.arange(len(sample_ids)), base_rows)
+    everything = np.arange(len(sample_ids))
+    base_rows = everything if itself else rows_of(sample_ids, subset_ids)
+    queries = everything if itself else np.delete(everything, base_rows)
     check_k(k, len(base_rows) - itself, "other" if itself else "subset")
     base = vectors if itself else vectors[base_rows]
     method = _method(method, scope, len(queries) * len(base))
@@ -92,8 +90,7 @@ def find_scope(
         from .approximate import find_approximately
 
         index = ExactIndex(base, device)
-        drawn = derive_seed(seed, "neighbors")
-        of_queries = None if itself else queries
+        of_queries, drawn = None if itself else queries, derive_seed(seed, "neighbors")
         rows, distances = find_approximately(method, index, vectors, of_queries, k + itself, drawn, threads)
     else:
         with Progress(len(queries), "neighbors", "queries") as progress:
