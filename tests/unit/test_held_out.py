@@ -180,7 +180,7 @@ def test_step_up_is_of_the_subset_s_scores_and_leaves_the_extrapolated_ones():
         noted = {"epoch": np.repeat(np.arange(4), len(ids)), "probability": rng.random(4 * len(ids))}
         tables[name] = noted | {"sample_id": np.tile(ids, 4)}
     columns, plain = (extrapolate(chosen(step_up=x), subset_ids, scores, tables, 2) for x in (True, False))
-    np.testing.assert_array_equal(columns["score"][columns["computed"]], step_up(subset_ids, scores, tables, 2))
+    np.testing.assert_array_equal(columns["score"][columns["computed"]], step_up(subset_ids, scores, tables, 2)[0])
     for name in ("score", "spread"):
         np.testing.assert_array_equal(columns[name][~columns["computed"]], plain[name][~plain["computed"]])
 
@@ -251,3 +251,27 @@ def test_lengths_that_differ_are_refused():
         HeldOutExtrapolator().fit(probability, entropy, neighbor_scores, scores).predict(
             probability[:, 1:], entropy, neighbor_scores
         )
+
+
+def test_drawn_scores_are_those_of_samples_learned_from_and_the_subset_s_are_drawn_where_stepped_up():
+    _, subset_ids, scores, tables, _ = world()
+    rng = np.random.default_rng(1)
+    for name, known in (("dynamics", subset_ids), ("nested/dynamics", tables["nested/scores"]["sample_id"])):
+        history = rng.random((4, len(known))).astype(np.float32)
+        epochs = np.repeat(np.arange(4, dtype=np.int32), len(known))
+        tables[name] = {"epoch": epochs, "sample_id": np.tile(known, 4), "probability": history.reshape(-1)}
+    expected, drawn, stepped, both = (
+        extrapolate(chosen(draw=draw, step_up=step_up), subset_ids, scores, tables, 2)
+        for step_up in (False, True)
+        for draw in (False, True)
+    )
+    known = set(scores.tolist())
+    for columns in (drawn, both):
+        assert {np.float32(score) for score in residual(columns)[1]} <= {np.float32(score) for score in known}
+        np.testing.assert_array_equal(columns["spread"], expected["spread"])
+    assert pearson(residual(expected)[1], residual(drawn)[1]) > 0.5
+    of_subset = [columns["score"][columns["computed"]] for columns in (expected, drawn, stepped, both)]
+    np.testing.assert_array_equal(of_subset[0], of_subset[1])
+    np.testing.assert_array_equal(of_subset[3], step_up(subset_ids, scores, tables, 2, True)[1])
+    assert len(set(map(bytes, of_subset))) == 3
+    np.testing.assert_array_equal(residual(drawn)[1], residual(both)[1])

@@ -6,9 +6,8 @@ import pytest
 import oracles
 from score_extrapolation import StepUp
 from score_extrapolation.evaluation.agreement import pearson
-from score_extrapolation.extrapolators import _forest, extrapolate
+from score_extrapolation.extrapolators import _forest, _step_up, extrapolate
 from score_extrapolation.extrapolators._forest import Forest
-from score_extrapolation.extrapolators._step_up import step_up
 from score_extrapolation.faults import InputFault
 from score_extrapolation.neighbors import find_scope
 
@@ -48,6 +47,11 @@ def world(m=400, n_nested=200, n_epochs=12, noise=0.02, seed=0):
         "nested/scores": {"sample_id": nested_ids, "score": nested_scores},
     }
     return ids, scores, tables, truth
+
+
+def step_up(*case):
+    """The estimates alone."""
+    return _step_up.step_up(*case)[0]
 
 
 def small_case(m=40, n_epochs=6, seed=0):
@@ -237,3 +241,45 @@ def test_lengths_that_differ_are_refused():
         step.predict(dynamics.T, scores)
     with pytest.raises(ValueError, match=r"dynamics \(40,\) and scores \(40,\) are not"):
         step.predict(scores, scores)
+
+
+# Drawn scores
+
+
+def test_a_draw_is_as_often_a_score_as_the_leaves_have_it():
+    # Two groups that one feature tells apart; within them the score is a coin's.
+    rng = np.random.default_rng(0)
+    group = np.repeat([0.0, 1.0], 300)
+    targets = np.where(rng.random(600) < np.where(group == 0, 0.2, 0.7), 1.0, 0.0)
+    forest = Forest(group[:, None], targets, 0, "test")
+    drawn = forest.draw(np.repeat([[0.0], [1.0]], 20_000, axis=0), 1, "test")
+    assert set(drawn.tolist()) == {0.0, 1.0}
+    for half, value in ((drawn[:20_000], 0.0), (drawn[20_000:], 1.0)):
+        assert half.mean() == pytest.approx(targets[group == value].mean(), abs=0.02)
+    expected = forest.predict(np.array([[0.0], [1.0]]))
+    np.testing.assert_allclose(expected, [targets[group == 0].mean(), targets[group == 1].mean()], atol=0.03)
+
+
+def test_a_draw_equals_the_leaves_followed_by_hand():
+    dynamics, _, larger = small_case()
+    forest = Forest(dynamics.T, larger, 2, "test")
+    features = np.random.default_rng(5).random((30, 6))
+    assert forest.draw(features, 7, "x").tolist() == oracles.draw(forest._trees, dynamics.T, larger, features, 7, "x")
+
+
+def test_draws_repeat_themselves_and_another_seed_draws_others():
+    dynamics, scores, larger = small_case()
+    step = StepUp(3).fit(dynamics, scores, larger)
+    first = step.draw(dynamics, scores)
+    np.testing.assert_array_equal(step.draw(dynamics, scores), first)
+    assert set(first.tolist()) <= set(larger.tolist())
+    assert not np.array_equal(StepUp(4).fit(dynamics, scores, larger).draw(dynamics, scores), first)
+    assert step.draw(dynamics[:, :0], scores[:0]).shape == (0,)
+
+
+def test_drawn_scores_have_the_spread_that_expected_ones_lose():
+    ids, scores, tables, truth = world(m=2000, n_nested=1000, noise=0.2)
+    expected, drawn = _step_up.step_up(ids, scores, tables, 0, True)
+    assert expected.std() < 0.9 * truth.std()
+    assert drawn.std() == pytest.approx(truth.std(), rel=0.05)
+    assert pearson(expected, truth) > pearson(drawn, truth) > 0.4

@@ -12,7 +12,8 @@ An extrapolator is a file of this folder with
   residual set; `tables` maps each of those names to its table, and ``scores`` to that of the computed scores, `seed` is
   what any random draw is derived from, `device` is ``auto``, ``cpu`` or ``cuda``.
 
-Every extrapolator can be given ``step_up: true`` (see `_step_up`): the subset's scores are then stepped up first.
+Every extrapolator can be given ``step_up: true`` (see `_step_up`): the subset's scores are then stepped up first. Where
+its options have a ``draw`` that is true, those of the subset are drawn as well.
 """
 
 import numpy as np
@@ -46,15 +47,17 @@ def extrapolate(
     options = {key: value for key, value in extrapolator.items() if key not in ("name", "step_up")}
     options = method_options("extrapolators", extrapolator["name"])(**options)
     tables = tables | {"scores": {"sample_id": subset_ids, "score": subset_scores}}
+    own_scores = subset_scores
     if extrapolator.get("step_up"):
         from ._step_up import step_up
 
-        subset_scores = step_up(subset_ids, subset_scores, tables, seed)
+        draw = getattr(options, "draw", False)
+        subset_scores, own_scores = step_up(subset_ids, subset_scores, tables, seed, draw)
     module = load_method("extrapolators", extrapolator["name"])
     residual_ids, scores, spread = module.extrapolate(options, subset_ids, subset_scores, tables, seed, device)
     return {
         "sample_id": np.concatenate([subset_ids, residual_ids]),
-        "score": np.concatenate([subset_scores, scores]),
+        "score": np.concatenate([own_scores, scores]),
         "computed": np.arange(len(subset_ids) + len(residual_ids)) < len(subset_ids),
         "spread": np.concatenate([np.full(len(subset_ids), np.nan), spread]),
     }

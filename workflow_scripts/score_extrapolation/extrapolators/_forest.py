@@ -50,6 +50,7 @@ class Forest:
                 "raise subset.fractions"
             )
         self._range = targets.min(), targets.max()
+        self._features, self._targets = features.astype(np.float32), np.asarray(targets, np.float64)
         self._threads = int(os.environ.get("OMP_NUM_THREADS", 1))
         self._trees = ExtraTreesRegressor(
             TREES,
@@ -69,6 +70,25 @@ class Forest:
         blocks = [features[start : start + BLOCK] for start in range(0, len(features), BLOCK)]
         with ThreadPoolExecutor(self._threads) as pool:
             return self._within_range(np.concatenate([np.empty(0), *pool.map(self._trees.predict, blocks)]))
+
+    def draw(self, features: np.ndarray, seed: int, stage: str) -> np.ndarray:
+        """Return for each a score that it may have, (r, f) -> (r,) float64: that of one of those learned from.
+
+        Of a tree drawn at random, one of the samples in the same leaf, drawn at random: so the scores come as often as
+        the forest takes them to be (Meinshausen, 2006, whose quantiles are of the same distribution). Cost: that of one
+        tree for each, and of all trees for those learned from.
+        """
+        rng = np.random.default_rng(derive_seed(seed, f"{stage}/draw"))
+        tree_of, place = rng.integers(0, TREES, len(features)), rng.random(len(features))
+        drawn, features = np.empty(len(features)), features.astype(np.float32)
+        for t, tree in enumerate(self._trees.estimators_):
+            rows = np.flatnonzero(tree_of == t)
+            leaves = tree.apply(self._features)
+            order = np.argsort(leaves, kind="stable")
+            wanted = tree.apply(features[rows]) if len(rows) else leaves[:0]
+            first, last = (np.searchsorted(leaves[order], wanted, side) for side in ("left", "right"))
+            drawn[rows] = self._targets[order[first + (place[rows] * (last - first)).astype(np.int64)]]
+        return drawn
 
     def _within_range(self, means: np.ndarray) -> np.ndarray:
         # Rounding can carry a mean past the numbers that it is a mean of.

@@ -60,6 +60,10 @@ class StepUp:
         """Take the step from the larger training: (K, m) and (m,) -> (m,) float64, in the range of scores seen."""
         return self._forest.predict(_features(dynamics, scores))
 
+    def draw(self, dynamics: np.ndarray, scores: np.ndarray) -> np.ndarray:
+        """Return for each a score that it may have after the step, (m,) float64, in the place of the expected one."""
+        return self._forest.draw(_features(dynamics, scores), self.seed, "extrapolation/step_up")
+
 
 def _features(dynamics: np.ndarray, scores: np.ndarray) -> np.ndarray:
     """Return (m, K + 1): the history and the score that was made of it."""
@@ -69,7 +73,7 @@ def _features(dynamics: np.ndarray, scores: np.ndarray) -> np.ndarray:
     return np.column_stack([dynamics.T, scores])
 
 
-def step_up(subset_ids: np.ndarray, subset_scores: np.ndarray, tables: dict, seed: int) -> np.ndarray:
+def step_up(subset_ids: np.ndarray, subset_scores: np.ndarray, tables: dict, seed: int, draw: bool = False):
     """Step up the scores of a subset.
 
     Parameters
@@ -80,16 +84,22 @@ def step_up(subset_ids: np.ndarray, subset_scores: np.ndarray, tables: dict, see
     tables : dict
         ``dynamics``, ``nested/dynamics`` and ``nested/scores``.
     seed : int
+    draw : bool
+        Whether to draw scores too.
 
     Returns
     -------
-    (m,) float64
-        Estimates of the scores in a training on everything.
+    estimates : (m,) float64
+        Of the scores in a training on everything.
+    drawn : (m,) float64
+        Scores that they may be there; the estimates again, unless some are to be drawn.
     """
     nested = tables["nested/scores"]
     known = subset_scores[rows_of(subset_ids, nested["sample_id"])]
     step = StepUp(seed).fit(_history(tables["nested/dynamics"], nested["sample_id"]), nested["score"], known)
-    return step.predict(_history(tables["dynamics"], subset_ids), subset_scores)
+    record = _history(tables["dynamics"], subset_ids), subset_scores
+    estimates = step.predict(*record)
+    return estimates, step.draw(*record) if draw else estimates
 
 
 def _history(dynamics: dict, sample_ids: np.ndarray) -> np.ndarray:

@@ -13,10 +13,13 @@ class Options(Section):
     """`k`: neighbours whose mean score is a feature.
 
     `labels`: whether labels are read: the label's probability is a feature then, and neighbours are of the same label.
+    `draw`: whether each sample gets a score that it may have, drawn, in the place of the one to be expected; those of
+    the subset too, where they are stepped up.
     """
 
     k: int = Field(50, ge=1, description="neighbours whose mean score is a feature")
     labels: bool = True
+    draw: bool = False
 
     def needs(self) -> tuple[str, ...]:
         """The same twice: of the samples outside the subset, and of the subset's outside the one nested in it."""
@@ -36,7 +39,8 @@ def extrapolate(options: Options, subset_ids, subset_scores, tables, seed: int =
     extrapolator = HeldOutExtrapolator(labels=options.labels, seed=seed)
     extrapolator.fit(*_predictions(nested["predictions"], seen_ids), seen_neighbors, known)
     residual_ids, neighbors, spread = _neighbors(options, tables)
-    return residual_ids, extrapolator.predict(*_predictions(tables["predictions"], residual_ids), neighbors), spread
+    answer = extrapolator.draw if options.draw else extrapolator.predict
+    return residual_ids, answer(*_predictions(tables["predictions"], residual_ids), neighbors), spread
 
 
 def _neighbors(options: Options, tables: dict):
@@ -107,6 +111,17 @@ class HeldOutExtrapolator:
     def predict(self, probability, entropy, neighbor_scores) -> np.ndarray:
         """Score samples that the subset's training has not seen, from what its networks say: (r,) float64."""
         return self._forest.predict(self._features(probability, entropy, neighbor_scores))
+
+    def draw(self, probability, entropy, neighbor_scores) -> np.ndarray:
+        """Return for each a score that it may have, (r,) float64, in the place of the one to be expected.
+
+        Expected scores are drawn together towards the mean of all, those of samples more than those of classes. What is
+        highest among them is not what is highest among the scores: too much of some classes, and of what looks hard to
+        every network. Drawn ones have the spread and the shares of the scores themselves. They agree less with the
+        truth, and are for selecting by them alone.
+        """
+        features = self._features(probability, entropy, neighbor_scores)
+        return self._forest.draw(features, self.seed, "extrapolation/held_out")
 
     def _features(self, probability, entropy, neighbor_scores) -> np.ndarray:
         return np.column_stack([*([probability] if self.labels else []), entropy, neighbor_scores])
