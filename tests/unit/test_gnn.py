@@ -389,6 +389,19 @@ def test_training_ends_when_it_has_been_no_better_for_so_many_epochs(patience, m
     assert extrapolator.best_epoch_ == {1: 3, 3: 3, None: 7}[patience]
 
 
+def test_an_epoch_trains_on_so_many_at_most_drawn_anew(monkeypatch):
+    embeddings, labels, scores, subset = learnable_case()
+    seen, around = [], _gcn.Nodes.around
+    monkeypatch.setattr(_gcn.Nodes, "around", lambda self, rows, *how: seen.append(rows) or around(self, rows, *how))
+    monkeypatch.setattr(_gcn, "EPOCH_SAMPLES", 40)
+    fitted = GNNExtrapolator(k=5, epochs=20, batch=16, patience=None).fit(embeddings, subset, scores[subset], labels)
+    assert [len(rows) for rows in seen] == [16, 16, 8] * 20
+    epochs = [np.concatenate(seen[start : start + 3]) for start in range(0, 60, 3)]
+    assert all(len(set(rows.tolist())) == 40 for rows in epochs)
+    trained = set(subset.tolist()) - set(fitted.validation_rows_.tolist())
+    assert set(np.concatenate(epochs).tolist()) == trained
+
+
 def test_a_tenth_of_the_subset_validates_and_is_not_learned():
     embeddings, labels, scores, subset = learnable_case()
     fitted = GNNExtrapolator(k=5, epochs=2).fit(embeddings, subset, scores[subset], labels)

@@ -23,6 +23,7 @@ from ._graph import Graph, compact, count_classes, sample_rows, take_rows, trans
 HIDDEN = (512, 256)
 DENSE_CLASSES = 64  # up to here their counts are columns of the first matrix product, beyond it rows are looked up
 BLOCK = 65_536  # nodes whose widest layer is held at a time when all are predicted
+EPOCH_SAMPLES = 32_768  # trained on in an epoch, at most
 EVALUATE_EVERY = 5  # updates, where an epoch is one
 WARM_UP = 0.7  # share of the updates in which the learning rate rises, where an epoch is one update
 
@@ -220,7 +221,8 @@ def train(network: GCN, nodes: Nodes, training: Training, seed: int, rows, targe
     """Train in place, and leave the parameters of the epoch with the best validation Pearson.
 
     On batches the learning rate is constant, and neighbours are sampled anew each time in as many hops as there are
-    layers, of which the first, A_hat X, has all. On all nodes at once an epoch is one update, and the rate rises
+    layers, of which the first, A_hat X, has all. An epoch is a pass over the samples to train on, or over 32,768 of
+    them, drawn anew for each, where they are more: what is learned does not take longer because there are more. On all nodes at once an epoch is one update, and the rate rises
     linearly over the first 70 % of them and falls to 0 over the rest: high from the start, it would switch most units
     off for good.
 
@@ -259,12 +261,12 @@ def train(network: GCN, nodes: Nodes, training: Training, seed: int, rows, targe
                 optimizer.param_groups[0]["lr"] = training.learning_rate * np.interp(done, [0, WARM_UP, 1], [0, 1, 0])
                 loss = _update(network, optimizer, everything, targets, training.precision)
             else:
-                total = 0.0
-                for batch in np.split(rng.permutation(len(rows)), range(training.batch, len(rows), training.batch)):
+                total, drawn = 0.0, rng.permutation(len(rows))[:EPOCH_SAMPLES]
+                for batch in np.split(drawn, range(training.batch, len(drawn), training.batch)):
                     around = nodes.around(rows[batch], training.fanout, rng)
                     of_batch = targets[torch.from_numpy(batch).to(nodes.device)]
                     total += len(batch) * _update(network, optimizer, around, of_batch, training.precision)
-                loss = total / len(rows)
+                loss = total / len(drawn)
             if not at_once or epoch % EVALUATE_EVERY == 0 or epoch == training.epochs:
                 correlation = pearson(predict(network, nodes, validation), held_out_targets)
                 history.append({"epoch": epoch, "loss": float(loss), "validation_pearson": correlation})
