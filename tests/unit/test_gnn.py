@@ -411,6 +411,14 @@ def test_a_tenth_of_the_subset_validates_and_is_not_learned():
     wrong[fitted.validation_rows_] = -scores[fitted.validation_rows_]
     again = GNNExtrapolator(k=5, epochs=2).fit(embeddings, subset, wrong[subset], labels)
     assert [row["loss"] for row in again.history_] == [row["loss"] for row in fitted.history_]
+
+
+def test_of_a_large_subset_so_many_validate_and_no_more(monkeypatch):
+    embeddings, labels, scores, subset = learnable_case()
+    assert gnn.VALIDATION_MOST == 5000
+    monkeypatch.setattr(gnn, "VALIDATION_MOST", 7)
+    fitted = GNNExtrapolator(k=5, epochs=1).fit(embeddings, subset, scores[subset], labels)
+    assert len(set(fitted.validation_rows_.tolist())) == 7
     assert again.validation_pearson_ != fitted.validation_pearson_
 
 

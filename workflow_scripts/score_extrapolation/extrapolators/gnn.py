@@ -15,7 +15,7 @@ from ..tables import rows_of
 from ..training.devices import resolve_device
 from . import _gcn, _graph
 
-VALIDATION = 0.1  # share of the subset
+VALIDATION, VALIDATION_MOST = 0.1, 5000  # share of the subset; samples
 BATCH = 128  # the paper's
 
 # On batches the paper's; on all labelled samples at once, where an epoch is one update, those that come as far.
@@ -178,7 +178,7 @@ class GNNExtrapolator:
         self._nodes = _gcn.Nodes(backend.normalise(graph), embeddings, classes, backend.Hop, device)
 
         order = np.random.default_rng(derive_seed(self.seed, "extrapolation/gnn/split")).permutation(len(subset_rows))
-        n_held_out = max(round(VALIDATION * len(order)), 1) if len(order) > 1 else 0
+        n_held_out = min(max(round(VALIDATION * len(order)), 1), VALIDATION_MOST) if len(order) > 1 else 0
         held_out, trained = np.sort(order[:n_held_out]), np.sort(order[n_held_out:])
         self.validation_rows_ = subset_rows[held_out]
         # Of constant scores the deviation is 0, or a rounding: whatever the network says, they are that constant again.

@@ -9,7 +9,7 @@ from ..progress import LOGGER, Progress
 from .exact import ExactIndex
 
 EXTRA = 5  # candidates beyond those wanted: what is missed is most often among the farthest
-QUERY_BLOCK = 8192
+QUERY_BLOCK = 32_768
 
 
 def find_approximately(method: str, index: ExactIndex, vectors: np.ndarray, rows, k: int, seed: int, threads: int):
