@@ -222,9 +222,10 @@ def train(network: GCN, nodes: Nodes, training: Training, seed: int, rows, targe
 
     On batches the learning rate is constant, and neighbours are sampled anew each time in as many hops as there are
     layers, of which the first, A_hat X, has all. An epoch is a pass over the samples to train on, or over 32,768 of
-    them, drawn anew for each, where they are more: what is learned does not take longer because there are more. On all nodes at once an epoch is one update, and the rate rises
-    linearly over the first 70 % of them and falls to 0 over the rest: high from the start, it would switch most units
-    off for good.
+    them, drawn anew for each, where they are more: what is learned does not take longer because there are more.
+
+    On all nodes at once an epoch is one update, and the rate rises linearly over the first 70 % of them and falls to 0
+    over the rest: high from the start, it would switch most units off for good.
 
     Parameters
     ----------
