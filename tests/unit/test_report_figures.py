@@ -20,7 +20,7 @@ from score_extrapolation.report.contact_sheets import (
 )
 from score_extrapolation.report.distributions import count_scores, plot_against_truth, plot_distributions
 from score_extrapolation.report.figures import group_arms, plot_accuracy, plot_agreement, plot_stages, plot_time
-from score_extrapolation.report.style import LABEL_SIZE, arm_styles, drawing, label_points
+from score_extrapolation.report.style import LABEL_SIZE, arm_styles, drawing, label_points, legend_keys
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -108,7 +108,7 @@ def test_a_failed_drawing_leaves_no_file(tmp_path):
 
 def test_accuracy_names_every_arm_and_the_reference(tmp_path):
     plot_accuracy(make_runs(), tmp_path / "a.svg")
-    expected = {"no pruning", "random", "DU, full data", "DU, KNN k=10, 20 % subset", "20", "80"}
+    expected = {"no pruning", "random", "DU, full data", "DU, KNN k=10", "DU, 20 % subset", "20", "80"}
     assert expected <= texts(tmp_path / "a.svg")
     assert any("mean ± s.d. of 3 seeds" in text for text in texts(tmp_path / "a.svg"))
 
@@ -181,10 +181,12 @@ def test_the_truth_of_another_seed_is_drawn_where_there_is_one(tmp_path):
 def test_each_panel_compares_with_the_truth_and_the_baselines():
     other = "top/du/knn-10/fraction-40"
     tdds = "ccs/tdds/gnn-10/fraction-20"
-    assert group_arms([KNN, other, tdds, FULL, "random", KNN]) == {
+    balanced, balanced_full = (arm.replace("top", "class_balanced") for arm in (KNN, FULL))
+    assert group_arms([KNN, other, tdds, FULL, "random", KNN, balanced, balanced_full]) == {
         "DU, 20 % subset": [KNN, FULL, "random"],
         "DU, 40 % subset": [other, FULL, "random"],
-        "TDDS, 20 % subset": [tdds, "random"],
+        "TDDS, 20 % subset, CCS": [tdds, "random"],
+        "DU, 20 % subset, class balanced": ["random", balanced, balanced_full],
     }
 
 
@@ -195,6 +197,14 @@ def test_an_arm_looks_the_same_whatever_the_order_of_the_rows():
     arms = [KNN, FULL, "random", "ssp"]
     assert arm_styles(arms) == arm_styles([*reversed(arms), KNN])
     assert arm_styles(["random"])["random"] == arm_styles(arms)["random"]
+
+
+def test_the_same_scores_look_the_same_however_they_are_selected_by():
+    others = ["class_balanced/du/knn-10/fraction-20", "top/du/knn-10/fraction-40"]
+    styles = arm_styles([KNN, FULL, "random", *others])
+    assert all(styles[arm] == styles[KNN] for arm in others)
+    assert styles[KNN]["label"] == "DU, KNN k=10"
+    assert [key.get_label() for key in legend_keys(styles)] == ["DU, KNN k=10", "DU, full data", "random"]
 
 
 def test_forty_arms_all_look_different():

@@ -24,6 +24,7 @@ from .style import (
     drawing,
     drawing_panels,
     label_points,
+    legend_keys,
 )
 
 STAGE_COLORS = {
@@ -56,16 +57,18 @@ def is_reference(table: pd.DataFrame) -> pd.Series:
 
 
 def group_arms(arms) -> dict[str, list[str]]:
-    """Return the arms of each panel by its title: a panel per score and subset, each with all it is compared with."""
+    """Return the arms of each panel by its title: per score, subset and selection, each with all to compare with."""
     parts = {arm: arm.split("/") for arm in dict.fromkeys(arms)}
     panels = {}
-    for _, score, extrapolator, fraction in (names for names in parts.values() if len(names) == 4):
+    for method, score, extrapolator, fraction in (names for names in parts.values() if len(names) == 4):
         if extrapolator != "computed":
             title = f"{method_label(score)}, {fraction.removeprefix('fraction-')} % subset"
+            title += "" if method == "top" else f", {method_label(method)}"
             panels[title] = [
                 arm
                 for arm, names in parts.items()
-                if len(names) == 1 or (names[1] == score and (names[2] == "computed" or names[3] == fraction))
+                if len(names) == 1
+                or (names[:2] == [method, score] and (names[2] == "computed" or names[3] == fraction))
             ]
     return panels or {"": list(parts)}
 
@@ -90,7 +93,7 @@ def plot_accuracy(runs: pd.DataFrame, path) -> None:
     pruned = runs[~is_reference(runs)]
     styles, panels = arm_styles(pruned["arm"]), group_arms(pruned["arm"])
     heading = f"Test accuracy after pruning, {mean_text(runs)}"
-    keys = [Line2D([], [], **look) for look in (NO_PRUNING_LINE, *styles.values())]
+    keys = [Line2D([], [], **NO_PRUNING_LINE), *legend_keys(styles)]
     with drawing_panels(path, heading, list(panels), (PRUNED, ACCURACY), keys) as (_, grid):
         for axes, arms in zip(grid, panels.values(), strict=True):
             axes.axhline(mean, **NO_PRUNING_LINE)
@@ -120,7 +123,7 @@ def plot_time(summary: pd.DataFrame, path) -> None:
     reference, pruned = summary[is_reference(summary)], summary[~is_reference(summary)].sort_values("rate")
     styles, panels = arm_styles(pruned["arm"]), group_arms(summary["arm"])
     heading = "Accuracy against the time of every stage; beside a point the pruned share"
-    keys = [Line2D([], [], linewidth=1, **look) for look in styles.values()] + [Line2D([], [], **NO_PRUNING_STYLE)]
+    keys = [*legend_keys(styles, linewidth=1), Line2D([], [], **NO_PRUNING_STYLE)]
     with drawing_panels(path, heading, list(panels), (TIME, ACCURACY), keys) as (figure, grid):
         for axes, arms in zip(grid, panels.values(), strict=True):
             for arm in (arm for arm in styles if arm in arms):

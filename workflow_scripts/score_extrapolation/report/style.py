@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
 from ..atomic import replacing
-from . import NO_PRUNING, arm_label
+from . import NO_PRUNING, arm_label, method_label
 
 # Okabe and Ito's colours, told apart by the colour-blind; yellow is too faint on white for lines.
 BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, YELLOW = (
@@ -103,20 +103,32 @@ def drawing_panels(
 def arm_styles(arms) -> dict[str, dict]:
     """Return label, colour and marker of each arm, in alphabetical order, those that read no scores last and grey.
 
-    They depend on the experiment's arms alone, so that an arm looks the same in all its figures; every combination of
-    colour and marker occurs once in 42 arms.
+    They tell whose scores, not how it is selected by them and from which subset, which a panel's title says: so the
+    same scores look the same in all panels and figures. They depend on the experiment's arms alone; every combination
+    of colour and marker occurs once in 42.
     """
-    scored = sorted({arm for arm in arms if "/" in arm})
-    unscored = sorted(set(arms) - set(scored), key=lambda arm: (arm != "random", arm))
-    styles = {}
-    for group, colors, markers in (
-        (scored, SCORED_COLORS, SCORED_MARKERS),
-        (unscored, UNSCORED_COLORS, UNSCORED_MARKERS),
-    ):
-        for i, arm in enumerate(group):
-            look = {"color": colors[i % len(colors)], "marker": markers[i % len(markers)], "markersize": 7}
-            styles[arm] = {"label": arm_label(arm), **look}
-    return styles
+    whose = {arm: tuple(arm.split("/")[1:3]) for arm in sorted({arm for arm in arms if "/" in arm})}
+    unscored = sorted({arm for arm in arms if "/" not in arm}, key=lambda arm: (arm != "random", arm))
+    looks = {
+        **_looks(sorted(set(whose.values())), SCORED_COLORS, SCORED_MARKERS),
+        **_looks(unscored, UNSCORED_COLORS, UNSCORED_MARKERS),
+    }
+    return {
+        **{arm: {"label": ", ".join(map(method_label, scores)), **looks[scores]} for arm, scores in whose.items()},
+        **{arm: {"label": arm_label(arm), **looks[arm]} for arm in unscored},
+    }
+
+
+def _looks(names: list, colors: tuple, markers: str) -> dict:
+    return {
+        name: {"color": colors[i % len(colors)], "marker": markers[i % len(markers)], "markersize": 7}
+        for i, name in enumerate(names)
+    }
+
+
+def legend_keys(styles: dict[str, dict], **more) -> list[Line2D]:
+    """Return one entry of a legend for each look."""
+    return [Line2D([], [], **more, **look) for look in {look["label"]: look for look in styles.values()}.values()]
 
 
 def label_points(axes, points: np.ndarray, labels: list[str], colors: list[str]) -> None:
