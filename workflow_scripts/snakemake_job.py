@@ -41,7 +41,6 @@ def job(snakemake, warns: bool = True):
     log_to(snakemake.log[0])
     if warns:
         on_terminal = logging.StreamHandler()
-        on_terminal.setLevel(logging.WARNING)
         on_terminal.setFormatter(logging.Formatter("\n%(message)s\n"))
         on_terminal.addFilter(lambda record: record.levelno == logging.WARNING)  # faults are printed below
         LOGGER.addHandler(on_terminal)

@@ -83,9 +83,10 @@ class Forest:
         drawn, features = np.empty(len(features)), features.astype(np.float32)
         for t, tree in enumerate(self._trees.estimators_):
             rows = np.flatnonzero(tree_of == t)
-            leaves = tree.apply(self._features)
+            if not len(rows):
+                continue
+            leaves, wanted = tree.apply(self._features), tree.apply(features[rows])
             order = np.argsort(leaves, kind="stable")
-            wanted = tree.apply(features[rows]) if len(rows) else leaves[:0]
             first, last = (np.searchsorted(leaves[order], wanted, side) for side in ("left", "right"))
             drawn[rows] = self._targets[order[first + (place[rows] * (last - first)).astype(np.int64)]]
         return drawn

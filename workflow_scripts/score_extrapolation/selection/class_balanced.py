@@ -27,9 +27,8 @@ def keep(options: Options, n_kept: int, scores: np.ndarray, labels, seed) -> np.
     """
     if labels is None:
         raise InputFault("class_balanced: labels are missing; give one per score, or select by top")
-    labels, order = np.asarray(labels), np.argsort(-scores, kind="stable")
+    classes, sizes = np.unique(np.asarray(labels), return_inverse=True, return_counts=True)[1:]
+    order = np.lexsort((-scores, classes))  # class by class, highest score first, of equal scores the lower row
     before = np.empty(len(scores))
-    for label in np.unique(labels):
-        of_class = order[labels[order] == label]  # highest score first, of equal scores the lower row
-        before[of_class] = np.arange(len(of_class)) / len(of_class)
+    before[order] = (np.arange(len(scores)) - (np.cumsum(sizes) - sizes)[classes[order]]) / sizes[classes[order]]
     return np.lexsort((-scores, before))[:n_kept]
