@@ -89,7 +89,7 @@ class GNNExtrapolator:
 
     The graph joins two samples where either is among the other's k nearest; an edge weighs exp(-d), a self loop 1; the
     matrix is normalised symmetrically. Features are the embedding and the one-hot label. Layers: 512, 256, 1 wide. The
-    loss is the squared error of scores, standardised inside. 10 % of the subset, at least one, validate: the epoch with
+    loss is the squared error of scores, standardised inside. 10 % of the subset, 1 to 5,000, validate: the epoch with
     the best Pearson correlation there is the one that counts.
 
     Where the paper is silent: dropout is between layers, not on the features; 2 neighbours are sampled of each sample
