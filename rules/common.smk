@@ -10,10 +10,11 @@ sys.path.insert(0, str(workflow.current_basedir.join("../workflow_scripts").get_
 from code_digest import code_digest
 from score_extrapolation.parts import EVERYTHING, PATTERN, as_fraction, nested, percent, trained
 from score_extrapolation.plugins import method_constant, method_names
-from study_rows import table_path, universe_path
+from study_rows import extrapolated_path, scores_path, table_path, universe_path
 from workflow_config import begin_run, input_paths, load_config, stage_resources
 
 EXPERIMENT = load_config(workflow, config)
+out = EXPERIMENT.path  # where a file of this experiment lies
 
 
 wildcard_constraints:
@@ -31,11 +32,6 @@ wildcard_constraints:
 
 onstart:
     begin_run(workflow, EXPERIMENT)
-
-
-def out(path):
-    """Return where a file of this experiment lies."""
-    return f"{EXPERIMENT.results}/{EXPERIMENT.experiment}/{path}"
 
 
 def asks(key, stage):
@@ -102,13 +98,13 @@ def trained_in(name):
 
 def computed_scores_of(wildcards):
     """Return the scores of the samples of a part that were trained on."""
-    return out(f"scores/fraction-{trained(wildcards.part)}/seed-{wildcards.seed}/{wildcards.score}.parquet")
+    return out(f"{scores_path(wildcards.score, wildcards.part, wildcards.seed)}.parquet")
 
 
 def candidates_of(wildcards, part):
     """Return the scores of all extrapolators for the samples of a part."""
-    run = f"extrapolation/fraction-{part}/seed-{wildcards.seed}/{wildcards.score}"
-    return [out(f"{run}/{extrapolator}.parquet") for extrapolator in EXTRAPOLATORS]
+    paths = (extrapolated_path(wildcards.score, name, part, wildcards.seed) for name in EXTRAPOLATORS)
+    return [out(f"{path}.parquet") for path in paths]
 
 
 def extrapolator_needs(wildcards):
@@ -120,9 +116,7 @@ def extrapolator_needs(wildcards):
 
 def scores_of(wildcards):
     """Return the scores to prune by: extrapolated, or computed on the full data."""
+    score, fraction, seed = wildcards.score, wildcards.fraction, wildcards.seed
     if wildcards.extrapolator == "computed":
-        return out(f"scores/fraction-{wildcards.fraction}/seed-{wildcards.seed}/{wildcards.score}.parquet")
-    return out(
-        f"extrapolation/fraction-{wildcards.fraction}/seed-{wildcards.seed}/{wildcards.score}/"
-        f"{wildcards.extrapolator}.parquet"
-    )
+        return out(f"{scores_path(score, fraction, seed)}.parquet")
+    return out(f"{extrapolated_path(score, wildcards.extrapolator, fraction, seed)}.parquet")

@@ -3,9 +3,7 @@
 from snakemake_job import job
 
 with job(snakemake):
-    import pandas as pd
-
+    from score_extrapolation.evaluation import read_csv
     from score_extrapolation.report.figures import plot_agreement
 
-    agreement = pd.read_csv(snakemake.input.agreement, dtype={"fraction": str})
-    plot_agreement(agreement, pd.read_csv(snakemake.input.ceiling), snakemake.output[0])
+    plot_agreement(read_csv(snakemake.input.agreement), read_csv(snakemake.input.ceiling), snakemake.output[0])

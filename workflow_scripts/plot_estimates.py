@@ -3,8 +3,7 @@
 from snakemake_job import job
 
 with job(snakemake):
-    import pandas as pd
-
+    from score_extrapolation.evaluation import read_csv
     from score_extrapolation.report.figures import plot_estimates
 
-    plot_estimates(pd.read_csv(snakemake.input[0]), snakemake.output[0])
+    plot_estimates(read_csv(snakemake.input[0]), snakemake.output[0])

@@ -23,6 +23,16 @@ def universe_path(part: str, seed) -> str:
     return "samples/train" if within == EVERYTHING else f"subset/fraction-{within}/seed-{seed}"
 
 
+def scores_path(score: str, part: str, seed) -> str:
+    """Return where the scores lie of the samples of a part that were trained on, without its suffix."""
+    return f"scores/fraction-{trained(part)}/seed-{seed}/{score}"
+
+
+def extrapolated_path(score: str, extrapolator: str, part: str, seed) -> str:
+    """Return where an extrapolator's scores lie of all samples of a part, without its suffix."""
+    return f"extrapolation/fraction-{part}/seed-{seed}/{score}/{extrapolator}"
+
+
 def table_path(experiment: Config, name: str, score: str, part: str, seed) -> str:
     """Return where in the results the table lies that an extrapolator needs under a name, without its suffix.
 
@@ -45,23 +55,24 @@ def table_path(experiment: Config, name: str, score: str, part: str, seed) -> st
         "samples": universe_path(part, seed),
         "subset": f"subset/{own}",
         "dynamics": f"training/{recipe}/{own}/dynamics",
-        "scores": f"scores/{own}/{score}",
+        "scores": scores_path(score, part, seed),
     }.get(stage) or "/".join([stage, recipe, f"fraction-{part}/seed-{seed}", *scope])
 
 
 def agreement_rows(experiment: Config) -> list[dict]:
     """Return one row per run of an extrapolator, as `evaluation.agreement.tabulate_agreement` takes them."""
-    folder = f"{experiment.results}/{experiment.experiment}"
+    rows = []
+    for run in _runs(experiment):
+        extrapolated = extrapolated_path(run["score"], run["extrapolator"], run["fraction"], run["seed"])
+        truth = scores_path(run["score"], EVERYTHING, run["seed"])
+        rows.append(run | _tables(experiment, extrapolated=extrapolated, truth=truth))
+    return rows
+
+
+def _runs(experiment: Config) -> list[dict]:
+    """Return score, extrapolator, fraction (a percentage) and seed of every run of an extrapolator."""
     return [
-        {
-            "score": score["name"],
-            "extrapolator": extrapolator,
-            "fraction": percent(fraction),
-            "seed": seed,
-            "extrapolated": f"{folder}/extrapolation/fraction-{percent(fraction)}/seed-{seed}/{score['name']}/"
-            f"{extrapolator}.parquet",
-            "truth": f"{folder}/scores/fraction-100/seed-{seed}/{score['name']}.parquet",
-        }
+        {"score": score["name"], "extrapolator": extrapolator, "fraction": percent(fraction), "seed": seed}
         for score in experiment.scores
         for fraction in experiment.subset.fractions
         for extrapolator in experiment.extrapolated()
@@ -69,18 +80,20 @@ def agreement_rows(experiment: Config) -> list[dict]:
     ]
 
 
+def _tables(experiment: Config, **paths: str) -> dict[str, str]:
+    return {name: experiment.path(f"{path}.parquet") for name, path in paths.items()}
+
+
 def validated_rows(experiment: Config) -> list[dict]:
     """Return one row per run of an extrapolator that can be cross-validated, as `evaluation.estimates` takes them."""
     if "cross_validation" not in experiment.evaluation.estimates:
         return []
-    folder = f"{experiment.results}/{experiment.experiment}/evaluation/cross_validation"
-    rows = []
-    for row in agreement_rows(experiment):
-        if can_be_validated(experiment, row["extrapolator"]):
-            run = {key: row[key] for key in ("score", "extrapolator", "fraction", "seed")}
-            path = f"{folder}/fraction-{run['fraction']}/seed-{run['seed']}/{run['score']}/{run['extrapolator']}.json"
-            rows.append(run | {"metrics": path})
-    return rows
+    path = "evaluation/cross_validation/fraction-{fraction}/seed-{seed}/{score}/{extrapolator}.json"
+    return [
+        run | {"metrics": experiment.path(path.format(**run))}
+        for run in _runs(experiment)
+        if can_be_validated(experiment, run["extrapolator"])
+    ]
 
 
 def can_be_validated(experiment: Config, extrapolator: str) -> bool:
@@ -95,16 +108,13 @@ def nested_rows(experiment: Config) -> list[dict]:
     """Return one row per run of an extrapolator within a subset, as `evaluation.estimates` takes them."""
     if "nested" not in experiment.evaluation.estimates:
         return []
-    folder = f"{experiment.results}/{experiment.experiment}"
     rows = []
-    for row in agreement_rows(experiment):
-        if row["extrapolator"] != AUTO:
-            run, part = f"seed-{row['seed']}/{row['score']}", nested(row["fraction"], experiment.subset.nested)
-            paths = {
-                "extrapolated": f"{folder}/extrapolation/fraction-{part}/{run}/{row['extrapolator']}.parquet",
-                "truth": f"{folder}/scores/fraction-{row['fraction']}/{run}.parquet",
-            }
-            rows.append(row | paths)
+    for run in _runs(experiment):
+        if run["extrapolator"] != AUTO:
+            part = nested(run["fraction"], experiment.subset.nested)
+            extrapolated = extrapolated_path(run["score"], run["extrapolator"], part, run["seed"])
+            truth = scores_path(run["score"], run["fraction"], run["seed"])
+            rows.append(run | _tables(experiment, extrapolated=extrapolated, truth=truth))
     return rows
 
 
@@ -112,39 +122,26 @@ def shift_rows(experiment: Config) -> list[dict]:
     """Return one row per training, beside the one nested in it, as `evaluation.estimates` takes them."""
     if "nested" not in experiment.evaluation.estimates:
         return []
-    folder = f"{experiment.results}/{experiment.experiment}/scores"
-    # As in the names of the nested parts, so that there is one training of both.
-    fractions = {
-        part: trained(nested(part, experiment.subset.nested)) for part in map(percent, experiment.subset.fractions)
-    }
-    return [
-        {
-            "score": score["name"],
-            "fraction": fraction,
-            "seed": seed,
-            "scores": f"{folder}/fraction-{fraction}/seed-{seed}/{score['name']}.parquet",
-            "nested_scores": f"{folder}/fraction-{smaller}/seed-{seed}/{score['name']}.parquet",
-        }
-        for score in experiment.scores
-        for fraction, smaller in fractions.items()
-        for seed in experiment.seeds
-    ]
+    rows = []
+    for score in experiment.scores:
+        for fraction in map(percent, experiment.subset.fractions):
+            for seed in experiment.seeds:
+                scores = scores_path(score["name"], fraction, seed)
+                smaller = scores_path(score["name"], nested(fraction, experiment.subset.nested), seed)
+                run = {"score": score["name"], "fraction": fraction, "seed": seed}
+                rows.append(run | _tables(experiment, scores=scores, nested_scores=smaller))
+    return rows
 
 
 def ceiling_rows(experiment: Config) -> list[dict]:
     """Return one row per pair of seeds, as `evaluation.agreement.tabulate_ceiling` takes them."""
-    folder = f"{experiment.results}/{experiment.experiment}/scores/fraction-100"
-    return [
-        {
-            "score": score["name"],
-            "seed": seed,
-            "other_seed": other,
-            "scores": f"{folder}/seed-{seed}/{score['name']}.parquet",
-            "other_scores": f"{folder}/seed-{other}/{score['name']}.parquet",
-        }
-        for score in experiment.scores
-        for seed, other in combinations(experiment.seeds, 2)
-    ]
+    rows = []
+    for score in experiment.scores:
+        for seed, other in combinations(experiment.seeds, 2):
+            scores, other_scores = (scores_path(score["name"], EVERYTHING, s) for s in (seed, other))
+            run = {"score": score["name"], "seed": seed, "other_seed": other}
+            rows.append(run | _tables(experiment, scores=scores, other_scores=other_scores))
+    return rows
 
 
 def retraining_rows(experiment: Config, arms: list[str]) -> list[dict]:
@@ -156,7 +153,6 @@ def retraining_rows(experiment: Config, arms: list[str]) -> list[dict]:
     arms : list of str
         Ways to choose what is kept: ``random``, ``top/du/knn-10/fraction-20``. The reference without pruning is added.
     """
-    folder = f"{experiment.results}/{experiment.experiment}"
     # Keys, not a set: each once, in the order of the config.
     models = dict.fromkeys([*((arm, rate) for arm in arms for rate in experiment.selection.rates), REFERENCE])
     rows = []
@@ -179,8 +175,10 @@ def retraining_rows(experiment: Config, arms: list[str]) -> list[dict]:
                 "selection": [f"selection/{run}"],
                 "retraining": [f"retraining/{run}"],
             }
-            benchmarks = {stage: [f"{folder}/benchmarks/{path}.tsv" for path in paths] for stage, paths in jobs.items()}
-            metrics = f"{folder}/retraining/{run}/metrics.json"
+            benchmarks = {
+                stage: [experiment.path(f"benchmarks/{path}.tsv") for path in paths] for stage, paths in jobs.items()
+            }
+            metrics = experiment.path(f"retraining/{run}/metrics.json")
             rows.append({**settings, "seed": seed, "metrics": metrics, "benchmarks": benchmarks})
     return rows
 
@@ -199,7 +197,7 @@ def _scoring_jobs(experiment: Config, score: str, extrapolator: str, part: str, 
             smaller = [*_jobs(experiment, "scores", score, within, seed)]
             smaller += _extrapolation_jobs(experiment, score, candidate, within, seed)
             found += [("nested", path) for _, path in smaller]
-        found.append(("extrapolation", f"extrapolation/fraction-{part}/seed-{seed}/{score}/{AUTO}"))
+        found.append(("extrapolation", extrapolated_path(score, AUTO, part, seed)))
     elif extrapolator != "computed":
         found += _extrapolation_jobs(experiment, score, extrapolator, part, seed)
     jobs: dict[str, list[str]] = {}
@@ -212,7 +210,7 @@ def _extrapolation_jobs(experiment: Config, score: str, extrapolator: str, part:
     """Return (stage, path) of the jobs that an extrapolator takes beside those of the scores."""
     names = experiment.needs(extrapolator)
     jobs = [job for name in names for job in _jobs(experiment, name, score, part, seed)]
-    return [*jobs, ("extrapolation", f"extrapolation/fraction-{part}/seed-{seed}/{score}/{extrapolator}")]
+    return [*jobs, ("extrapolation", extrapolated_path(score, extrapolator, part, seed))]
 
 
 def _jobs(experiment: Config, name: str, score: str, part: str, seed) -> Iterator[tuple[str, str]]:

@@ -3,10 +3,8 @@
 from snakemake_job import job
 
 with job(snakemake):
-    import pandas as pd
-
-    from score_extrapolation.evaluation import write_csv
+    from score_extrapolation.evaluation import read_csv, write_csv
     from score_extrapolation.evaluation.estimates import tabulate_estimates
 
-    agreement = pd.read_csv(snakemake.input.agreement) if snakemake.input.agreement else None
+    agreement = read_csv(snakemake.input.agreement) if snakemake.input.agreement else None
     write_csv(snakemake.output[0], tabulate_estimates(*snakemake.params[:3], agreement))

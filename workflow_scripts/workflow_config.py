@@ -103,7 +103,7 @@ def begin_run(workflow, config: Config) -> None:
     """Check what only a run needs, before its first job: the device of jobs that run here, results of its own."""
     try:
         check_device(config, runs_here=workflow.local_exec)
-        lock_results(Path(config.results) / config.experiment)
+        lock_results(Path(config.path("")))
     except InputFault as fault:
         print(fault, file=sys.stderr)
         sys.exit(1)

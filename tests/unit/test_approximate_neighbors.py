@@ -11,7 +11,8 @@ import torch
 import oracles
 from score_extrapolation import neighbors
 from score_extrapolation.faults import InputFault
-from score_extrapolation.neighbors import approximate, find_scope, ivf_search, pynndescent_search
+from score_extrapolation.neighbors import approximate, exact, find_scope, ivf_search, pynndescent_search
+from score_extrapolation.neighbors.torch_search import TorchSearch
 
 K = 10
 
@@ -138,6 +139,29 @@ def test_auto_is_approximate_from_so_many_pairs_on(finds, monkeypatch):
         approximate_ones = {"all": "pynndescent", "subset": "ivf"}
         expected = {scope: approximate_ones[scope] if scope in found else "exact" for scope in methods}
         assert methods == expected
+
+
+def test_auto_is_exact_on_a_gpu(finds, monkeypatch):
+    calls = finds()
+    monkeypatch.setattr(neighbors, "APPROXIMATE_FROM", 1)
+    monkeypatch.setattr(neighbors, "_search_device", lambda device: device)
+    monkeypatch.setattr(exact, "_search_on", lambda device: lambda base, device: TorchSearch(base, "cpu"))
+    for scope in ("subset", "all"):
+        assert search(scope, "auto", device="cuda")[1]["method"] == "exact"
+        assert search(scope, "auto", device="cpu")[1]["method"] != "exact"
+        assert search(scope, "ivf", device="cuda")[1]["method"] == "ivf"  # who asks for it gets it
+    assert calls
+
+
+@pytest.mark.parametrize(("missed", "told"), [(1, 0), (2, 1)])
+def test_a_low_recall_is_told(missed, told, finds, caplog):
+    case = clustered(120, 60)
+    case[0]["embedding"][:] = np.random.default_rng(5).normal(size=(120, 24))  # no duplicates
+    finds(lambda rows: np.delete(rows, range(3, 3 + missed), axis=1))  # of ten, and itself
+    search("all", case=case)
+    warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    text = "neighbors: pynndescent found 80 % of the 10 nearest of each sample; neighbors.method: exact finds all"
+    assert warnings == [text] * told
 
 
 @pytest.mark.parametrize("method", ["pynndescent", "ivf"])

@@ -8,7 +8,7 @@ import pytest
 
 import oracles
 from score_extrapolation.atomic import write_json
-from score_extrapolation.evaluation import estimates, write_csv
+from score_extrapolation.evaluation import estimates, read_csv, write_csv
 from score_extrapolation.evaluation.agreement import pearson, spearman, tabulate_agreement
 from score_extrapolation.evaluation.estimates import FOLDS, RUN, choose, cross_validate, tabulate_estimates
 from score_extrapolation.extrapolators import extrapolate
@@ -251,15 +251,16 @@ def test_what_has_no_truth_is_still_there(lists):
     assert table["true_pearson"].isna().all()
 
 
-def test_percentages_that_were_numbers_in_a_csv_are_the_same_fractions(lists, tmp_path):
+def test_percentages_come_out_of_a_csv_as_they_went_in(lists, tmp_path):
     validated = [run_of(fraction=fraction) | {"metrics": lists[0][0]["metrics"]} for fraction in ("20", "2.5", "0.1")]
     agreement = agreement_of(*((run, value, 0) for run, value in zip(validated, (0.1, 0.2, 0.3), strict=True)))
     agreement = agreement.drop(columns="metrics")
     write_csv(tmp_path / "agreement.csv", agreement)
-    for table in (agreement, pd.read_csv(tmp_path / "agreement.csv")):
+    assert read_csv(tmp_path / "agreement.csv")["fraction"].tolist() == agreement["fraction"].tolist()
+    for table in (agreement, read_csv(tmp_path / "agreement.csv")):
         assert tabulate_estimates(validated, [], [], table)["true_pearson"].tolist() == [0.1, 0.2, 0.3]
     write_csv(tmp_path / "agreement.csv", agreement[agreement["fraction"] == "20"])
-    table = tabulate_estimates(validated, [], [], pd.read_csv(tmp_path / "agreement.csv"))
+    table = tabulate_estimates(validated, [], [], read_csv(tmp_path / "agreement.csv"))
     np.testing.assert_array_equal(table["true_pearson"], [0.1, np.nan, np.nan])
 
 

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from score_extrapolation.datasets import parquet
+from score_extrapolation.datasets import _blocks, parquet
 from score_extrapolation.faults import InputFault
 
 
@@ -50,7 +50,7 @@ def test_keeps_few_row_groups_in_memory_and_reads_each_once_in_order(tmp_path, m
     for start in range(0, 40, 3):
         split.read(start, min(start + 3, 40))
     assert opened == list(range(10))
-    assert len(split.read.__self__.cache) == parquet.CACHED_ROW_GROUPS
+    assert len(split.read.__self__.blocks.cache) == _blocks.CACHED_BLOCKS
 
 
 def test_takes_plain_binary_strings_paths_and_empty_row_groups(tmp_path):

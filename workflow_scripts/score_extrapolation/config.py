@@ -214,6 +214,10 @@ class Config(Section):
     evaluation: Evaluation
     resources: dict[Literal["default", *STAGES], Resources]
 
+    def path(self, name: str) -> str:
+        """Return where a file of this experiment lies."""
+        return f"{self.results}/{self.experiment}/{name}"
+
     def score(self, name: str) -> dict:
         """Return a score's name and options."""
         return next(score for score in self.scores if score["name"] == name)

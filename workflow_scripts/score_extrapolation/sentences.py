@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import re
 import typing
 
 import pydantic
@@ -127,7 +128,8 @@ def dotted(location: tuple) -> str:
     """Return a location as one reads it: ("selection", "rates", 1) -> selection.rates[1]."""
     text = ""
     for key in location:
-        text += f"[{key}]" if isinstance(key, int) else f".{key}"
+        name = key if isinstance(key, str) and re.fullmatch(r"[\w-]+", key) else shown(key)
+        text += f"[{key}]" if type(key) is int else f".{name}"
     return text.lstrip(".")
 
 

@@ -1,6 +1,5 @@
 """The sample store: every split decoded once into one uint8 array, so that no later stage decodes an image."""
 
-import logging
 import math
 import os
 import shutil
@@ -13,14 +12,13 @@ import numpy as np
 from ..atomic import write_json
 from ..faults import InputFault
 from ..plugins import load_method
+from ..progress import LOGGER
 from ..rng import derive_seed
 from ..tables import SAMPLES, write_table
 from . import Split
 from ._arrays import GrowingArray, growing_array
 from ._decode import decode_split, find_form
 from ._labels import draw_fraction, map_labels
-
-LOGGER = logging.getLogger(__name__)
 
 NAMES = ("train", "test", "validation")
 

@@ -1,13 +1,9 @@
 """NumPy archives: one array of images, one of labels; several files are read one after the other."""
 
 import math
-import threading
 import zipfile
 import zlib
-from bisect import bisect_right
-from collections import OrderedDict
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import Literal
 
 import numpy as np
@@ -16,6 +12,7 @@ from pydantic import Field
 from ..faults import InputFault
 from ..plugins import Section
 from . import Split
+from ._blocks import Blocks
 from ._files import find_files
 
 SPLITS = ("train",)
@@ -24,10 +21,7 @@ NEEDS_PATH = True
 IMAGE_KEYS = ("image", "images", "x", "data")
 LABEL_KEYS = ("label", "labels", "y")
 
-# A block is what is decompressed at a time. Threads work side by side on chunks of at most 512 rows: with two blocks
-# in memory none finds its own thrown away by one that is ahead of it, which would mean to decompress from the start.
-BLOCK_ROWS = 4096
-CACHED_BLOCKS = 2
+BLOCK_ROWS = 4096  # that are decompressed at a time
 
 UNREADABLE = (OSError, EOFError, KeyError, ValueError, TypeError, zipfile.BadZipFile, zlib.error)
 
@@ -97,32 +91,16 @@ class _Images:
 
     def __init__(self, split: str, files: list[_File]):
         self.split = split
-        self.blocks = [
+        ranges = [
             (file, start, min(start + BLOCK_ROWS, file.n)) for file in files for start in range(0, file.n, BLOCK_ROWS)
         ]
-        self.starts = list(accumulate((stop - start for _, start, stop in self.blocks), initial=0))
-        self.cache: OrderedDict[int, np.ndarray] = OrderedDict()
-        self.lock = threading.Lock()
+        self.blocks = Blocks(
+            [stop - start for _, start, stop in ranges], lambda block: self._decompress(*ranges[block])
+        )
         self.stream, self.streamed = None, None  # the member that is open, and its file
 
     def read(self, start: int, stop: int) -> list[np.ndarray]:
-        images = []
-        while start < stop:
-            block = bisect_right(self.starts, start) - 1
-            end = min(stop, self.starts[block + 1])
-            images += list(self._load(block)[start - self.starts[block] : end - self.starts[block]])
-            start = end
-        return images
-
-    def _load(self, block: int) -> np.ndarray:
-        with self.lock:
-            if block in self.cache:
-                self.cache.move_to_end(block)
-            else:
-                if len(self.cache) == CACHED_BLOCKS:
-                    self.cache.popitem(last=False)
-                self.cache[block] = self._decompress(*self.blocks[block])
-            return self.cache[block]
+        return [image for _, rows in self.blocks.pieces(start, stop) for image in rows]
 
     def _decompress(self, file: _File, start: int, stop: int) -> np.ndarray:
         size = math.prod(file.shape)

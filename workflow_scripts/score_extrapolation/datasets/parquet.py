@@ -1,10 +1,6 @@
 """Parquet files in the layout of Hugging Face: a column of encoded images, a column of labels."""
 
 import json
-import threading
-from bisect import bisect_right
-from collections import OrderedDict
-from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +12,13 @@ from pydantic import Field
 from ..faults import InputFault
 from ..plugins import Section
 from . import Split
+from ._blocks import Blocks
 from ._files import find_files
 
 SPLITS = ("train",)
 NEEDS_PATH = True
 
 LABEL_NAMES = ("label", "labels", "fine_label", "target", "class")
-CACHED_ROW_GROUPS = 2  # threads work side by side on neighbouring chunks: one group, or two at its end
 
 
 class Options(Section):
@@ -76,33 +72,18 @@ class _Images:
     def __init__(self, files: list[tuple[str, pq.FileMetaData]], column: str):
         self.column = column
         self.groups = [(file, data, group) for file, data in files for group in range(data.num_row_groups)]
-        lengths = [data.row_group(group).num_rows for _, data, group in self.groups]
-        self.starts = list(accumulate(lengths, initial=0))
-        self.cache: OrderedDict[int, pa.ChunkedArray] = OrderedDict()
-        self.lock = threading.Lock()
+        self.blocks = Blocks([data.row_group(group).num_rows for _, data, group in self.groups], self._load)
 
     def read(self, start: int, stop: int) -> list[bytes | Path]:
         images = []
-        while start < stop:
-            group = bisect_right(self.starts, start) - 1  # the last that starts here: empty groups are passed over
-            end = min(stop, self.starts[group + 1])
-            rows = self._load(group).slice(start - self.starts[group], end - start)
+        for group, rows in self.blocks.pieces(start, stop):
             images += _encoded_images(rows, Path(self.groups[group][0]).parent)
-            start = end
         return images
 
     def _load(self, group: int) -> pa.ChunkedArray:
-        with self.lock:
-            if group in self.cache:
-                self.cache.move_to_end(group)
-            else:
-                if len(self.cache) == CACHED_ROW_GROUPS:
-                    self.cache.popitem(last=False)
-                file, metadata, index = self.groups[group]
-                with pq.ParquetFile(file, metadata=metadata) as parquet:
-                    table = parquet.read_row_group(index, columns=[self.column], use_threads=False)
-                self.cache[group] = table.column(0)
-            return self.cache[group]
+        file, metadata, index = self.groups[group]
+        with pq.ParquetFile(file, metadata=metadata) as parquet:
+            return parquet.read_row_group(index, columns=[self.column], use_threads=False).column(0)
 
 
 def _encoded_images(rows: pa.ChunkedArray, folder: Path) -> list[bytes | Path]:

@@ -122,15 +122,13 @@ def tabulate_estimates(validated: list[dict], nested: list[dict], shifts: list[d
         run = {**{key: row.get(key, "none") for key in RUN}, "estimate": "shift", "n": len(pair[0])}
         table.append({**run, "pearson": pearson(*pair), "spearman": spearman(*pair)})
     columns = [*RUN, "estimate", "n", "pearson", "spearman"]
-    estimates = pd.DataFrame(table, columns=columns).astype({"fraction": str})
+    estimates = pd.DataFrame(table, columns=columns)
     return estimates if agreement is None else _beside_the_truth(estimates, agreement)
 
 
 def _beside_the_truth(estimates: pd.DataFrame, agreement: pd.DataFrame) -> pd.DataFrame:
     """Add the correlations that the estimates are of."""
     truth = agreement.rename(columns={"pearson": "true_pearson", "spearman": "true_spearman"})
-    # In a CSV the percentages 20 and 2.5 are a column of the numbers 20.0 and 2.5.
-    truth["fraction"] = [f"{float(percentage):.10g}" for percentage in truth["fraction"]]
     residual = truth[truth["part"] == "residual"]
     # The subset's own scores are the same for all extrapolators that leave them as computed; what was chosen may not.
     stepped_up = truth["extrapolator"].str.endswith("step_up") | (truth["extrapolator"] == "auto")

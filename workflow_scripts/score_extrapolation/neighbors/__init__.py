@@ -21,6 +21,7 @@ APPROXIMATE_FROM = 100_000**2
 # By scope: pynndescent's graph is its strength, and queries that are not in it take it ten times as long as cells do.
 APPROXIMATE = {"all": "pynndescent", "subset": "ivf"}
 RECALL_QUERIES = 1000
+LOW_RECALL = 0.9
 
 
 def find_scope(
@@ -50,9 +51,9 @@ def find_scope(
     method : {"auto", "exact", "pynndescent", "ivf"}
         ``pynndescent`` walks along a graph, ``ivf`` looks into the cells nearest to a query. ``auto`` is approximate
         from 10^10 pairs on, such as those of 100,000 samples among all, ``all`` by pynndescent and ``subset`` by ivf,
-        and exact below; ``label`` is always exact.
+        and exact below, and on a GPU; ``label`` is always exact.
     device : {"auto", "cpu", "cuda"}
-        Of the exact search.
+        Of the exact search; the others are the CPU's.
     seed, threads : int
         Of an approximate search, which finds the same with the same of both.
 
@@ -79,8 +80,8 @@ def find_scope(
     queries = everything if itself else np.delete(everything, base_rows)
     check_k(k, len(base_rows) - itself, "other" if itself else "subset")
     base = vectors if itself else vectors[base_rows]
-    method = _method(method, scope, len(queries) * len(base))
     device, recall, recall_queries = _search_device(device), 1.0, 0
+    method = _method(method, scope, len(queries) * len(base), device)
     if scope == "label":
         from .label import find_label_neighbors
 
@@ -107,6 +108,11 @@ def find_scope(
         "recall_queries": recall_queries,
     }
     LOGGER.info("neighbors: %s", ", ".join(f"{key} {value}" for key, value in metrics.items()))
+    if recall < LOW_RECALL:
+        LOGGER.warning(
+            "neighbors: %s found %.3g %% of the %d nearest of each sample; neighbors.method: exact finds all",
+            *(method, 100 * recall, k),
+        )
     return {
         "sample_id": sample_ids[queries],
         "neighbor_ids": sample_ids[base_rows][rows],
@@ -140,9 +146,9 @@ def measure_recall(index: ExactIndex, vectors, queries, distances, itself: bool,
     return share_found(distances[drawn], nearest), len(drawn)
 
 
-def _method(method: str, scope: str, n_pairs: int) -> str:
-    """Return how a scope is searched."""
-    if scope == "label" or (method == "auto" and n_pairs < APPROXIMATE_FROM):
+def _method(method: str, scope: str, n_pairs: int, device) -> str:
+    """Return how a scope is searched; a GPU is there for the products of an exact search, the others do not use it."""
+    if scope == "label" or (method == "auto" and (n_pairs < APPROXIMATE_FROM or str(device) != "cpu")):
         return "exact"
     return APPROXIMATE[scope] if method == "auto" else method
 

@@ -1,24 +1,11 @@
 """One training on several devices: a process for each, the same batches split among them."""
 
-import ctypes
-import json
-import logging
-import signal
-import subprocess
 import sys
-import tempfile
-from pathlib import Path
 
 import numpy as np
 import torch
 import torch.distributed as dist
 from torch import nn
-
-from ..faults import InputFault, Interrupted
-from ..progress import LOGGER
-from .checkpoints import STOP_SIGNALS
-
-WORKER = Path(__file__).with_name("worker.py")
 
 
 class Group:
@@ -112,47 +99,3 @@ class BatchNormOfAll(nn.BatchNorm2d):
             self.running_var.lerp_(variance * n / (n - 1), self.momentum)
         scale = self.weight * (variance + self.eps).rsqrt()
         return (centred * scale[:, None, None] + self.bias[:, None, None]).to(maps.dtype)
-
-
-def launch(n_processes: int, task: dict) -> dict:
-    """Run `worker.py` in several processes through torchrun; return what process 0 reports.
-
-    A signal to stop is passed on; if this process dies, torchrun is told to stop.
-
-    Parameters
-    ----------
-    n_processes : int
-    task : dict
-        JSON values: the arguments of `runs.train_here`.
-
-    Raises
-    ------
-    InputFault, Interrupted
-        As the processes did.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        logs = [handler.baseFilename for handler in LOGGER.handlers if isinstance(handler, logging.FileHandler)]
-        (Path(folder) / "task.json").write_text(json.dumps({**task, "logs": logs}, default=str))
-        command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={n_processes}"]
-        started = subprocess.Popen([*command, str(WORKER), folder], preexec_fn=_end_with_parent)
-        previous = {s: signal.signal(s, lambda *_: started.terminate()) for s in STOP_SIGNALS}
-        try:
-            returncode = started.wait()
-        finally:
-            for number, handler in previous.items():
-                signal.signal(number, handler)
-        report = Path(folder) / "report.json"
-        told = json.loads(report.read_text()) if report.exists() else {}
-    if "fault" in told:
-        raise InputFault(told["fault"])
-    if "interrupted" in told:
-        raise Interrupted(told["interrupted"])
-    if returncode or "metrics" not in told:
-        raise RuntimeError(f"torchrun ended with exit code {returncode}; the processes' messages stand above")
-    return told["metrics"]
-
-
-def _end_with_parent() -> None:
-    """Have the kernel send this process SIGTERM when the one that started it dies."""
-    pr_set_pdeathsig = 1
-    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)

@@ -15,8 +15,9 @@ from .checkpoints import Checkpoints, settings_digest
 from .devices import peak_gpu_memory_bytes, resolve_device
 from .engine import Trainer
 from .images import ResidentImages, StreamedImages
+from .launch import launch
 from .preflight import plan_memory
-from .processes import Group, launch
+from .processes import Group
 from .recipe import Recipe, Training
 from .recorder import DynamicsRecorder
 from .snapshots import Snapshots

@@ -1,0 +1,152 @@
+"""Any config that is valid plans a study without a fault, and any other gets sentences, whatever it holds."""
+
+import copy
+import json
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from score_extrapolation.config import STAGES, read_config
+from score_extrapolation.faults import InputFault
+from score_extrapolation.plugins import method_names
+from tests.workflow.conftest import copy_checkout
+
+CHECKOUT = Path(__file__).parents[2]
+DEFAULT = yaml.safe_load((CHECKOUT / "config.yaml").read_text())
+LABEL = re.compile(re.search(r'extrapolator="(.*)"', (CHECKOUT / "rules/common.smk").read_text())[1])
+
+
+def some(values, least=1):
+    return st.lists(st.sampled_from(values), min_size=least, unique=True)
+
+
+FRACTIONS = st.integers(1, 999).map(lambda thousandths: thousandths / 1000)
+EXTRAPOLATORS = st.one_of(
+    st.fixed_dictionaries(
+        {"name": st.just("knn"), "k": some([1, 5, 20, 100])},
+        optional={"weighting": st.sampled_from(["distance", "uniform"]), "same_label": st.booleans()},
+    ),
+    st.fixed_dictionaries({"name": st.just("gnn")}, optional={"k": some([5, 10]), "labels": st.booleans()}),
+    st.fixed_dictionaries(
+        {"name": st.just("held_out")},
+        optional={"k": st.integers(1, 99), "labels": st.booleans(), "draw": st.booleans()},
+    ),
+).flatmap(lambda entry: st.booleans().map(lambda step_up: {**entry, "step_up": True} if step_up else entry))
+
+
+@st.composite
+def experiments(draw):
+    """Draw a valid config: what is trained on, scored, extrapolated, pruned and compared, in any combination."""
+    config = copy.deepcopy(DEFAULT)
+    config["seeds"] = draw(some(range(5)))
+    config["samples"] |= {"test": draw(st.sampled_from([None, 0.25])), "validation": draw(st.sampled_from([None, 0.1]))}
+    config["subset"] = {
+        "fractions": draw(st.lists(FRACTIONS, min_size=1, max_size=3, unique=True)),
+        "nested": draw(FRACTIONS),
+    }
+    config["training"]["variants"] = draw(
+        st.sampled_from([{}, {"sgd": {"optimizer": {"name": "sgd", "learning_rate": 0.1}}}])
+    )
+    trainings = st.sampled_from(["base", *config["training"]["variants"]])
+    names = draw(some(method_names("scores")))
+    config["scores"] = [{"name": name, "training": draw(trainings)} for name in names]
+    # What differs in its options alone has another label; twice the same is a fault, which is not meant here.
+    entries = draw(
+        st.lists(EXTRAPOLATORS, min_size=1, max_size=3, unique_by=lambda entry: json.dumps({**entry, "k": 0}))
+    )
+    config["extrapolation"] = entries
+    config["selection"] |= {"extrapolators": ["auto"], "methods": draw(some(method_names("selection")))}
+    config["selection"]["rates"] = draw(st.lists(FRACTIONS, min_size=1, max_size=3, unique=True))
+    config["evaluation"] = {"full_data_scores": draw(st.booleans()), "estimates": ["nested"]}
+    try:
+        labels = list(read_config(config).extrapolators())
+    except InputFault as fault:
+        assert "twice" in str(fault)  # the defaults written out are another's options
+        config["extrapolation"] = entries[:1]
+        labels = list(read_config(config).extrapolators())
+    if draw(st.booleans()):
+        config["selection"]["extrapolators"] = draw(some(labels))
+        config["evaluation"]["estimates"] = draw(some(["cross_validation", "nested"], least=0))
+    return config
+
+
+@given(experiments())
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
+def test_a_valid_config_written_out_is_the_same_experiment(config):
+    experiment = read_config(config)
+    assert read_config(json.loads(experiment.model_dump_json())) == experiment
+    labels = list(experiment.extrapolators())
+    assert len(set(labels)) == len(labels)
+    assert all(LABEL.fullmatch(label) for label in experiment.extrapolated())
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory):
+    return copy_checkout(tmp_path_factory.mktemp("configs") / "checkout")
+
+
+@given(config=experiments())
+@settings(max_examples=8, phases=[Phase.generate], suppress_health_check=[HealthCheck.too_slow], deadline=None)
+def test_a_valid_config_plans_a_whole_study(config, checkout):
+    (checkout.folder / "small.yaml").write_text(yaml.safe_dump(config))
+    planned = checkout.planned("report")
+    n_extrapolators, n_scores = len(read_config(config).extrapolators()), len(config["scores"])
+    assert planned["write_report"] == planned["prepare_samples"] == 1
+    assert planned["select_samples" if "select_samples" in planned else "select_by_score"] > 0
+    if config["evaluation"]["full_data_scores"]:
+        runs = n_extrapolators * n_scores * len(config["subset"]["fractions"]) * len(config["seeds"])
+        assert planned["extrapolate_scores"] >= runs
+
+
+# ---- Anything at all ---------------------------------------------------------------------------------------------
+
+GARBAGE = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=5)
+    | st.sampled_from(["auto", "top", "du"]),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5) | st.just("name"), inner, max_size=3)
+    ),
+    max_leaves=5,
+)
+
+
+def places(value, above=()):
+    """Yield the location of every value of a config, and of keys that it might have."""
+    for key, below in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        yield (*above, key)
+        yield from places(below, (*above, key))
+    if isinstance(value, dict):
+        yield (*above, "name")
+
+
+@given(st.lists(st.tuples(st.sampled_from(list(places(DEFAULT))), GARBAGE), min_size=1, max_size=3))
+@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow])
+def test_whatever_a_config_holds_its_faults_are_sentences(changes):
+    config = copy.deepcopy(DEFAULT)
+    for location, garbage in changes:
+        section = config
+        try:
+            for key in location[:-1]:
+                section = section[key]
+            section[location[-1]] = garbage
+        except (KeyError, IndexError, TypeError):
+            pass  # what another change has put there has no such place
+    try:
+        experiment = read_config(config)
+    except InputFault as fault:
+        for line in str(fault).split("\n"):
+            assert re.match(r"config: \S", line), line
+            assert not re.search(r"Traceback|pydantic|Input should|Value error", line), line
+    else:
+        # Valid after all, by chance: everything that the rules ask of it is there.
+        assert {stage for stage in STAGES if stage in experiment.resources} <= set(STAGES)
+        assert all(experiment.needs(label) for label in experiment.extrapolators())
+        assert experiment.recipes() and all(experiment.records(recipe) is not None for recipe in experiment.recipes())
