@@ -9,11 +9,11 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from tests.workflow.conftest import copy_checkout
 
 from score_extrapolation.config import STAGES, read_config
 from score_extrapolation.faults import InputFault
 from score_extrapolation.plugins import method_names
-from tests.workflow.conftest import copy_checkout
 
 CHECKOUT = Path(__file__).parents[2]
 DEFAULT = yaml.safe_load((CHECKOUT / "config.yaml").read_text())
