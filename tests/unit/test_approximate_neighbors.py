@@ -130,20 +130,26 @@ def test_recall_is_measured_on_a_thousand_drawn_queries(finds, monkeypatch):
 
 
 def test_auto_is_approximate_from_so_many_pairs_on(finds, monkeypatch):
-    assert neighbors.APPROXIMATE_FROM == 10**10
+    assert (neighbors.APPROXIMATE_FROM, neighbors.PYNNDESCENT_FROM) == (10**10, 10**11)
     finds()
-    n, m = 120, 60
-    for least, found in ((n * n + 1, set()), (n * n, {"all"}), ((n - m) * m, {"all", "subset"})):
+    all_pairs, pairs = 120 * 120, 60 * 60
+    for least, by_graph, expected in (
+        (all_pairs + 1, all_pairs + 1, {"all": "exact", "subset": "exact"}),
+        (all_pairs, all_pairs + 1, {"all": "ivf", "subset": "exact"}),
+        (pairs, all_pairs + 1, {"all": "ivf", "subset": "ivf"}),
+        (pairs, all_pairs, {"all": "pynndescent", "subset": "ivf"}),
+        (pairs, pairs, {"all": "pynndescent", "subset": "ivf"}),
+    ):
         monkeypatch.setattr(neighbors, "APPROXIMATE_FROM", least)
+        monkeypatch.setattr(neighbors, "PYNNDESCENT_FROM", by_graph)
         methods = {scope: search(scope, "auto")[1]["method"] for scope in ("subset", "label", "all")}
-        approximate_ones = {"all": "pynndescent", "subset": "ivf"}
-        expected = {scope: approximate_ones[scope] if scope in found else "exact" for scope in methods}
-        assert methods == expected
+        assert methods == {**expected, "label": "exact"}
 
 
 def test_auto_is_exact_on_a_gpu(finds, monkeypatch):
     calls = finds()
     monkeypatch.setattr(neighbors, "APPROXIMATE_FROM", 1)
+    monkeypatch.setattr(neighbors, "PYNNDESCENT_FROM", 1)
     monkeypatch.setattr(neighbors, "_search_device", lambda device: device)
     monkeypatch.setattr(exact, "_search_on", lambda device: lambda base, device: TorchSearch(base, "cpu"))
     for scope in ("subset", "all"):
