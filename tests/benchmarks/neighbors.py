@@ -1,9 +1,9 @@
 """How long nearest neighbours take: exactly, approximately, by faiss's flat index and by scikit-learn's brute force.
 
     python tests/benchmarks/neighbors.py --n 50000
-    python tests/benchmarks/neighbors.py --n 200000
+    python tests/benchmarks/neighbors.py --n 200000 --width 128
 
-Clustered embeddings, 512 wide, of two scopes: 100 neighbours of 80 % of the samples among the other 20 %, and 10 of
+Clustered embeddings, of two scopes: 100 neighbours of 80 % of the samples among the other 20 %, and 10 of
 every sample among all others; the methods take turns. Printed of each are the median of the repetitions, its spread,
 the recall against our exact search (which tests compare with the full matrix of distances), and by how much the process
 grew at most, and what the 2 q m d operations of the distances would take as one float32 matrix product on the same
