@@ -529,7 +529,7 @@ BAD = [  # what is set, to what, and the sentence, in which ... stands for anyth
         'extrapolation[0].same_label = "yes" is neither true nor false',
     ),
     ("extrapolation", [{"name": "knn", "step_up": 1}], "extrapolation[0].step_up = 1 is neither true nor false"),
-    ("extrapolation", ["knn", {"name": "gnn", "step_up": None}], "extrapolation[1].step_up = null is neither ..."),
+    ("extrapolation", ["knn", {"name": "gnn", "step_up": None}], "extrapolation[1].step_up = null is no value; give one"),
     (
         "extrapolation",
         [{"name": "knn", "k": [5, 10], "step_up": "yes"}],
@@ -651,7 +651,7 @@ def test_an_unknown_option_of_a_method_is_one_sentence():
         return fault
 
     fault = fault_of(("scores", [{"name": "du", "windw": 10}]))
-    assert fault == "config: scores[0].windw is not a known key; did you mean window? known are window"
+    assert fault == "config: scores[0].windw is not a known key; did you mean window? known are training, window"
     fault = fault_of(("selection.methods", [{"name": "top", "bins": 10}]))
     assert fault == "config: selection.methods[0].bins is not a known key; nothing can be set here"
     fault = fault_of(("training.model", {"name": "convnet", "widht": 8}))

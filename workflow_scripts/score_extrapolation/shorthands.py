@@ -2,8 +2,10 @@
 
 import copy
 import re
+from functools import cache
 from typing import Annotated, Any
 
+import pydantic
 from pydantic import BeforeValidator, Field
 
 from .plugins import Section, method_names, method_options
@@ -122,9 +124,26 @@ def _option_label(name: str, value) -> str:
     return re.sub("[^a-z0-9.]+", "_", text.lower()).strip("_")
 
 
-# Options of every method of a kind: the training whose dynamics a score is computed from; whether the subset's scores
-# are stepped up before they are extrapolated.
-OF_EVERY = {"scores": {"training": "base"}, "extrapolators": {"step_up": False}}
+class OfEveryScore(Section):
+    """`training`: the name of that whose dynamics it is computed from."""
+
+    training: Any = "base"  # which there are, the config says
+
+
+class OfEveryExtrapolator(Section):
+    """`step_up`: whether the subset's scores are stepped up before they are extrapolated."""
+
+    step_up: bool = False
+
+
+OF_EVERY = {"scores": OfEveryScore, "extrapolators": OfEveryExtrapolator}
+
+
+@cache
+def _all_options(kind: str, name: str) -> type[Section]:
+    """Return the options of a method, those of every method of its kind among them."""
+    own = method_options(kind, name)
+    return pydantic.create_model("Options", __base__=(own, OF_EVERY[kind])) if kind in OF_EVERY else own
 
 
 def fill_in_methods(raw: dict, faults: list) -> dict:
@@ -179,7 +198,6 @@ def _one_per_k(kind: str, method) -> list[tuple]:
 def _fill_in(kind: str, method, location: tuple, faults: list, place_of_k: int | None = None) -> dict:
     options = dict(method) if isinstance(method, dict) else {"name": method}
     name = options.pop("name", None)
-    own = {key: options.pop(key, default) for key, default in OF_EVERY.get(kind, {}).items()}
     if not isinstance(name, str):
         faults.append((location, f"= {shown(method)} names no method; give one of {listed(method_names(kind))}"))
         return {}
@@ -188,11 +206,9 @@ def _fill_in(kind: str, method, location: tuple, faults: list, place_of_k: int |
         faults.append((at, f"= {shown(name)} is none of {listed(method_names(kind))}"))
         return {}
     found: list[tuple[tuple, str]] = []
-    section = validate(method_options(kind, name), options, location, found)
-    if type(own.get("step_up", False)) is not bool:
-        found.append(((*location, "step_up"), f"= {shown(own['step_up'])} is neither true nor false"))
+    section = validate(_all_options(kind, name), options, location, found)
     faults += [((*at, place_of_k) if at[-1] == "k" and place_of_k is not None else at, text) for at, text in found]
-    return {"name": name, **own, **section.model_dump()} if section else {}
+    return {"name": name, **section.model_dump()} if section else {}
 
 
 def _fill_in_dataset(samples: dict, faults: list) -> None:

@@ -111,7 +111,14 @@ def train_here(
     summary = json.loads(Path(summary_path).read_text())
     network = _fresh_network(chosen, store.shape, summary, derive_seed(seed, f"{stage}/initialisation"))
     network.to(torch_device)
-    settings = {"recipe": recipe, "seed": seed, "records": list(records), "code": code, "torch": torch.__version__}
+    settings = {
+        "recipe": recipe,
+        "seed": seed,
+        "records": list(records),
+        "snapshots": bool(snapshots_path),
+        "code": code,
+        "torch": torch.__version__,
+    }
     digest = settings_digest(
         settings | {"device": torch_device.type, "summary": summary}, [images_path], sample_ids, samples["label"]
     )
