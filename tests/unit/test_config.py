@@ -651,7 +651,7 @@ def test_an_unknown_option_of_a_method_is_one_sentence():
         return fault
 
     fault = fault_of(("scores", [{"name": "du", "windw": 10}]))
-    assert fault == "config: scores[0].windw is not a known key; did you mean window? known are training, window"
+    assert fault == "config: scores[0].windw is not a known key; did you mean window? known are window, training"
     fault = fault_of(("selection.methods", [{"name": "top", "bins": 10}]))
     assert fault == "config: selection.methods[0].bins is not a known key; nothing can be set here"
     fault = fault_of(("training.model", {"name": "convnet", "widht": 8}))

@@ -58,7 +58,7 @@ def test_what_is_no_truth_value_of_step_up_is_named_once_beside_other_faults(val
 
 def test_only_extrapolators_take_step_up():
     (fault,) = faults_of(changed(("scores", [{"name": "du", "step_up": True}])))
-    assert_says(fault, "scores[0].step_up is not a known key; known are training, window")
+    assert_says(fault, "scores[0].step_up is not a known key; known are window, training")
 
 
 def test_tables_that_are_needed_are_each_named_once():

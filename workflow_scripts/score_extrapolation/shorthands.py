@@ -143,7 +143,7 @@ OF_EVERY = {"scores": OfEveryScore, "extrapolators": OfEveryExtrapolator}
 def _all_options(kind: str, name: str) -> type[Section]:
     """Return the options of a method, those of every method of its kind among them."""
     own = method_options(kind, name)
-    return pydantic.create_model("Options", __base__=(own, OF_EVERY[kind])) if kind in OF_EVERY else own
+    return pydantic.create_model("Options", __base__=(OF_EVERY[kind], own)) if kind in OF_EVERY else own
 
 
 def fill_in_methods(raw: dict, faults: list) -> dict:
