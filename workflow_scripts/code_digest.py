@@ -54,17 +54,18 @@ def code_files(script: str, *methods: tuple[str, str]) -> tuple[Path, ...]:
 
 @cache
 def _syntax_tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_text())
-
-
-@cache
-def _file_digest(path: Path) -> str:
+    """Return the tree without docstrings."""
     tree = ast.parse(path.read_text())
     documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
     for node in ast.walk(tree):
         if isinstance(node, documented) and ast.get_docstring(node, clean=False) is not None:
             node.body = node.body[1:]
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+    return tree
+
+
+@cache
+def _file_digest(path: Path) -> str:
+    return hashlib.sha256(ast.dump(_syntax_tree(path)).encode()).hexdigest()
 
 
 @cache
