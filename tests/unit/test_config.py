@@ -529,7 +529,11 @@ BAD = [  # what is set, to what, and the sentence, in which ... stands for anyth
         'extrapolation[0].same_label = "yes" is neither true nor false',
     ),
     ("extrapolation", [{"name": "knn", "step_up": 1}], "extrapolation[0].step_up = 1 is neither true nor false"),
-    ("extrapolation", ["knn", {"name": "gnn", "step_up": None}], "extrapolation[1].step_up = null is no value; give one"),
+    (
+        "extrapolation",
+        ["knn", {"name": "gnn", "step_up": None}],
+        "extrapolation[1].step_up = null is no value; give one",
+    ),
     (
         "extrapolation",
         [{"name": "knn", "k": [5, 10], "step_up": "yes"}],

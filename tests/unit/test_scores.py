@@ -1,6 +1,7 @@
 """Scores from training dynamics: by hand, by the oracles, streamed from a file, and what is refused."""
 
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -94,7 +95,8 @@ def learned(speeds, n_epochs=12):
 )
 def test_du_of_a_training_that_has_hardly_begun_is_a_warning(speeds, warns, caplog):
     p_y = learned(np.array(speeds))
-    scores = score_dynamics("du", of_two_classes(p_y), np.zeros(len(speeds), int), window=10)
+    with warnings.catch_warnings(action="error"):  # there is no correlation with a constant, which numpy would tell
+        scores = score_dynamics("du", of_two_classes(p_y), np.zeros(len(speeds), int), window=10)
     assert len(caplog.records) == warns
     if warns:
         expected = np.corrcoef(scores, 1 - p_y[-10:].mean(0))[0, 1]
@@ -102,6 +104,20 @@ def test_du_of_a_training_that_has_hardly_begun_is_a_warning(speeds, warns, capl
         assert found.levelname == "WARNING"
         assert f"(correlation with 1 - p in the last 10 epochs {expected:.2f}, of 40 samples)" in found.getMessage()
         assert expected < -0.9
+
+
+@pytest.mark.parametrize(("share", "warns"), [(0.0, False), (0.2, False), (0.3, True), (1.0, True)])
+def test_du_warns_where_a_quarter_of_its_scores_is_how_easily_samples_are_learned(share, warns, caplog):
+    rng = np.random.default_rng(3)
+    easy = rng.permutation(np.linspace(-1, 1, 400))
+    other = rng.permutation(easy)
+    other -= easy * (other @ easy) / (easy @ easy)  # nothing to do with it
+    wavers = share * easy + math.sqrt(1 - share**2) * other * np.linalg.norm(easy) / np.linalg.norm(other)
+    # Up and down around the mean by an amount that is the score, but for a factor.
+    p_y = 0.5 + 0.2 * easy + np.outer(np.resize([1, -1], 11), 0.1 + 0.05 * wavers)
+    scores = score_dynamics("du", of_two_classes(p_y), np.zeros(400, int), window=10)
+    assert np.corrcoef(scores, 1 - p_y[-10:].mean(0))[0, 1] == pytest.approx(-share, abs=0.01)
+    assert len(caplog.records) == warns
 
 
 def test_du_reads_the_probability_of_the_label():

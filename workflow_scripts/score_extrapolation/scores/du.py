@@ -66,7 +66,7 @@ class Accumulator:
     def _warn_of_inversion(self) -> None:
         """Say so where what was learned most easily is what wavers most."""
         p_y = self.ring.mean(axis=0)
-        if self.n_samples < 2 or min(np.ptp(self.sum_of_std), np.ptp(p_y)) == 0:
+        if not self.n_samples or min(np.ptp(self.sum_of_std), np.ptp(p_y)) == 0:
             return
         correlation = np.corrcoef(self.sum_of_std, 1 - p_y)[0, 1]
         if correlation < INVERTED_BELOW:

@@ -67,8 +67,8 @@ class Accumulator:
         """Return the scores, (n,) float64."""
         n_epochs, window, decay = self.options.trajectory, self.options.window, self.options.decay
         n_steps = n_epochs - 1
-        # Where the oldest step of the trajectory lies in the ring.
-        oldest = (self.n_epochs - 1) % n_steps if self.options.trajectory_from == "last" else 0
+        # The ring's place after the newest step, where the oldest of the trajectory lies.
+        oldest = self.n_epochs - 1 if self.options.trajectory_from == "last" else 0
         order = (np.arange(n_steps) + oldest) % n_steps
         scores = np.zeros(self.n_samples)
         for start in range(0, self.n_samples, BLOCK):
