@@ -97,7 +97,8 @@ def test_infinite_scores_are_ranked():
 
 
 @pytest.mark.parametrize(
-    ("rate", "hint"), [(1, ""), (1.5, ", write 0.015"), (30, ", write 0.3"), (100, ""), (150, ""), (-0.1, "")]
+    ("rate", "hint"),
+    [(1, ""), (1.5, ", write 0.015"), (30, ", write 0.3"), (100, ""), (150, ""), (-0.1, ""), (np.nan, "")],
 )
 def test_a_rate_out_of_range_is_refused(rate, hint):
     with pytest.raises(InputFault) as fault:
