@@ -107,6 +107,10 @@ def begin_run(workflow, config: Config) -> None:
     except InputFault as fault:
         print(fault, file=sys.stderr)
         sys.exit(1)
+    if workflow.local_exec:
+        # Snakemake's limit of 100 submissions a second looks again a second after each look, and every job that ends
+        # begins another such chain: of 1,000 jobs the last are started by a thousand looks a second, which take a core.
+        workflow.scheduler.job_rate_limiter = None
 
 
 def check_device(config: Config, runs_here: bool) -> None:

@@ -30,6 +30,7 @@ class Workflow:
     def __init__(self, folder: Path):
         self.folder = folder
         self.results = folder / "results" / "digits"
+        self.printed = ""  # by the run to the end, if there was one
 
     def write_config(self, **changes) -> None:
         """Write small.yaml: the small experiment, changed."""
@@ -83,7 +84,7 @@ def copy_checkout(folder: Path) -> Workflow:
 def finished(tmp_path_factory) -> Workflow:
     """The small experiment, run once to its end; not to be changed."""
     workflow = copy_checkout(tmp_path_factory.mktemp("finished"))
-    workflow.run("--cores", "2", "study")
+    workflow.printed = workflow.run("--cores", "2", "--verbose", "study")
     return workflow
 
 

@@ -22,6 +22,11 @@ def test_a_new_rate_adds_its_own_jobs_and_the_tables_over_all_rates(copied):
     assert all("tabulate" in rule or "plot" in rule or rule == "study" for rule in planned)
 
 
+def test_the_scheduler_looks_when_a_job_ends_and_not_all_the_time(finished):
+    n_jobs = int(re.search(r"(\d+) of \1 steps \(100%\) done", finished.printed)[1])
+    assert 20 < n_jobs < finished.printed.count("Ready jobs: ") + 20 < 2 * n_jobs + 20
+
+
 def test_a_new_seed_leaves_the_samples_and_the_first_seed_alone(copied):
     copied.write_config(seeds=[0, 1])
     planned = copied.planned("kept")
