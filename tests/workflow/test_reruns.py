@@ -1,5 +1,6 @@
 """A result is never silently stale and never needlessly recomputed."""
 
+import re
 import shutil
 
 LIBRARY = "workflow_scripts/score_extrapolation"
