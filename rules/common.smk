@@ -34,6 +34,10 @@ onstart:
     begin_run(workflow, EXPERIMENT)
 
 
+onsuccess:
+    print(f"Done: {out('')}", file=sys.stderr)
+
+
 def asks(key, stage):
     """Return a stage's threads, mem_mb, runtime or gpu."""
     return stage_resources(EXPERIMENT, stage)[key]

@@ -131,6 +131,11 @@ def test_bare_names_become_methods_with_their_defaults():
     assert config.training.model == config.retraining.model == {"name": "resnet9", "width": 32}
 
 
+def test_extrapolators_have_the_k_of_the_paper_or_that_of_the_documentation():
+    bare = changed(("extrapolation", ["knn", "gnn", "held_out"]), ("selection.extrapolators", ["knn-20"]))
+    assert list(read_config(bare).extrapolators()) == ["knn-20", "gnn-10", "held_out-50"]
+
+
 def test_a_list_of_k_becomes_one_extrapolator_for_each():
     knn = {"name": "knn", "step_up": False, "k": [5, 50], "weighting": "distance", "same_label": False}
     config = read_config(changed(("extrapolation", [knn]), ("selection.extrapolators", ["knn-50"])))

@@ -245,6 +245,8 @@ def test_lengths_that_differ_are_refused():
     (probability, entropy, neighbor_scores), scores = fit_case()
     with pytest.raises(ValueError, match="60 samples that were predicted and 59 scores"):
         HeldOutExtrapolator().fit(probability, entropy, neighbor_scores, scores[1:])
+    with pytest.raises(ValueError, match="60 samples that were predicted and 61 scores"):
+        HeldOutExtrapolator().fit(probability, entropy, neighbor_scores, np.append(scores, 0))
     with pytest.raises(ValueError, match=r"60.*59|59.*60"):
         HeldOutExtrapolator().fit(probability, entropy[1:], neighbor_scores, scores)
     with pytest.raises(ValueError, match="features"):

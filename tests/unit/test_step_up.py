@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.ensemble import ExtraTreesRegressor
 
 import oracles
 from score_extrapolation import StepUp
@@ -10,6 +11,7 @@ from score_extrapolation.extrapolators import _forest, _step_up, extrapolate
 from score_extrapolation.extrapolators._forest import Forest
 from score_extrapolation.faults import InputFault
 from score_extrapolation.neighbors import find_scope
+from score_extrapolation.rng import derive_seed
 
 
 def dynamics_table(ids, history):
@@ -234,6 +236,8 @@ def test_lengths_that_differ_are_refused():
     dynamics, scores, larger = small_case()
     with pytest.raises(ValueError, match="40 nested samples and 39 scores of the larger training"):
         StepUp().fit(dynamics, scores, larger[1:])
+    with pytest.raises(ValueError, match="40 nested samples and 41 scores of the larger training"):
+        StepUp().fit(dynamics, scores, np.append(larger, 0))
     with pytest.raises(ValueError, match=r"dynamics \(6, 40\) and scores \(39,\) are not \(K, m\) and \(m,\)"):
         StepUp().fit(dynamics, scores[1:], larger)
     step = StepUp().fit(dynamics, scores, larger)
@@ -241,6 +245,17 @@ def test_lengths_that_differ_are_refused():
         step.predict(dynamics.T, scores)
     with pytest.raises(ValueError, match=r"dynamics \(40,\) and scores \(40,\) are not"):
         step.predict(scores, scores)
+
+
+def test_a_forest_is_scikit_learn_s_of_the_trees_that_are_documented():
+    rng = np.random.default_rng(2)
+    features, others = rng.random((2, 200, 9))
+    targets = features[:, 0] + features[:, 1] ** 2
+    forest = Forest(features, targets, 5, "stage")
+    settings = {"min_samples_leaf": 5, "max_features": 1 / 3, "bootstrap": True, "oob_score": True}
+    trees = ExtraTreesRegressor(300, **settings, random_state=derive_seed(5, "stage") % 2**32).fit(features, targets)
+    np.testing.assert_allclose(forest.predict(others), trees.predict(others), rtol=1e-12)
+    np.testing.assert_allclose(forest.estimates_, trees.oob_prediction_, rtol=1e-12)
 
 
 # Drawn scores
