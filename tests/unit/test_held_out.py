@@ -241,6 +241,12 @@ def test_no_samples_are_predicted_as_none():
     assert HeldOutExtrapolator().fit(*features, scores).predict(*(values[:0] for values in features)).shape == (0,)
 
 
+def test_seed_0_is_what_goes_without_saying():
+    case, scores = fit_case()
+    found = [HeldOutExtrapolator(**seed).fit(*case, scores).predict(*case) for seed in ({}, {"seed": 0}, {"seed": 1})]
+    assert found[0].tobytes() == found[1].tobytes() != found[2].tobytes()
+
+
 def test_lengths_that_differ_are_refused():
     (probability, entropy, neighbor_scores), scores = fit_case()
     with pytest.raises(ValueError, match="60 samples that were predicted and 59 scores"):

@@ -245,6 +245,8 @@ def test_lengths_that_differ_are_refused():
         step.predict(dynamics.T, scores)
     with pytest.raises(ValueError, match=r"dynamics \(40,\) and scores \(40,\) are not"):
         step.predict(scores, scores)
+    with pytest.raises(ValueError, match=r"dynamics \(6, 40, 1\) and scores \(40, 1\) are not"):
+        step.predict(dynamics[:, :, None], scores[:, None])
 
 
 def test_a_forest_is_scikit_learn_s_of_the_trees_that_are_documented():

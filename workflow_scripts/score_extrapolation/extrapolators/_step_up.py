@@ -68,7 +68,7 @@ class StepUp:
 def _features(dynamics: np.ndarray, scores: np.ndarray) -> np.ndarray:
     """Return (m, K + 1): the history and the score that was made of it."""
     dynamics, scores = np.asarray(dynamics), np.asarray(scores)
-    if dynamics.ndim != 2 or dynamics.shape[1:] != scores.shape:
+    if scores.ndim != 1 or dynamics.shape[1:] != scores.shape:
         raise ValueError(f"dynamics {dynamics.shape} and scores {scores.shape} are not (K, m) and (m,)")
     return np.column_stack([dynamics.T, scores])
 
