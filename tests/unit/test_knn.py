@@ -80,6 +80,13 @@ def test_knn_equals_the_oracle(change, m, k, weighting, same_label):
         np.testing.assert_allclose(values, of_oracle, atol=1e-3 if change is far else 1e-6)
 
 
+def test_it_averages_twenty_unless_told_otherwise():
+    base, scores, queries = random_case()
+    predicted = KNNExtrapolator().fit(base, scores).predict(queries)
+    np.testing.assert_array_equal(predicted, KNNExtrapolator(k=20).fit(base, scores).predict(queries))
+    assert not np.array_equal(predicted, KNNExtrapolator(k=19).fit(base, scores).predict(queries))
+
+
 def test_labels_are_read_for_the_same_label_alone():
     base, scores, queries = random_case()
     plain = KNNExtrapolator(k=5).fit(base, scores, np.zeros(60)).predict(queries, np.zeros(25))
@@ -89,6 +96,8 @@ def test_labels_are_read_for_the_same_label_alone():
         predictor.fit(base, scores)
     with pytest.raises(ValueError, match="same_label needs the labels of 60 samples, found 59"):
         predictor.fit(base, scores, np.zeros(59))
+    with pytest.raises(ValueError, match="same_label needs the labels of 60 samples, found 61"):
+        predictor.fit(base, scores, np.zeros(61))
     with pytest.raises(ValueError, match="same_label needs the labels of 25 samples, found none"):
         predictor.fit(base, scores, np.zeros(60)).predict(queries)
 
