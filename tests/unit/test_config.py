@@ -314,6 +314,33 @@ def test_a_score_needs_the_epochs_of_its_own_training():
     read_config(changed(long, ("scores", [{"name": "du", "window": 30, "training": "long"}])))
 
 
+@pytest.mark.parametrize("key", ["threads", "mem_mb", "runtime", "gpu"])
+def test_a_stage_may_ask_for_one_of_anything_and_for_less_of_gpus_alone(key):
+    def least(value):
+        return changed(("resources.training", {key: value}))
+
+    assert getattr(read_config(least(1)).resources["training"], key) == 1
+    if key == "gpu":
+        assert read_config(least(0)).resources["training"].gpu == 0
+    (fault,) = faults_of(least(-1 if key == "gpu" else 0))
+    assert f"resources.training.{key}" in fault
+
+
+def test_several_gpus_are_a_fault_where_the_device_is_the_cpu():
+    def asked(device, n):
+        return changed(("device", device), ("resources.training", {"gpu": n}))
+
+    for device, n in (("auto", 2), ("cuda", 2), ("cpu", 1), ("cpu", 0)):
+        assert read_config(asked(device, n)).resources["training"].gpu == n
+    (fault,) = faults_of(asked("cpu", 2))
+    assert_says(fault, "resources.training.gpu = 2, but device is cpu; set gpu: 0, or device: auto or cuda")
+
+
+def test_a_score_is_found_by_its_name():
+    config = read_config(changed(("scores", ["tdds", "el2n", "du", "aum"])))
+    assert [config.score(name)["name"] for name in ("du", "tdds", "aum")] == ["du", "tdds", "aum"]
+
+
 @given(st.integers(0, 100_000))
 def test_percentages_in_paths_return_as_the_same_fraction(thousandths_of_a_percent):
     fraction = thousandths_of_a_percent / 100_000
@@ -362,6 +389,10 @@ BAD = [  # what is set, to what, and the sentence, in which ... stands for anyth
     ),
     ("samples.test", "a.npz", 'samples.test = ["a.npz"] is a path, but digits reads none; leave it out'),
     ("samples.test", 20, "samples.test = 20 is not in (0, 1); ... split off, write 0.2; null is none"),
+    ("samples.test", -0.2, "samples.test = -0.2 is not in (0, 1); ... split off, such as 0.1; null is none"),
+    ("samples.test", 1, "samples.test = 1 is not in (0, 1); ... split off, such as 0.1; null is none"),
+    ("samples.test", 1.5, "samples.test = 1.5 is not in (0, 1); ... split off, write 0.015; null is none"),
+    ("samples.validation", "given", "samples.validation = given, but digits has no validation set of its own; ..."),
     ("samples.test", 0, "samples.test = 0 is not in (0, 1); ... split off, such as 0.1; null is none"),
     ("samples.validation", True, "samples.validation = true is not in (0, 1); ..."),
     ("samples.validation", 0.75, "samples.validation = 0.75 and samples.test = 0.25 leave no training images; ..."),
@@ -371,6 +402,7 @@ BAD = [  # what is set, to what, and the sentence, in which ... stands for anyth
         "samples.image_size = 0 is no size; write the pixels of a square's side, or [height, width]",
     ),
     ("samples.image_size", [32, 32, 3], "samples.image_size = [32, 32, 3] is no size; ..."),
+    ("samples.image_size", [32, -1], "samples.image_size = [32, -1] is no size; ..."),
     ("samples.image_size", [True, 1], "samples.image_size = [true, 1] is no size; ..."),
     ("samples.image_size", "32x32", 'samples.image_size = "32x32" is no size; ...'),
     ("samples.fit", "pad", 'samples.fit = "pad" is none of crop or stretch'),
@@ -389,6 +421,7 @@ BAD = [  # what is set, to what, and the sentence, in which ... stands for anyth
     ("subset.fractions", [0.2, 0.2], "subset.fractions = [0.2, 0.2] has 0.2 twice; give each once"),
     ("subset.fractions", [20], "subset.fractions[0] = 20 is not in (0, 1); ... trained on for scores, write 0.2"),
     ("subset.fractions", [0.1, 1.0], "subset.fractions[1] = 1.0 is the full data set, ... give one below 1"),
+    ("subset.fractions", [-0.2], "subset.fractions[0] = -0.2 is not in (0, 1); ... such as 0.2"),
     ("subset.fractions", [0], "subset.fractions[0] = 0 is not in (0, 1); ... such as 0.2"),
     ("subset.nested", 0, "subset.nested = 0 is not above 0 (share of a subset ...)"),
     ("subset.nested", 1, "subset.nested = 1 is not below 1 (share of a subset ...)"),
@@ -683,6 +716,9 @@ def test_a_method_that_needs_an_option_says_so():
 def test_channels_and_their_means_must_agree():
     (fault,) = faults_of(changed(("samples.channels", 1), ("samples.mean", [0.1, 0.2, 0.3])))
     assert fault == "config: samples.mean = [0.1, 0.2, 0.3] is not one number for each of 1 channels"
+    (fault,) = faults_of(changed(("samples.channels", 3), ("samples.std", [0.1])))
+    assert fault == "config: samples.std = [0.1] is not one number for each of 3 channels"
+    assert read_config(changed(("samples.channels", 3), ("samples.mean", [0.1, 0.2, 0.3]))).samples.channels == 3
 
 
 def test_a_long_value_is_cut():
