@@ -476,6 +476,22 @@ def test_epochs_and_their_validation_pearson_are_logged(caplog):
     assert any("300 samples" in line and "% of the graph's weight" in line for line in caplog.messages)
 
 
+def test_the_loss_of_an_epoch_is_the_mean_over_its_samples_in_batches_too():
+    embeddings, labels, scores, subset = learnable_case()
+    still = {"k": 5, "epochs": 1, "dropout": 0.0, "learning_rate": 1e-12, "fanout": 300}  # nothing is left out
+    losses = [
+        GNNExtrapolator(**still, batch=batch).fit(embeddings, subset, scores[subset], labels).history_[0]["loss"]
+        for batch in ("full", 16, 1000)
+    ]
+    assert losses[1:] == pytest.approx([losses[0]] * 2, rel=1e-4)
+
+
+def test_one_neighbour_of_each_sample_is_enough_for_a_batch():
+    embeddings, labels, scores, subset = learnable_case()
+    fitted = GNNExtrapolator(k=5, epochs=1, fanout=1).fit(embeddings, subset, scores[subset], labels)
+    assert np.isfinite(fitted.predict()).all()
+
+
 # What is hard
 
 
