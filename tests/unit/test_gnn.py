@@ -473,7 +473,35 @@ def test_epochs_and_their_validation_pearson_are_logged(caplog):
     for row in fitted.history_:
         line = f"gnn: epoch {row['epoch']} of 12, loss {row['loss']:.4f}, validation Pearson "
         assert line + f"{row['validation_pearson']:.4f}" in caplog.messages
-    assert any("300 samples" in line and "% of the graph's weight" in line for line in caplog.messages)
+    rows, apart = oracles.neighbors_among_all(embeddings, 5)
+    edges = {
+        frozenset((i, j)): math.exp(-d)
+        for i, (near, distances) in enumerate(zip(rows, apart, strict=True))
+        for j, d in zip(near, distances, strict=True)
+    }
+    between = 2 * sum(edges.values())
+    expected = (len(rows), len(edges), 100 * between / (between + len(rows)))
+    text = "gnn: %d samples, %d edges; %.1f %% of the graph's weight is between neighbours, the rest in self loops"
+    assert text % expected in caplog.messages
+
+
+def test_the_rate_rises_over_most_of_the_updates_and_falls_to_0_over_the_rest(monkeypatch):
+    embeddings, labels, scores, subset = learnable_case()
+    rates, update = [], _gcn._update
+    monkeypatch.setattr(
+        _gcn, "_update", lambda net, opt, *rest: rates.append(opt.param_groups[0]["lr"]) or update(net, opt, *rest)
+    )
+    options = {"k": 5, "batch": "full", "epochs": 9, "learning_rate": 0.02}
+    GNNExtrapolator(**options).fit(embeddings, subset, scores[subset], labels)
+    rising, falling = ([0.02 * share for share in shares] for shares in (np.arange(1, 8) / 7, (2 / 3, 1 / 3)))
+    assert rates == pytest.approx([*rising, *falling])
+
+
+def test_as_many_units_are_dropped_as_bytes_can_say():
+    for dropout, dropped in ((0.0, 0), (0.5, 128), (0.9, 230), (0.99, 253)):
+        network = _gcn.GCN(4, dropout, 0, CPU)
+        assert network.train().gain == pytest.approx(256 / (256 - dropped))
+        assert network.eval().gain == 1
 
 
 def test_the_loss_of_an_epoch_is_the_mean_over_its_samples_in_batches_too():
@@ -634,7 +662,7 @@ def test_what_does_not_fit_together_is_refused():
         fit(embeddings, [], [])
     with pytest.raises(ValueError, match="60 embeddings and 59 labels"):
         fit(embeddings, subset, scores[:30], labels[1:])
-    for rows in (np.zeros(30, int), np.arange(31, 61), np.arange(-1, 29)):
+    for rows in (np.zeros(30, int), np.arange(31, 61), np.arange(35, 65), np.arange(-1, 29)):
         with pytest.raises(ValueError, match="rows of the embeddings, 0 to 59, each once"):
             fit(embeddings, rows, scores[:30])
 
