@@ -36,7 +36,7 @@ rule kept:
         kept_files(),
 
 
-# Every table and figure.
+# These lists, and every table and figure.
 rule study:
     default_target: True
     input:

@@ -212,8 +212,9 @@ rule plot_contact_sheets:
         "../workflow_scripts/plot_contact_sheets.py"
 
 
-# All tables and figures: with no test set no accuracy, with no truth no agreement.
+# The lists of samples to keep, and all tables and figures: with no test set no accuracy, with no truth no agreement.
 STUDY = [
+    *kept_files(),
     *([*rules.tabulate_retraining.output, *rules.plot_retraining.output] if TESTED else []),
     *([*rules.tabulate_agreement.output, *rules.plot_agreement.output] if TRUTH else []),
     *([*rules.tabulate_estimates.output, *rules.plot_estimates.output] if EXPERIMENT.evaluation.estimates else []),

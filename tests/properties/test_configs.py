@@ -96,7 +96,8 @@ def test_a_valid_config_plans_a_whole_study(config, checkout):
     planned = checkout.planned("report")
     n_extrapolators, n_scores = len(read_config(config).extrapolators()), len(config["scores"])
     assert planned["write_report"] == planned["prepare_samples"] == 1
-    assert planned["select_samples" if "select_samples" in planned else "select_by_score"] > 0
+    kept_by_scores = set(config["selection"]["methods"]) - {"random"}
+    assert ("select_by_score" in planned) == bool(kept_by_scores)
     if config["evaluation"]["full_data_scores"]:
         runs = n_extrapolators * n_scores * len(config["subset"]["fractions"]) * len(config["seeds"])
         assert planned["extrapolate_scores"] >= runs
