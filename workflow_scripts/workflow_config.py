@@ -109,7 +109,7 @@ def begin_run(workflow, config: Config) -> None:
         sys.exit(1)
     if workflow.local_exec:
         # Snakemake's limit of 100 submissions a second looks again a second after each look, and every job that ends
-        # begins another such chain: of 1,000 jobs the last are started by a thousand looks a second, which take a core.
+        # begins another such chain: looks a second grow with the jobs, and were half of its own time for 132 of them.
         workflow.scheduler.job_rate_limiter = None
 
 
