@@ -1,6 +1,6 @@
 """Report: the figures, the images behind the scores, and one HTML file with all of it.
 
-Reads:  evaluation, extrapolation, scores (of all samples), samples
+Reads:  evaluation, extrapolation, scores (of all samples), samples, selection (to be there, beside the figures)
 Writes: report/*.svg, report/scores/..., report/images/..., report/report.html
 """
 

@@ -20,7 +20,7 @@ from .exact import ExactIndex, check_k, share_found, without_itself
 APPROXIMATE_FROM = 10**10
 # pynndescent takes half a minute to compile, and then its time grows with the samples, that of cells with their power
 # of 1.5: all pairs of 200,000 samples 128 wide take it 8 s after compiling (98 %), and cells 11 s (99.99 %). Queries
-# that are not in its graph take it four times as long as cells.
+# that are not in its graph take it four times as long as cells, at 200,000.
 PYNNDESCENT_FROM = 10**11
 RECALL_QUERIES = 1000
 LOW_RECALL = 0.9
