@@ -3,6 +3,7 @@
 Reads: config.yaml and what the command line changes in it.
 """
 
+import signal
 import sys
 
 sys.path.insert(0, str(workflow.current_basedir.join("../workflow_scripts").get_path_or_uri(secret_free=False)))
@@ -12,6 +13,10 @@ from score_extrapolation.parts import EVERYTHING, PATTERN, as_fraction, nested, 
 from score_extrapolation.plugins import method_constant, method_names
 from study_rows import extrapolated_path, scores_path, table_path, universe_path
 from workflow_config import begin_run, input_paths, load_config, stage_resources
+
+if not workflow.is_main_process:
+    # Slurm's warning that time is nearly over is for the training: it goes to the Snakemake around it too.
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
 
 EXPERIMENT = load_config(workflow, config)
 out = EXPERIMENT.path  # where a file of this experiment lies
@@ -38,9 +43,19 @@ onsuccess:
     print(f"Done: {out('')}", file=sys.stderr)
 
 
-def asks(key, stage):
-    """Return a stage's threads, mem_mb, runtime or gpu."""
-    return stage_resources(EXPERIMENT, stage)[key]
+def threads_of(stage):
+    """Return the threads that a stage's jobs ask for."""
+    return EXPERIMENT.asked_by(stage).threads
+
+
+def resources_of(stage, gpu=False, saves=False):
+    """Return what a stage's jobs ask for: `gpu` says that they can use one, `saves` that a job told to stop goes on later."""
+    return stage_resources(EXPERIMENT, stage, gpu, saves, runs_here=workflow.local_exec)
+
+
+def retries_of(stage):
+    """Return how often a failed job of a stage that can use a GPU is run again: on this machine it would fail again."""
+    return 0 if workflow.local_exec else EXPERIMENT.asked_by(stage).retries
 
 
 SPLITS = ["train", *(split for split in ("validation", "test") if getattr(EXPERIMENT.samples, split) is not None)]

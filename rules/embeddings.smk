@@ -16,13 +16,12 @@ rule embed_samples:
         out("logs/embeddings/{recipe}/fraction-{part}/seed-{seed}.log"),
     benchmark:
         out("benchmarks/embeddings/{recipe}/fraction-{part}/seed-{seed}.tsv")
+    retries: retries_of("embeddings")
     conda:
         "../envs/training.yaml"
-    threads: asks("threads", "embeddings")
+    threads: threads_of("embeddings")
     resources:
-        mem_mb=asks("mem_mb", "embeddings"),
-        runtime=asks("runtime", "embeddings"),
-        gpu=asks("gpu", "embeddings"),
+        **resources_of("embeddings", gpu=True),
     params:
         stage="embeddings",
         dtype=EXPERIMENT.embeddings.dtype,

@@ -46,10 +46,9 @@ rule tabulate_agreement:
         out("benchmarks/evaluation/agreement.tsv")
     conda:
         "../envs/analysis.yaml"
-    threads: asks("threads", "evaluation")
+    threads: threads_of("evaluation")
     resources:
-        mem_mb=asks("mem_mb", "evaluation"),
-        runtime=asks("runtime", "evaluation"),
+        **resources_of("evaluation"),
     params:
         EXTRAPOLATED,
         CEILING,
@@ -72,13 +71,12 @@ rule cross_validate_extrapolator:
         out("logs/evaluation/cross_validation/fraction-{fraction}/seed-{seed}/{score}/{extrapolator}.log"),
     benchmark:
         out("benchmarks/evaluation/cross_validation/fraction-{fraction}/seed-{seed}/{score}/{extrapolator}.tsv")
+    retries: retries_of("evaluation")
     conda:
         "../envs/analysis.yaml"
-    threads: asks("threads", "evaluation")
+    threads: threads_of("evaluation")
     resources:
-        mem_mb=asks("mem_mb", "evaluation"),
-        runtime=asks("runtime", "evaluation"),
-        gpu=asks("gpu", "evaluation"),
+        **resources_of("evaluation", gpu=True),
     params:
         stage="evaluation",
         extrapolator=lambda wildcards: EXTRAPOLATORS[wildcards.extrapolator],
@@ -111,10 +109,9 @@ rule tabulate_estimates:
         out("benchmarks/evaluation/estimates.tsv")
     conda:
         "../envs/analysis.yaml"
-    threads: asks("threads", "evaluation")
+    threads: threads_of("evaluation")
     resources:
-        mem_mb=asks("mem_mb", "evaluation"),
-        runtime=asks("runtime", "evaluation"),
+        **resources_of("evaluation"),
     params:
         VALIDATED,
         NESTED,
@@ -154,10 +151,9 @@ rule tabulate_retraining:
         out("benchmarks/evaluation/retraining.tsv")
     conda:
         "../envs/analysis.yaml"
-    threads: asks("threads", "evaluation")
+    threads: threads_of("evaluation")
     resources:
-        mem_mb=asks("mem_mb", "evaluation"),
-        runtime=asks("runtime", "evaluation"),
+        **resources_of("evaluation"),
     params:
         RETRAINED,
         stage="evaluation",

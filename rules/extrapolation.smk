@@ -15,13 +15,12 @@ rule extrapolate_scores:
         out("logs/extrapolation/fraction-{part}/seed-{seed}/{score}/{extrapolator}.log"),
     benchmark:
         out("benchmarks/extrapolation/fraction-{part}/seed-{seed}/{score}/{extrapolator}.tsv")
+    retries: retries_of("extrapolation")
     conda:
         "../envs/analysis.yaml"
-    threads: asks("threads", "extrapolation")
+    threads: threads_of("extrapolation")
     resources:
-        mem_mb=asks("mem_mb", "extrapolation"),
-        runtime=asks("runtime", "extrapolation"),
-        gpu=asks("gpu", "extrapolation"),
+        **resources_of("extrapolation", gpu=True),
     params:
         stage="extrapolation",
         extrapolator=lambda wildcards: EXTRAPOLATORS[wildcards.extrapolator],
@@ -51,10 +50,9 @@ rule choose_extrapolator:
         out("benchmarks/extrapolation/fraction-{part}/seed-{seed}/{score}/auto.tsv")
     conda:
         "../envs/analysis.yaml"
-    threads: asks("threads", "extrapolation")
+    threads: threads_of("extrapolation")
     resources:
-        mem_mb=asks("mem_mb", "extrapolation"),
-        runtime=asks("runtime", "extrapolation"),
+        **resources_of("extrapolation"),
     params:
         stage="extrapolation",
         labels=list(EXTRAPOLATORS),

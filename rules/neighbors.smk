@@ -17,13 +17,12 @@ rule find_neighbors:
         out("logs/neighbors/{recipe}/fraction-{part}/seed-{seed}/{scope}.log"),
     benchmark:
         out("benchmarks/neighbors/{recipe}/fraction-{part}/seed-{seed}/{scope}.tsv")
+    retries: retries_of("neighbors")
     conda:
         "../envs/analysis.yaml"
-    threads: asks("threads", "neighbors")
+    threads: threads_of("neighbors")
     resources:
-        mem_mb=asks("mem_mb", "neighbors"),
-        runtime=asks("runtime", "neighbors"),
-        gpu=asks("gpu", "neighbors"),
+        **resources_of("neighbors", gpu=True),
     params:
         stage="neighbors",
         k=lambda wildcards: EXPERIMENT.largest_k(wildcards.scope, wildcards.part),

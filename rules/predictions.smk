@@ -19,13 +19,12 @@ rule predict_samples:
         out("logs/predictions/{recipe}/fraction-{part}/seed-{seed}.log"),
     benchmark:
         out("benchmarks/predictions/{recipe}/fraction-{part}/seed-{seed}.tsv")
+    retries: retries_of("predictions")
     conda:
         "../envs/training.yaml"
-    threads: asks("threads", "predictions")
+    threads: threads_of("predictions")
     resources:
-        mem_mb=asks("mem_mb", "predictions"),
-        runtime=asks("runtime", "predictions"),
-        gpu=asks("gpu", "predictions"),
+        **resources_of("predictions", gpu=True),
     params:
         stage="predictions",
         precision=lambda wildcards: RECIPES[wildcards.recipe]["precision"],

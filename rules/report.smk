@@ -51,10 +51,9 @@ rule plot_retraining:
         out("benchmarks/report/retraining.tsv")
     conda:
         "../envs/analysis.yaml"
-    threads: asks("threads", "report")
+    threads: threads_of("report")
     resources:
-        mem_mb=asks("mem_mb", "report"),
-        runtime=asks("runtime", "report"),
+        **resources_of("report"),
     params:
         stage="report",
         code=code_digest("plot_retraining.py"),
@@ -78,10 +77,9 @@ rule plot_estimates:
         out("benchmarks/report/estimates.tsv")
     conda:
         "../envs/analysis.yaml"
-    threads: asks("threads", "report")
+    threads: threads_of("report")
     resources:
-        mem_mb=asks("mem_mb", "report"),
-        runtime=asks("runtime", "report"),
+        **resources_of("report"),
     params:
         stage="report",
         code=code_digest("plot_estimates.py"),
@@ -106,10 +104,9 @@ rule plot_agreement:
         out("benchmarks/report/agreement.tsv")
     conda:
         "../envs/analysis.yaml"
-    threads: asks("threads", "report")
+    threads: threads_of("report")
     resources:
-        mem_mb=asks("mem_mb", "report"),
-        runtime=asks("runtime", "report"),
+        **resources_of("report"),
     params:
         stage="report",
         code=code_digest("plot_agreement.py"),
@@ -160,10 +157,9 @@ rule plot_scores:
         out(f"benchmarks/report/scores/{SCORED}.tsv")
     conda:
         "../envs/analysis.yaml"
-    threads: asks("threads", "report")
+    threads: threads_of("report")
     resources:
-        mem_mb=asks("mem_mb", "report"),
-        runtime=asks("runtime", "report"),
+        **resources_of("report"),
     params:
         stage="report",
         code=code_digest("plot_scores.py"),
@@ -200,10 +196,9 @@ rule plot_contact_sheets:
         out(f"benchmarks/report/images/{SCORED}.tsv")
     conda:
         "../envs/analysis.yaml"
-    threads: asks("threads", "report")
+    threads: threads_of("report")
     resources:
-        mem_mb=asks("mem_mb", "report"),
-        runtime=asks("runtime", "report"),
+        **resources_of("report"),
     params:
         stage="report",
         sheets=SHEETS,
@@ -240,10 +235,9 @@ rule write_report:
     localrule: True
     conda:
         "../envs/report.yaml"
-    threads: asks("threads", "report")
+    threads: threads_of("report")
     resources:
-        mem_mb=asks("mem_mb", "report"),
-        runtime=asks("runtime", "report"),
+        **resources_of("report"),
     params:
         stage="report",
         captions=hashlib.sha256(b"".join(path.read_bytes() for path in CAPTIONS)).hexdigest()[:16],

@@ -21,13 +21,12 @@ rule retrain_model:
         out("logs/retraining/{arm}/seed-{seed}/rate-{rate}.log"),
     benchmark:
         out("benchmarks/retraining/{arm}/seed-{seed}/rate-{rate}.tsv")
+    retries: retries_of("retraining")
     conda:
         "../envs/training.yaml"
-    threads: asks("threads", "retraining")
+    threads: threads_of("retraining")
     resources:
-        mem_mb=asks("mem_mb", "retraining"),
-        runtime=asks("runtime", "retraining"),
-        gpu=asks("gpu", "retraining"),
+        **resources_of("retraining", gpu=True, saves=True),
     params:
         stage="retraining",
         seed=lambda wildcards: int(wildcards.seed),

@@ -18,10 +18,9 @@ rule prepare_samples:
         out("benchmarks/samples.tsv")
     conda:
         "../envs/data.yaml"
-    threads: asks("threads", "samples")
+    threads: threads_of("samples")
     resources:
-        mem_mb=asks("mem_mb", "samples"),
-        runtime=asks("runtime", "samples"),
+        **resources_of("samples"),
     params:
         stage="samples",
         samples=EXPERIMENT.samples.model_dump(),

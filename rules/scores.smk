@@ -18,10 +18,9 @@ rule score_subset:
         out("benchmarks/scores/fraction-{fraction}/seed-{seed}/{score}.tsv")
     conda:
         "../envs/data.yaml"
-    threads: asks("threads", "scores")
+    threads: threads_of("scores")
     resources:
-        mem_mb=asks("mem_mb", "scores"),
-        runtime=asks("runtime", "scores"),
+        **resources_of("scores"),
     params:
         stage="scores",
         score=lambda wildcards: EXPERIMENT.score(wildcards.score),

@@ -17,10 +17,9 @@ rule select_by_score:
         out("benchmarks/selection/{method}/{score}/{extrapolator}/fraction-{fraction}/seed-{seed}/rate-{rate}.tsv")
     conda:
         "../envs/data.yaml"
-    threads: asks("threads", "selection")
+    threads: threads_of("selection")
     resources:
-        mem_mb=asks("mem_mb", "selection"),
-        runtime=asks("runtime", "selection"),
+        **resources_of("selection"),
     params:
         stage="selection",
         method=lambda wildcards: METHODS.get(wildcards.method, {"name": wildcards.method}),

@@ -16,10 +16,9 @@ rule draw_subset:
         out("benchmarks/subset/fraction-{fraction}/seed-{seed}.tsv")
     conda:
         "../envs/data.yaml"
-    threads: asks("threads", "subset")
+    threads: threads_of("subset")
     resources:
-        mem_mb=asks("mem_mb", "subset"),
-        runtime=asks("runtime", "subset"),
+        **resources_of("subset"),
     params:
         stage="subset",
         fraction=lambda wildcards: as_fraction(wildcards.fraction),

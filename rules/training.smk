@@ -20,13 +20,12 @@ rule train_subset:
         out("logs/training/{recipe}/fraction-{fraction}/seed-{seed}.log"),
     benchmark:
         out("benchmarks/training/{recipe}/fraction-{fraction}/seed-{seed}.tsv")
+    retries: retries_of("training")
     conda:
         "../envs/training.yaml"
-    threads: asks("threads", "training")
+    threads: threads_of("training")
     resources:
-        mem_mb=asks("mem_mb", "training"),
-        runtime=asks("runtime", "training"),
-        gpu=asks("gpu", "training"),
+        **resources_of("training", gpu=True, saves=True),
     params:
         stage="training",
         seed=lambda wildcards: int(wildcards.seed),

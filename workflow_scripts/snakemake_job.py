@@ -1,11 +1,14 @@
 """What every script of a rule needs around its work: threads, log, file metadata, faults without a traceback."""
 
+import errno
 import hashlib
 import importlib.metadata
 import importlib.util
 import json
 import logging
 import os
+import platform
+import shutil
 import signal
 import sys
 import threading
@@ -15,8 +18,12 @@ from pathlib import Path
 
 import psutil
 
+from results_lock import run_is_over
+
 LOGGER = logging.getLogger("score_extrapolation")
 SECONDS_TO_SAVE = 60
+ROOM_BYTES = 2**16  # a disk with less is full
+SECONDS_TO_LOOK = 15  # whether the run still goes on, on file systems that many jobs share
 VERSIONS = ("numpy", "pyarrow", "torch")
 
 
@@ -33,7 +40,10 @@ def job(snakemake, warns: bool = True):
         os.environ[variable] = str(snakemake.threads)
     # Threads that spin while they wait take the processor from those they wait for where other work runs beside.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    threading.Thread(target=_end_with_snakemake, daemon=True).start()
+    folder = Path(snakemake.config["results"], snakemake.config["experiment"])
+    if run_is_over(folder):
+        sys.exit(f"{snakemake.rule}: the run that this job belongs to has ended")
+    threading.Thread(target=_end_with_run, args=[folder], daemon=True).start()
     from score_extrapolation.faults import InputFault, Interrupted
     from score_extrapolation.progress import log_to
 
@@ -50,20 +60,43 @@ def job(snakemake, warns: bool = True):
         LOGGER.error("%s", fault)
         print(f"\n{fault}\n", file=sys.stderr)
         sys.exit(1)
-    except Exception:
+    except Exception as error:
+        if sentence := disk_fault(error, folder):
+            print(f"\n{sentence}\n", file=sys.stderr)
+            sys.exit(1)
         LOGGER.exception("%s failed", snakemake.rule)
         raise
 
 
-def _end_with_snakemake() -> None:
-    """End this job when the Snakemake that started it is gone; a training may save where it stands first.
+def disk_fault(error: Exception, folder: Path) -> str | None:
+    """Return the sentence for what the disk of the results is to blame for; None where it is not.
 
-    A killed Snakemake leaves its jobs running; the next run would start the same job beside the orphan.
+    Libraries wrap the system's error into their own, and some say no more than that they could not write.
+    """
+    number = getattr(error, "errno", None)
+    if number in (errno.ENOSPC, errno.EDQUOT) or shutil.disk_usage(folder).free < ROOM_BYTES:
+        return f"results: the disk of {folder} is full; make room and give the same command again: what is done stays"
+    ours = folder.resolve() in Path(getattr(error, "filename", None) or "").resolve().parents
+    if number == errno.EROFS or (number in (errno.EACCES, errno.EPERM) and ours):
+        return f"results: {folder} cannot be written to on {platform.node()} ({error.strerror}); make it writable there"
+    return None
+
+
+def _end_with_run(folder: Path) -> None:
+    """End this job when the Snakemake that started it is gone, or the run; a training may save where it stands first.
+
+    A killed Snakemake leaves its jobs running, those on a cluster too, where each has a Snakemake of its own; the next
+    run would start the same jobs beside these orphans.
     """
     shell = os.getppid()
     starter = psutil.Process(shell).ppid()
+    looked = time.monotonic()
     while os.getppid() == shell and psutil.Process(shell).ppid() == starter:
         time.sleep(1)
+        if time.monotonic() - looked >= SECONDS_TO_LOOK:
+            if run_is_over(folder):
+                break
+            looked = time.monotonic()
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(SECONDS_TO_SAVE)
     os._exit(1)

@@ -1,6 +1,5 @@
 """From Snakemake's merged config to the experiment: where each value came from, and what this machine must have."""
 
-import fcntl
 import glob
 import os
 import sys
@@ -9,9 +8,13 @@ from pathlib import Path
 
 import yaml
 
-from score_extrapolation.config import STAGES, Config, read_config
+from results_lock import lock_results
+from score_extrapolation.config import Config, read_config
 from score_extrapolation.driver import has_cuda
 from score_extrapolation.faults import InputFault
+
+# Before its time is over, Slurm tells a job that can save where it stands; it may do so a minute earlier than asked.
+SECONDS_TO_STOP, SHARE_TO_STOP = 120, 0.1
 
 
 def load_config(workflow, config: dict) -> Config:
@@ -119,12 +122,51 @@ def check_device(config: Config, runs_here: bool) -> None:
         raise InputFault("device: cuda was asked for, but this machine has no CUDA device; set device: cpu or auto")
 
 
-def stage_resources(config: Config, stage: str) -> dict:
-    """Return a stage's threads, mem_mb, runtime and gpu: its own where set, else the default's."""
-    assert stage in STAGES
-    default = config.resources["default"].model_dump()
-    own = config.resources[stage].model_dump(exclude_none=True) if stage in config.resources else {}
-    return default | own
+def stage_resources(config: Config, stage: str, gpu: bool = False, saves: bool = False, runs_here: bool = True) -> dict:
+    """Return what the jobs of a stage ask for, as the resources of a rule.
+
+    Parameters
+    ----------
+    config : Config
+    stage : str
+    gpu : bool
+        Whether the rule can use a GPU.
+    saves : bool
+        Whether its jobs, told to stop, save where they stand: then Slurm tells them before their time is over.
+    runs_here : bool
+        Whether jobs run on this machine: nothing of Slurm then.
+
+    Returns
+    -------
+    dict
+        mem_mb and runtime (minutes), which grow with each attempt; gpu, or gpu_shards and Slurm's gres of them; for
+        Slurm its account, partition and the warning.
+    """
+    asked = config.asked_by(stage)
+
+    def mem_mb(wildcards, attempt):
+        return attempt * asked.mem_mb
+
+    def runtime(wildcards, attempt):
+        return attempt * asked.runtime
+
+    def warning(wildcards, attempt):
+        return f"--signal=USR1@{min(SECONDS_TO_STOP, round(attempt * asked.runtime * 60 * SHARE_TO_STOP))}"
+
+    found = {"mem_mb": mem_mb, "runtime": runtime}
+    if gpu:
+        found |= {"gpu": asked.gpu, "gpu_shards": asked.gpu_shards}
+    if not runs_here:
+        on_gpu = gpu and bool(asked.gpu or asked.gpu_shards)
+        named = {"slurm_account": config.slurm.account, "slurm_partition": config.slurm.partition_of(on_gpu)}
+        found |= {key: value for key, value in named.items() if value}
+        if gpu and asked.gpu:
+            found["nodes"] = 1  # several GPUs are those of one node
+        if gpu and asked.gpu_shards:
+            found["gres"] = f"shard:{asked.gpu_shards}"
+        if saves:
+            found["slurm_extra"] = warning
+    return found
 
 
 def input_paths(config: Config) -> list[str]:
@@ -141,21 +183,3 @@ def input_paths(config: Config) -> list[str]:
                 if os.path.isdir(path):
                     watched += sorted(entry.path for entry in os.scandir(path) if entry.is_dir())
     return watched
-
-
-def lock_results(folder: Path) -> None:
-    """Let no two runs write to one results folder; a run that is killed leaves no lock behind.
-
-    Snakemake's own lock is a file that survives a kill and then stops every later run until it is removed by hand. This
-    one belongs to the process: the system drops it when the process ends, however it ends.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = open(folder / ".lock", "a")  # noqa: SIM115 - held, and so locked, as long as this process lives
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise InputFault(f"results: another run is writing to {folder}; wait for its end or stop it") from None
-    _held_locks.append(lock)
-
-
-_held_locks: list = []

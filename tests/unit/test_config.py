@@ -314,15 +314,16 @@ def test_a_score_needs_the_epochs_of_its_own_training():
     read_config(changed(long, ("scores", [{"name": "du", "window": 30, "training": "long"}])))
 
 
-@pytest.mark.parametrize("key", ["threads", "mem_mb", "runtime", "gpu"])
-def test_a_stage_may_ask_for_one_of_anything_and_for_less_of_gpus_alone(key):
+@pytest.mark.parametrize("key", ["threads", "mem_mb", "runtime", "gpu", "gpu_shards", "retries"])
+def test_a_stage_may_ask_for_one_of_anything_and_for_none_of_some(key):
     def least(value):
         return changed(("resources.training", {key: value}))
 
     assert getattr(read_config(least(1)).resources["training"], key) == 1
-    if key == "gpu":
-        assert read_config(least(0)).resources["training"].gpu == 0
-    (fault,) = faults_of(least(-1 if key == "gpu" else 0))
+    can_be_none = key in ("gpu", "gpu_shards", "retries")
+    if can_be_none:
+        assert getattr(read_config(least(0)).resources["training"], key) == 0
+    (fault,) = faults_of(least(-1 if can_be_none else 0))
     assert f"resources.training.{key}" in fault
 
 
@@ -626,7 +627,7 @@ BAD = [  # what is set, to what, and the sentence, in which ... stands for anyth
     (
         "resources.training",
         None,
-        "resources.training = null is no mapping ...; its keys are threads, mem_mb, runtime, gpu",
+        "resources.training = null is no mapping ...; its keys are threads, mem_mb, runtime, gpu, gpu_shards, retries",
     ),
     ("resources.samples.mem_mb", "2G", 'resources.samples.mem_mb = "2G" is no whole number (megabytes of host memory)'),
 ]
@@ -947,14 +948,62 @@ def test_cuda_must_be_where_jobs_run(runs_here, monkeypatch):
 def test_a_stage_takes_what_it_does_not_set_from_the_default():
     config = read_config(changed(("resources.training", {"mem_mb": 9000, "gpu": 1})))
     default = DEFAULT["resources"]["default"]
-    assert workflow_config.stage_resources(config, "training") == default | {"mem_mb": 9000, "gpu": 1}
-    assert workflow_config.stage_resources(config, "report") == default
+    assert config.asked_by("training").model_dump() == default | {"mem_mb": 9000, "gpu": 1}
+    assert config.asked_by("report").model_dump() == default
 
 
-def test_two_runs_cannot_write_to_one_folder(tmp_path):
-    workflow_config.lock_results(tmp_path / "results")
-    with pytest.raises(InputFault, match="results: another run is writing to"):
-        workflow_config.lock_results(tmp_path / "results")
+def resources(*changes, attempt=1, runs_here=False, **of_rule):
+    """Return what a training's job is given by Snakemake, in an attempt."""
+    asked = workflow_config.stage_resources(read_config(changed(*changes)), "training", runs_here=runs_here, **of_rule)
+    return {key: value({}, attempt=attempt) if callable(value) else value for key, value in asked.items()}
+
+
+@pytest.mark.parametrize("attempt", [1, 2, 3])
+def test_each_attempt_asks_for_more(attempt):
+    assert resources(attempt=attempt) == {"mem_mb": 2000 * attempt, "runtime": 30 * attempt}
+
+
+def test_where_jobs_run_here_nothing_of_slurm_is_asked_for():
+    slurm = ("slurm", {"account": "us", "partition": "cpu", "gpu_partition": "gpu"})
+    gpu = ("resources.training", {"gpu": 2})
+    asked = {"mem_mb": 2000, "runtime": 30}
+    assert resources(slurm, gpu, runs_here=True, gpu=True, saves=True) == asked | {"gpu": 2, "gpu_shards": 0}
+
+
+def test_account_partition_gpus_and_shards_reach_slurm():
+    everything = {"account": "us", "partition": "cpu", "gpu_partition": "gpu"}
+
+    def sent(slurm, gpu=0, shards=0, can=True):
+        asked = resources(("slurm", slurm), ("resources.training", {"gpu": gpu, "gpu_shards": shards}), gpu=can)
+        return {key: value for key, value in asked.items() if key not in ("mem_mb", "runtime")}
+
+    none, account = {"gpu": 0, "gpu_shards": 0}, {"slurm_account": "us"}
+    assert sent(everything) == none | account | {"slurm_partition": "cpu"}
+    assert sent(everything, gpu=2) == {"gpu": 2, "gpu_shards": 0, "nodes": 1, "slurm_partition": "gpu"} | account
+    assert sent(everything, shards=3) == none | account | {
+        "gpu_shards": 3,
+        "gres": "shard:3",
+        "slurm_partition": "gpu",
+    }
+    assert sent(everything, gpu=2, can=False) == account | {"slurm_partition": "cpu"}
+    assert sent({"partition": "all"}, gpu=1)["slurm_partition"] == "all"
+    assert sent({"gpu_partition": "gpu"}) == none
+    assert sent({}) == none
+
+
+@pytest.mark.parametrize(("runtime", "attempt", "seconds"), [(1, 1, 6), (5, 2, 60), (20, 1, 120), (600, 3, 120)])
+def test_a_job_that_saves_is_told_before_its_time_is_over(runtime, attempt, seconds):
+    asked = resources(("resources.training", {"runtime": runtime}), attempt=attempt, saves=True)
+    assert asked["slurm_extra"] == f"--signal=USR1@{seconds}"
+
+
+def test_whole_gpus_and_shards_at_once_are_a_fault():
+    (fault,) = faults_of(changed(("resources.training", {"gpu": 1, "gpu_shards": 2})))
+    text = "resources.training.gpu_shards = 2, but gpu is 1: a job has whole GPUs or parts of one; set one of them to 0"
+    assert_says(fault, text)
+    inherited = ("resources.default.gpu", 1), ("resources.training", {"gpu_shards": 2})
+    assert_says(faults_of(changed(*inherited))[0], text)
+    read_config(changed(("resources.default.gpu", 1), ("resources.training", {"gpu": 0, "gpu_shards": 2})))
 
 
 def test_parsing_the_config_loads_neither_numpy_nor_torch():

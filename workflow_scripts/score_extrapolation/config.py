@@ -13,6 +13,7 @@ from .contradictions import AUTO, find_contradictions
 from .faults import InputFault
 from .parts import EVERYTHING, universe
 from .plugins import Section, method_constant, method_options
+from .resources import Resources, Slurm
 from .sentences import dotted, repeated, validate
 from .shorthands import (
     OptionalPaths,
@@ -183,15 +184,6 @@ class Evaluation(Section):
     )
 
 
-class Resources(Section):
-    """What a rule asks of the machine or the cluster."""
-
-    threads: int | None = Field(None, ge=1, description="CPU threads")
-    mem_mb: int | None = Field(None, ge=1, description="megabytes of host memory")
-    runtime: int | None = Field(None, ge=1, description="minutes")
-    gpu: int | None = Field(None, ge=0, description="GPUs")
-
-
 class Config(Section):
     """One experiment."""
 
@@ -213,6 +205,12 @@ class Config(Section):
     retraining: Recipe
     evaluation: Evaluation
     resources: dict[Literal["default", *STAGES], Resources]
+    slurm: Slurm
+
+    def asked_by(self, stage: str) -> Resources:
+        """Return what the jobs of a stage ask for, the default's where the stage sets nothing."""
+        own = self.resources[stage].model_dump(exclude_none=True) if stage in self.resources else {}
+        return self.resources["default"].model_copy(update=own)
 
     def path(self, name: str) -> str:
         """Return where a file of this experiment lies."""

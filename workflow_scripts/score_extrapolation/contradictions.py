@@ -51,6 +51,7 @@ def find_contradictions(sound: dict) -> Faults:
             yield (*location, "snapshots"), text
     if "resources" in sound:
         yield from _in_resources(sound["resources"].get("default"))
+        yield from _in_shards(sound["resources"])
         if sound.get("device") == "cpu":
             yield from _in_gpus(sound["resources"])
     if "samples" in sound:
@@ -97,6 +98,18 @@ def _in_gpus(resources: dict) -> Faults:
     for stage, asked in resources.items():
         if (asked.gpu or 0) > 1:
             yield ("resources", stage, "gpu"), f"= {asked.gpu}, but device is cpu; set gpu: 0, or device: auto or cuda"
+
+
+def _in_shards(resources: dict) -> Faults:
+    default = resources.get("default")
+    for stage, asked in resources.items():
+        gpu, shards = (
+            getattr(asked, key) if getattr(asked, key) is not None else getattr(default, key, None)
+            for key in ("gpu", "gpu_shards")
+        )
+        if gpu and shards:
+            text = f"= {shards}, but gpu is {gpu}: a job has whole GPUs or parts of one; set one of them to 0"
+            yield ("resources", stage, "gpu_shards"), text
 
 
 def _in_resources(default) -> Faults:
