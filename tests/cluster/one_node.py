@@ -51,8 +51,8 @@ KillWait=20
 GresTypes=gpu,shard
 SlurmdParameters=config_overrides
 NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory={memory} Gres=gpu:{gpus},shard:{shards} State=UNKNOWN
-PartitionName=cpu Nodes={host} Default=YES MaxTime=60 State=UP
-PartitionName=gpu Nodes={host} MaxTime=60 State=UP
+PartitionName=cpu Nodes={host} Default=YES MaxTime=600 State=UP
+PartitionName=gpu Nodes={host} MaxTime=600 State=UP
 """
 NOTE = """\
 #!/bin/sh
