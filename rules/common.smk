@@ -48,14 +48,9 @@ def threads_of(stage):
     return EXPERIMENT.asked_by(stage).threads
 
 
-def resources_of(stage, gpu=False, saves=False):
-    """Return what a stage's jobs ask for: `gpu` says that they can use one, `saves` that a job told to stop goes on later."""
-    return stage_resources(EXPERIMENT, stage, gpu, saves, runs_here=workflow.local_exec)
-
-
-def retries_of(stage):
-    """Return how often a failed job of a stage that can use a GPU is run again: on this machine it would fail again."""
-    return 0 if workflow.local_exec else EXPERIMENT.asked_by(stage).retries
+def resources_of(stage, gpu=False):
+    """Return what a stage's jobs ask for; `gpu` says that they can use one. Those that cannot have `retries: 0`."""
+    return stage_resources(EXPERIMENT, stage, gpu)
 
 
 SPLITS = ["train", *(split for split in ("validation", "test") if getattr(EXPERIMENT.samples, split) is not None)]

@@ -16,7 +16,6 @@ rule embed_samples:
         out("logs/embeddings/{recipe}/fraction-{part}/seed-{seed}.log"),
     benchmark:
         out("benchmarks/embeddings/{recipe}/fraction-{part}/seed-{seed}.tsv")
-    retries: retries_of("embeddings")
     conda:
         "../envs/training.yaml"
     threads: threads_of("embeddings")

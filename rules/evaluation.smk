@@ -44,6 +44,7 @@ rule tabulate_agreement:
         out("logs/evaluation/agreement.log"),
     benchmark:
         out("benchmarks/evaluation/agreement.tsv")
+    retries: 0
     conda:
         "../envs/analysis.yaml"
     threads: threads_of("evaluation")
@@ -71,7 +72,6 @@ rule cross_validate_extrapolator:
         out("logs/evaluation/cross_validation/fraction-{fraction}/seed-{seed}/{score}/{extrapolator}.log"),
     benchmark:
         out("benchmarks/evaluation/cross_validation/fraction-{fraction}/seed-{seed}/{score}/{extrapolator}.tsv")
-    retries: retries_of("evaluation")
     conda:
         "../envs/analysis.yaml"
     threads: threads_of("evaluation")
@@ -107,6 +107,7 @@ rule tabulate_estimates:
         out("logs/evaluation/estimates.log"),
     benchmark:
         out("benchmarks/evaluation/estimates.tsv")
+    retries: 0
     conda:
         "../envs/analysis.yaml"
     threads: threads_of("evaluation")
@@ -149,6 +150,7 @@ rule tabulate_retraining:
         out("logs/evaluation/retraining.log"),
     benchmark:
         out("benchmarks/evaluation/retraining.tsv")
+    retries: 0
     conda:
         "../envs/analysis.yaml"
     threads: threads_of("evaluation")

@@ -15,7 +15,6 @@ rule extrapolate_scores:
         out("logs/extrapolation/fraction-{part}/seed-{seed}/{score}/{extrapolator}.log"),
     benchmark:
         out("benchmarks/extrapolation/fraction-{part}/seed-{seed}/{score}/{extrapolator}.tsv")
-    retries: retries_of("extrapolation")
     conda:
         "../envs/analysis.yaml"
     threads: threads_of("extrapolation")
@@ -48,6 +47,7 @@ rule choose_extrapolator:
         out("logs/extrapolation/fraction-{part}/seed-{seed}/{score}/auto.log"),
     benchmark:
         out("benchmarks/extrapolation/fraction-{part}/seed-{seed}/{score}/auto.tsv")
+    retries: 0
     conda:
         "../envs/analysis.yaml"
     threads: threads_of("extrapolation")

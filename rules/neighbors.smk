@@ -17,7 +17,6 @@ rule find_neighbors:
         out("logs/neighbors/{recipe}/fraction-{part}/seed-{seed}/{scope}.log"),
     benchmark:
         out("benchmarks/neighbors/{recipe}/fraction-{part}/seed-{seed}/{scope}.tsv")
-    retries: retries_of("neighbors")
     conda:
         "../envs/analysis.yaml"
     threads: threads_of("neighbors")

@@ -19,7 +19,6 @@ rule predict_samples:
         out("logs/predictions/{recipe}/fraction-{part}/seed-{seed}.log"),
     benchmark:
         out("benchmarks/predictions/{recipe}/fraction-{part}/seed-{seed}.tsv")
-    retries: retries_of("predictions")
     conda:
         "../envs/training.yaml"
     threads: threads_of("predictions")

@@ -49,6 +49,7 @@ rule plot_retraining:
         out("logs/report/retraining.log"),
     benchmark:
         out("benchmarks/report/retraining.tsv")
+    retries: 0
     conda:
         "../envs/analysis.yaml"
     threads: threads_of("report")
@@ -75,6 +76,7 @@ rule plot_estimates:
         out("logs/report/estimates.log"),
     benchmark:
         out("benchmarks/report/estimates.tsv")
+    retries: 0
     conda:
         "../envs/analysis.yaml"
     threads: threads_of("report")
@@ -102,6 +104,7 @@ rule plot_agreement:
         out("logs/report/agreement.log"),
     benchmark:
         out("benchmarks/report/agreement.tsv")
+    retries: 0
     conda:
         "../envs/analysis.yaml"
     threads: threads_of("report")
@@ -155,6 +158,7 @@ rule plot_scores:
         out(f"logs/report/scores/{SCORED}.log"),
     benchmark:
         out(f"benchmarks/report/scores/{SCORED}.tsv")
+    retries: 0
     conda:
         "../envs/analysis.yaml"
     threads: threads_of("report")
@@ -194,6 +198,7 @@ rule plot_contact_sheets:
         out(f"logs/report/images/{SCORED}.log"),
     benchmark:
         out(f"benchmarks/report/images/{SCORED}.tsv")
+    retries: 0
     conda:
         "../envs/analysis.yaml"
     threads: threads_of("report")
@@ -232,6 +237,7 @@ rule write_report:
         out("logs/report/report.log"),
     benchmark:
         out("benchmarks/report/report.tsv")
+    retries: 0
     localrule: True
     conda:
         "../envs/report.yaml"

@@ -21,12 +21,11 @@ rule retrain_model:
         out("logs/retraining/{arm}/seed-{seed}/rate-{rate}.log"),
     benchmark:
         out("benchmarks/retraining/{arm}/seed-{seed}/rate-{rate}.tsv")
-    retries: retries_of("retraining")
     conda:
         "../envs/training.yaml"
     threads: threads_of("retraining")
     resources:
-        **resources_of("retraining", gpu=True, saves=True),
+        **resources_of("retraining", gpu=True),
     params:
         stage="retraining",
         seed=lambda wildcards: int(wildcards.seed),

@@ -16,6 +16,7 @@ rule prepare_samples:
         out("logs/samples.log"),
     benchmark:
         out("benchmarks/samples.tsv")
+    retries: 0
     conda:
         "../envs/data.yaml"
     threads: threads_of("samples")

@@ -16,6 +16,7 @@ rule score_subset:
         out("logs/scores/fraction-{fraction}/seed-{seed}/{score}.log"),
     benchmark:
         out("benchmarks/scores/fraction-{fraction}/seed-{seed}/{score}.tsv")
+    retries: 0
     conda:
         "../envs/data.yaml"
     threads: threads_of("scores")

@@ -15,6 +15,7 @@ rule select_by_score:
         out("logs/selection/{method}/{score}/{extrapolator}/fraction-{fraction}/seed-{seed}/rate-{rate}.log"),
     benchmark:
         out("benchmarks/selection/{method}/{score}/{extrapolator}/fraction-{fraction}/seed-{seed}/rate-{rate}.tsv")
+    retries: 0
     conda:
         "../envs/data.yaml"
     threads: threads_of("selection")

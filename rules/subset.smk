@@ -14,6 +14,7 @@ rule draw_subset:
         out("logs/subset/fraction-{fraction}/seed-{seed}.log"),
     benchmark:
         out("benchmarks/subset/fraction-{fraction}/seed-{seed}.tsv")
+    retries: 0
     conda:
         "../envs/data.yaml"
     threads: threads_of("subset")

@@ -20,12 +20,11 @@ rule train_subset:
         out("logs/training/{recipe}/fraction-{fraction}/seed-{seed}.log"),
     benchmark:
         out("benchmarks/training/{recipe}/fraction-{fraction}/seed-{seed}.tsv")
-    retries: retries_of("training")
     conda:
         "../envs/training.yaml"
     threads: threads_of("training")
     resources:
-        **resources_of("training", gpu=True, saves=True),
+        **resources_of("training", gpu=True),
     params:
         stage="training",
         seed=lambda wildcards: int(wildcards.seed),

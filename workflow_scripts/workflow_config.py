@@ -13,9 +13,6 @@ from score_extrapolation.config import Config, read_config
 from score_extrapolation.driver import has_cuda
 from score_extrapolation.faults import InputFault
 
-# Before its time is over, Slurm tells a job that can save where it stands; it may do so a minute earlier than asked.
-SECONDS_TO_STOP, SHARE_TO_STOP = 120, 0.1
-
 
 def load_config(workflow, config: dict) -> Config:
     """Return the validated experiment; on faults print one sentence each and leave with exit code 1.
@@ -122,7 +119,7 @@ def check_device(config: Config, runs_here: bool) -> None:
         raise InputFault("device: cuda was asked for, but this machine has no CUDA device; set device: cpu or auto")
 
 
-def stage_resources(config: Config, stage: str, gpu: bool = False, saves: bool = False, runs_here: bool = True) -> dict:
+def stage_resources(config: Config, stage: str, gpu: bool = False) -> dict:
     """Return what the jobs of a stage ask for, as the resources of a rule.
 
     Parameters
@@ -131,16 +128,12 @@ def stage_resources(config: Config, stage: str, gpu: bool = False, saves: bool =
     stage : str
     gpu : bool
         Whether the rule can use a GPU.
-    saves : bool
-        Whether its jobs, told to stop, save where they stand: then Slurm tells them before their time is over.
-    runs_here : bool
-        Whether jobs run on this machine: nothing of Slurm then.
 
     Returns
     -------
     dict
-        mem_mb and runtime (minutes), which grow with each attempt; gpu, or gpu_shards and Slurm's gres of them; for
-        Slurm its account, partition and the warning.
+        mem_mb and runtime (minutes), which grow with each attempt; where the rule can use a GPU, gpu and gpu_shards;
+        what Slurm is told of these; its account and partition, where the config names them.
     """
     asked = config.asked_by(stage)
 
@@ -150,23 +143,16 @@ def stage_resources(config: Config, stage: str, gpu: bool = False, saves: bool =
     def runtime(wildcards, attempt):
         return attempt * asked.runtime
 
-    def warning(wildcards, attempt):
-        return f"--signal=USR1@{min(SECONDS_TO_STOP, round(attempt * asked.runtime * 60 * SHARE_TO_STOP))}"
-
     found = {"mem_mb": mem_mb, "runtime": runtime}
     if gpu:
         found |= {"gpu": asked.gpu, "gpu_shards": asked.gpu_shards}
-    if not runs_here:
-        on_gpu = gpu and bool(asked.gpu or asked.gpu_shards)
-        named = {"slurm_account": config.slurm.account, "slurm_partition": config.slurm.partition_of(on_gpu)}
-        found |= {key: value for key, value in named.items() if value}
-        if gpu and asked.gpu:
-            found["nodes"] = 1  # several GPUs are those of one node
-        if gpu and asked.gpu_shards:
-            found["gres"] = f"shard:{asked.gpu_shards}"
-        if saves:
-            found["slurm_extra"] = warning
-    return found
+    if gpu and asked.gpu:
+        found["nodes"] = 1  # several GPUs are those of one node
+    if gpu and asked.gpu_shards:
+        found["gres"] = f"shard:{asked.gpu_shards}"
+    on_gpu = gpu and bool(asked.gpu or asked.gpu_shards)
+    named = {"slurm_account": config.slurm.account, "slurm_partition": config.slurm.partition_of(on_gpu)}
+    return found | {key: value for key, value in named.items() if value}
 
 
 def input_paths(config: Config) -> list[str]:

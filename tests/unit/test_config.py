@@ -314,13 +314,13 @@ def test_a_score_needs_the_epochs_of_its_own_training():
     read_config(changed(long, ("scores", [{"name": "du", "window": 30, "training": "long"}])))
 
 
-@pytest.mark.parametrize("key", ["threads", "mem_mb", "runtime", "gpu", "gpu_shards", "retries"])
+@pytest.mark.parametrize("key", ["threads", "mem_mb", "runtime", "gpu", "gpu_shards"])
 def test_a_stage_may_ask_for_one_of_anything_and_for_none_of_some(key):
     def least(value):
         return changed(("resources.training", {key: value}))
 
     assert getattr(read_config(least(1)).resources["training"], key) == 1
-    can_be_none = key in ("gpu", "gpu_shards", "retries")
+    can_be_none = key in ("gpu", "gpu_shards")
     if can_be_none:
         assert getattr(read_config(least(0)).resources["training"], key) == 0
     (fault,) = faults_of(least(-1 if can_be_none else 0))
@@ -627,7 +627,7 @@ BAD = [  # what is set, to what, and the sentence, in which ... stands for anyth
     (
         "resources.training",
         None,
-        "resources.training = null is no mapping ...; its keys are threads, mem_mb, runtime, gpu, gpu_shards, retries",
+        "resources.training = null is no mapping ...; its keys are threads, mem_mb, runtime, gpu, gpu_shards",
     ),
     ("resources.samples.mem_mb", "2G", 'resources.samples.mem_mb = "2G" is no whole number (megabytes of host memory)'),
 ]
@@ -952,22 +952,15 @@ def test_a_stage_takes_what_it_does_not_set_from_the_default():
     assert config.asked_by("report").model_dump() == default
 
 
-def resources(*changes, attempt=1, runs_here=False, **of_rule):
+def resources(*changes, attempt=1, gpu=True):
     """Return what a training's job is given by Snakemake, in an attempt."""
-    asked = workflow_config.stage_resources(read_config(changed(*changes)), "training", runs_here=runs_here, **of_rule)
+    asked = workflow_config.stage_resources(read_config(changed(*changes)), "training", gpu)
     return {key: value({}, attempt=attempt) if callable(value) else value for key, value in asked.items()}
 
 
 @pytest.mark.parametrize("attempt", [1, 2, 3])
 def test_each_attempt_asks_for_more(attempt):
-    assert resources(attempt=attempt) == {"mem_mb": 2000 * attempt, "runtime": 30 * attempt}
-
-
-def test_where_jobs_run_here_nothing_of_slurm_is_asked_for():
-    slurm = ("slurm", {"account": "us", "partition": "cpu", "gpu_partition": "gpu"})
-    gpu = ("resources.training", {"gpu": 2})
-    asked = {"mem_mb": 2000, "runtime": 30}
-    assert resources(slurm, gpu, runs_here=True, gpu=True, saves=True) == asked | {"gpu": 2, "gpu_shards": 0}
+    assert resources(attempt=attempt, gpu=False) == {"mem_mb": 2000 * attempt, "runtime": 10 * attempt}
 
 
 def test_account_partition_gpus_and_shards_reach_slurm():
@@ -978,23 +971,14 @@ def test_account_partition_gpus_and_shards_reach_slurm():
         return {key: value for key, value in asked.items() if key not in ("mem_mb", "runtime")}
 
     none, account = {"gpu": 0, "gpu_shards": 0}, {"slurm_account": "us"}
+    on_gpu = account | {"slurm_partition": "gpu"}
     assert sent(everything) == none | account | {"slurm_partition": "cpu"}
-    assert sent(everything, gpu=2) == {"gpu": 2, "gpu_shards": 0, "nodes": 1, "slurm_partition": "gpu"} | account
-    assert sent(everything, shards=3) == none | account | {
-        "gpu_shards": 3,
-        "gres": "shard:3",
-        "slurm_partition": "gpu",
-    }
+    assert sent(everything, gpu=2) == {"gpu": 2, "gpu_shards": 0, "nodes": 1} | on_gpu
+    assert sent(everything, shards=3) == {"gpu": 0, "gpu_shards": 3, "gres": "shard:3"} | on_gpu
     assert sent(everything, gpu=2, can=False) == account | {"slurm_partition": "cpu"}
     assert sent({"partition": "all"}, gpu=1)["slurm_partition"] == "all"
     assert sent({"gpu_partition": "gpu"}) == none
     assert sent({}) == none
-
-
-@pytest.mark.parametrize(("runtime", "attempt", "seconds"), [(1, 1, 6), (5, 2, 60), (20, 1, 120), (600, 3, 120)])
-def test_a_job_that_saves_is_told_before_its_time_is_over(runtime, attempt, seconds):
-    asked = resources(("resources.training", {"runtime": runtime}), attempt=attempt, saves=True)
-    assert asked["slurm_extra"] == f"--signal=USR1@{seconds}"
 
 
 def test_whole_gpus_and_shards_at_once_are_a_fault():

@@ -13,7 +13,6 @@ class Resources(Section):
     runtime: int | None = Field(None, ge=1, description="minutes")
     gpu: int | None = Field(None, ge=0, description="GPUs")
     gpu_shards: int | None = Field(None, ge=0, description="parts of a GPU that jobs share")
-    retries: int | None = Field(None, ge=0, description="times that a failed job is run again on a cluster")
 
 
 class Slurm(Section):
