@@ -1,7 +1,8 @@
 """A real Slurm on this machine alone: munged, slurmctld and slurmd on loopback, with GPUs that are none.
 
 Two character devices, twins of /dev/null, are what Slurm hands out as GPUs, whole or in shards. What a job was given is
-noted by a prolog and an epilog of each task. Memory is watched without control groups, by what processes use.
+noted by a prolog and an epilog of each task, the first and the last of a job's. Memory is watched without control
+groups, by what processes use.
 """
 
 import os
@@ -154,16 +155,15 @@ class OneNode:
         return found
 
     def given(self) -> list[tuple[float, float, str, str, list[str]]]:
-        """Return (begin, end, job, partition, devices) of each task that has ended."""
-        open_tasks, found = {}, []
+        """Return (begin, end, job, partition, devices) of each job that has ended."""
+        begun, found = {}, {}
         for line in (self.root / "devices.txt").read_text().splitlines():
             what, when, job, partition, devices = line.split()
             if what == "begin":
-                open_tasks[job] = float(when)
-            elif job in open_tasks:
-                begin = open_tasks.pop(job)
-                found.append((begin, float(when), job, partition, [d for d in devices.split(",") if d != "-"]))
-        return found
+                begun.setdefault(job, float(when))
+            else:
+                found[job] = begun[job], float(when), job, partition, [d for d in devices.split(",") if d != "-"]
+        return list(found.values())
 
 
 def _kill_tree(process: int) -> None:

@@ -1,5 +1,6 @@
 """Real runs of the workflow in temporary copies of the checkout: no part of Snakemake is imitated."""
 
+import hashlib
 import os
 import re
 import shutil
@@ -11,7 +12,7 @@ import pytest
 import yaml
 
 CHECKOUT = Path(__file__).parents[2]
-PARTS = ("Snakefile", "rules", "workflow_scripts", "config.yaml", "config", "profiles", "envs")
+PARTS = ("Snakefile", "rules", "workflow_scripts", "config.yaml", "config", "profiles", "slurm", "envs")
 
 # Every stage for real, in seconds.
 SMALL = {
@@ -39,10 +40,15 @@ class Workflow:
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-m", "snakemake", "--configfile", "small.yaml", "--nocolor", *arguments]
 
-    def run(self, *arguments: str, fails: bool = False) -> str:
+    def run(self, *arguments: str, fails: bool = False, timeout: float = 600) -> str:
         """Run Snakemake and return what it printed; its exit code must be as expected."""
         run = subprocess.run(
-            self.command(*arguments), cwd=self.folder, capture_output=True, text=True, env=environment(), timeout=600
+            self.command(*arguments),
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            env=environment(),
+            timeout=timeout,
         )
         printed = run.stdout + run.stderr
         assert (run.returncode != 0) == fails, printed
@@ -78,6 +84,16 @@ def copy_checkout(folder: Path) -> Workflow:
     workflow = Workflow(folder)
     workflow.write_config()
     return workflow
+
+
+def kept_results(cache: pytest.Cache) -> Path:
+    """Return where results of the default experiment are kept from one call of pytest to the next, for this code."""
+    code = hashlib.sha256()
+    for part in PARTS:
+        for path in sorted((CHECKOUT / part).rglob("*")) or [CHECKOUT / part]:
+            if path.is_file() and "__pycache__" not in path.parts:
+                code.update(str(path.relative_to(CHECKOUT)).encode() + path.read_bytes())
+    return cache.mkdir("default_experiment") / code.hexdigest()[:16]
 
 
 @pytest.fixture(scope="session")
