@@ -1,9 +1,10 @@
-# make demo: the default experiment and its report. make test: every check. Both set up .venv first.
+# make demo: the default experiment and its report. make test: every check. make test-cluster: those that need a Slurm,
+# which they start on this machine (root and Debian's slurm-wlm and munge; else they are skipped). All set up .venv first.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test format architecture clean
+.PHONY: demo test test-cluster format architecture clean
 
 demo: $(VENV)/installed
 	$(BIN)/snakemake report
@@ -14,7 +15,10 @@ test: $(VENV)/installed
 	$(BIN)/ruff check .
 	$(BIN)/snakefmt --check Snakefile rules
 	$(BIN)/snakemake --lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --ignore=tests/cluster
+
+test-cluster: $(VENV)/installed
+	$(BIN)/python -m pytest --numprocesses=0 -rs tests/cluster
 
 format: $(VENV)/installed
 	$(BIN)/ruff format .

@@ -5,21 +5,26 @@ Reads: config.yaml and what the command line changes in it.
 
 import signal
 import sys
+from pathlib import Path
 
 sys.path.insert(0, str(workflow.current_basedir.join("../workflow_scripts").get_path_or_uri(secret_free=False)))
 
 from code_digest import code_digest
+from results_lock import run_is_over
 from score_extrapolation.parts import EVERYTHING, PATTERN, as_fraction, nested, percent, trained
 from score_extrapolation.plugins import method_constant, method_names
 from study_rows import extrapolated_path, scores_path, table_path, universe_path
 from workflow_config import begin_run, input_paths, load_config, stage_resources
 
+EXPERIMENT = load_config(workflow, config)
+out = EXPERIMENT.path  # where a file of this experiment lies
+
 if not workflow.is_main_process:
     # Slurm's warning that time is nearly over is for the training: it goes to the Snakemake around it too.
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)
-
-EXPERIMENT = load_config(workflow, config)
-out = EXPERIMENT.path  # where a file of this experiment lies
+    # Before that Snakemake removes what it is about to make, which the next run may have made since.
+    if run_is_over(Path(out(""))):
+        sys.exit("the run that this job belongs to has ended; nothing was done")
 
 
 wildcard_constraints:

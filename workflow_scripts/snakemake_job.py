@@ -41,14 +41,14 @@ def job(snakemake, warns: bool = True):
     # Threads that spin while they wait take the processor from those they wait for where other work runs beside.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     folder = Path(snakemake.config["results"], snakemake.config["experiment"])
-    if run_is_over(folder):
-        sys.exit(f"{snakemake.rule}: the run that this job belongs to has ended")
     threading.Thread(target=_end_with_run, args=[folder], daemon=True).start()
     from score_extrapolation.faults import InputFault, Interrupted
     from score_extrapolation.progress import log_to
 
     Path(snakemake.log[0]).write_text("")
     log_to(snakemake.log[0])
+    number = os.environ.get("SLURM_JOB_ID")
+    LOGGER.info("%s on %s%s", snakemake.rule, platform.node(), f", Slurm's job {number}" if number else "")
     if warns:
         on_terminal = logging.StreamHandler()
         on_terminal.setFormatter(logging.Formatter("\n%(message)s\n"))

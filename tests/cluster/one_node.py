@@ -68,7 +68,7 @@ def missing() -> str | None:
     absent = [program for program in PROGRAMS if shutil.which(program) is None]
     if absent:
         return f"needs {', '.join(absent)}: apt-get install slurm-wlm munge"
-    if any((ETC / name).exists() and not (ETC / name).is_symlink() for name in ("slurm.conf", "gres.conf")):
+    if any((ETC / name).exists() for name in ("slurm.conf", "gres.conf")):
         return f"{ETC} has the configuration of another Slurm"
     return None
 
@@ -111,7 +111,7 @@ class OneNode:
     def start_node(self) -> None:
         """Start the daemon of the node, and wait until it is idle."""
         subprocess.run(["slurmd"], check=True, capture_output=True)
-        self.wait_until(lambda: self.ask("sinfo", "-h", "-o", "%T").split()[:1] == ["idle"])
+        self.wait_until(lambda: self.ask("sinfo", "-h", "-o", "%T", check=False).split()[:1] == ["idle"])
 
     def stop_node(self) -> None:
         """Kill the daemon of the node and all that runs on it, as a node that loses its power."""
@@ -127,9 +127,10 @@ class OneNode:
         for daemon in ("slurmd", "slurmctld", "munged"):
             pid = self.root / f"{daemon}.pid"
             if pid.exists():
-                process = int(pid.read_text())
-                os.kill(process, signal.SIGTERM)
-                self.wait_until(lambda process=process: not Path(f"/proc/{process}").exists())
+                process = Path("/proc") / pid.read_text().strip()
+                if process.exists():
+                    os.kill(int(process.name), signal.SIGTERM)
+                self.wait_until(lambda process=process: not process.exists())
         for name in ("slurm.conf", "gres.conf"):
             (ETC / name).unlink(missing_ok=True)
 
