@@ -42,7 +42,9 @@ def share_out(n_kept: int, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray, i
     n_highest = [-(-n_kept * size // sum(sizes)) for size in sizes]  # all with less than n_kept / n before them
     surplus = sum(n_highest) - n_kept  # fewer than there are classes
     # The share before the last one of each class; the greatest go.
-    shares = [(-Fraction(kept - 1, size), i) for i, (kept, size) in enumerate(zip(n_highest, sizes, strict=True)) if kept]
+    shares = [
+        (-Fraction(kept - 1, size), i) for i, (kept, size) in enumerate(zip(n_highest, sizes, strict=True)) if kept
+    ]
     heapq.heapify(shares)
     contested, n_more = np.zeros(len(sizes), bool), 0
     while surplus > 0:
