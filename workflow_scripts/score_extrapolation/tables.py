@@ -85,14 +85,15 @@ def write_blocks(path: str | os.PathLike, schema: pa.Schema, metadata: dict, blo
 
 
 def _row_groups(tables: Iterable[pa.Table], schema: pa.Schema) -> Iterator[pa.Table]:
-    """Yield the rows of tables in tables of ROW_GROUP rows and a last one of fewer, one of none if there are no rows."""
+    """Yield the rows of tables in tables of ROW_GROUP rows and one of the rest; of no rows, one of none."""
     held, last_id, is_first = schema.empty_table(), None, True
     for table in tables:
-        if table.num_rows:
-            ids = table["sample_id"].to_numpy()
-            if (np.diff(ids) < 0).any() or (last_id is not None and ids[0] < last_id):
-                raise ValueError("the blocks of a table are not in order of sample_id")
-            last_id = ids[-1]
+        if table.num_rows == 0:
+            continue  # a part of no rows may still hold the block that it is a part of
+        ids = table["sample_id"].to_numpy()
+        if (np.diff(ids) < 0).any() or (last_id is not None and ids[0] < last_id):
+            raise ValueError("the blocks of a table are not in order of sample_id")
+        last_id = ids[-1]
         held = pa.concat_tables([held, table])
         while held.num_rows >= ROW_GROUP:
             yield held.slice(0, ROW_GROUP).combine_chunks()  # pages end where chunks do

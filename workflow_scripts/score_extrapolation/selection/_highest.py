@@ -1,7 +1,7 @@
-"""The highest scores of all samples or of each class, exactly, of any number of samples: counters instead of sorting.
+"""The highest scores of all samples or of each class, exactly, of any number of samples: counting instead of sorting.
 
-A score is read as an unsigned integer in the same order. A pass over all samples counts its leading digits; the digit in
-which the last one kept must lie is known then, and the next pass counts the next digits of the scores that begin so.
+A score is read as an unsigned integer, in the same order. A pass over all samples counts the leading digits; then it is
+known with which the last one kept begins, and the next pass counts the next digits of the scores that begin so.
 """
 
 from collections.abc import Iterator
@@ -34,8 +34,8 @@ def keep_highest(samples: Samples, n_highest, contested=None, n_more: int = 0) -
 
     Notes
     -----
-    A digit has 16 bits, or as many as leave all classes COUNTERS: 12 for 1,000 classes. Float32 scores of all samples are
-    read three times, those of 1,000 classes four times. Memory does not depend on the number of samples.
+    A digit has 16 bits, or as many as COUNTERS allow for all classes: 12 for 1,000. Float32 scores are then read three
+    times, or four times for 1,000 classes. Memory does not depend on the number of samples.
     """
     by_class = np.ndim(n_highest) > 0
     wanted = np.atleast_1d(n_highest)

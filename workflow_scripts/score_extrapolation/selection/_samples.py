@@ -145,7 +145,8 @@ class SampleTables(Samples):
             start += len(samples)
 
     def _read(self, path, columns: list[str]) -> Iterator[pa.RecordBatch]:
-        for batch in pq.ParquetFile(path).iter_batches(BATCH, columns=columns):
+        # What is buffered ahead would be held to the end of the file.
+        for batch in pq.ParquetFile(path, pre_buffer=False).iter_batches(BATCH, columns=columns):
             yield batch.select(columns)  # the file's order may be another
 
     def _check_ids(self, start: int, sample_ids: np.ndarray, scored_ids: np.ndarray) -> None:
