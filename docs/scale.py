@@ -3,9 +3,8 @@
     python docs/scale.py --write
     python docs/scale.py --gpu-hour 2 --share 0.2
 
-The first writes the tables into the page, the second prints them for another price or GPU; a test fails where the page is
-not what the first writes. Below stand what was measured, on a CPU and on files that the workflow wrote, and, as options,
-what is assumed.
+The first writes the tables into the page, the second prints them for another price or GPU; a test fails where the page
+is not what the first writes. Constants were measured, on CPUs and of files of the workflow; options are assumed.
 """
 
 import argparse
@@ -163,15 +162,10 @@ def dollars(gpu_h: float, core_s: float, given: argparse.Namespace) -> float:
 def stage_table(size: Size, given: argparse.Namespace) -> list[str]:
     """Return the lines of the table of one size."""
     title = (
-        f"**{size.n:,} images**, a subset of {100 * size.fraction:g} % ({size.m:,}) for {size.scoring_epochs} epochs, "
-        f"{100 * (1 - given.rate):g} % kept for {size.final_epochs} epochs"
+        f"**{size.n:,} images**, {100 * size.fraction:g} % for {size.scoring_epochs} epochs, "
+        f"{100 * (1 - given.rate):g} % kept for {size.final_epochs}"
     )
-    lines = [
-        title,
-        "",
-        "| stage | FLOPs | GPU h | core h | $ | disk | memory of one job |",
-        "|---|---|---|---|---|---|---|",
-    ]
+    lines = [f"| {title} | FLOPs | GPU h | core h | $ | disk | memory of one job |", "|---|---|---|---|---|---|---|"]
     for stage in stages(size, given):
         hours, waits = gpu_hours(stage, given)
         cells = [
@@ -217,13 +211,14 @@ def summary_table(given: argparse.Namespace) -> list[str]:
 
 def assumptions(given: argparse.Namespace) -> list[str]:
     """Return what is assumed, as sentences of the page."""
+    rates, memory = given.peak / 1e12, given.resident / 1e9
     return [
-        f"- **Assumed, not measured**: ${given.gpu_hour:g} for an hour of a GPU, ${given.core_hour:g} for one of a core, "
-        f"${given.gigabyte_month:g} for a gigabyte and month. A GPU is an H100 of 80 GB: {given.peak / 1e12:g} TFLOP/s in "
-        f"bfloat16, of which networks reach {100 * given.share:g} %, and {given.search_peak / 1e12:g} in float32, of which the search "
-        f"reaches {100 * given.search_share:g} %. Up to {given.resident / 1e9:g} GB of images lie on it.",
-        f"- **Measured**: images come to a GPU at {given.read / 1e9:g} GB/s, which is one thread that copies them from the page cache "
-        f"({given.read / IMAGE:,.0f} images a second); `r` marks the stages that wait for it. A disk may be slower.",
+        f"- **Assumed, not measured**: ${given.gpu_hour:g} for an hour of a GPU, ${given.core_hour:g} for one of a "
+        f"core, ${given.gigabyte_month:g} for a gigabyte and month. A GPU is an H100 of 80 GB: {rates:g} TFLOP/s in "
+        f"bfloat16, of which networks reach {100 * given.share:g} %, and {given.search_peak / 1e12:g} in float32, of "
+        f"which the search reaches {100 * given.search_share:g} %. Up to {memory:g} GB of images lie on it.",
+        f"- **Measured**: {given.read / 1e9:g} GB/s of images come to a GPU ({given.read / IMAGE:,.0f} a second), by "
+        "one thread that copies them from the page cache; a disk may be slower. `r` marks the stages that wait for it.",
     ]
 
 
@@ -233,9 +228,8 @@ def shown(value: float) -> str:
         return "0"
     if value < 0.01:
         return "< 0.01"
-    digits = max(0, 1 - math.floor(math.log10(value)))
-    rounded = round(value, 1 - math.floor(math.log10(value)))
-    return f"{rounded:,.{digits}f}"
+    rounded = float(f"{value:.1e}")
+    return f"{rounded:,.{max(0, 1 - math.floor(math.log10(rounded)))}f}"
 
 
 def shown_bytes(value: float) -> str:
@@ -255,7 +249,7 @@ def written(text: str, given: argparse.Namespace) -> str:
     for name, lines in parts(given).items():
         begin, end = f"<!-- {name}: computed -->\n", f"<!-- end of {name} -->"
         before, rest = text.split(begin)
-        text = before + begin + "\n".join(["", *lines, "", ""]) + rest[rest.index(end) :]
+        text = before + begin + "\n".join([*lines, ""]) + rest[rest.index(end) :]
     return text
 
 
