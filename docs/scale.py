@@ -37,9 +37,11 @@ GNN_TRAINING_S = 1.1e-4  # an epoch, for a sample with a score
 GNN_INFERENCE_S = 5.5e-5  # and making the graph
 SELECTION_S = 4.2e-7  # class_balanced; top takes 3e-7
 
-# Bytes of memory for a sample, in the job of a stage that holds all of them, and a process's own.
-IN_MEMORY = {"samples": 220, "embeddings": 6 * 512, "KNN": 3500, "GNN": 8900}
-PROCESS = 0.45e9
+# Bytes of memory: for a sample, where a job holds all of them, at a million; what reading an embedding takes; and a
+# process's own, without and with torch.
+IN_MEMORY = {"samples": 270, "embeddings": 3100, "KNN": 700, "GNN": 8900}
+READ_EMBEDDING = 3800
+PROCESS, TORCH_PROCESS = 0.45e9, 0.65e9
 
 WIDTH, K_SUBSET, K_ALL, NETWORKS, GNN_EPOCHS = 512, 20, 10, 3, 25
 
@@ -105,7 +107,7 @@ def stages(size: Size, given: argparse.Namespace) -> list[Stage]:
             f"neighbors of {name}",
             flops=2.0 * queries * base * WIDTH,
             disk=found * (DISTANCE + math.ceil(math.log2(of) / 8)) + queries,
-            memory=2 * n * WIDTH + 4 * base * WIDTH + 12 * found,
+            memory=PROCESS + n * READ_EMBEDDING + 4 * base * WIDTH + 12 * found,
             is_search=True,
         )
 
@@ -116,27 +118,27 @@ def stages(size: Size, given: argparse.Namespace) -> list[Stage]:
 
     dynamics = m * size.scoring_epochs * RECORD
     return [
-        Stage("samples", core_s=n * DECODE_S, disk=n * (IMAGE + SAMPLE), memory=n * IN_MEMORY["samples"]),
+        Stage("samples", core_s=n * DECODE_S, disk=n * (IMAGE + SAMPLE), memory=PROCESS + n * IN_MEMORY["samples"]),
         Stage("subset", disk=m * SUBSET, memory=PROCESS + 24 * n),
-        train("training", "resnet18", m, size.scoring_epochs, dynamics, PROCESS + 16 * m),
+        train("training", "resnet18", m, size.scoring_epochs, dynamics, TORCH_PROCESS + 16 * m),
         Stage("scores", core_s=m * size.scoring_epochs * SCORE_S, disk=m * SCORE, memory=PROCESS + 100 * m),
         Stage(
             "embeddings",
             n * FORWARD["resnet18"],
             read=n * IMAGE,
             disk=n * embedding,
-            memory=PROCESS + n * IN_MEMORY["embeddings"],
+            memory=TORCH_PROCESS + n * IN_MEMORY["embeddings"],
         ),
         Stage(
             "predictions (held_out)",
             (NETWORKS - 1) * rest * FORWARD["resnet18"],
             read=(NETWORKS - 1) * rest * IMAGE,
             disk=rest * PREDICTED,
-            memory=PROCESS + 2 * n * WIDTH,
+            memory=TORCH_PROCESS + n * READ_EMBEDDING,
         ),
         neighbors("subset (KNN)", rest, m, K_SUBSET, m),
         neighbors("all (GNN)", n, n, K_ALL, n),
-        Stage("KNN", core_s=rest * KNN_S, disk=n * EXTRAPOLATED, memory=n * IN_MEMORY["KNN"]),
+        Stage("KNN", core_s=rest * KNN_S, disk=n * EXTRAPOLATED, memory=PROCESS + n * IN_MEMORY["KNN"]),
         Stage(
             "GNN",
             core_s=m * GNN_EPOCHS * GNN_TRAINING_S + n * GNN_INFERENCE_S,
@@ -144,7 +146,7 @@ def stages(size: Size, given: argparse.Namespace) -> list[Stage]:
             memory=n * IN_MEMORY["GNN"],
         ),
         Stage("selection", core_s=n * SELECTION_S, disk=kept * (SAMPLE + SCORE)),
-        train("retraining", "resnet50", kept, size.final_epochs, 1e8, PROCESS + 16 * kept),
+        train("retraining", "resnet50", kept, size.final_epochs, 1e8, TORCH_PROCESS + 16 * kept),
     ]
 
 

@@ -182,3 +182,17 @@ def test_an_id_that_is_not_in_the_table_is_an_error(wanted, first, n):
 def test_nothing_is_found_in_an_empty_table():
     with pytest.raises(KeyError, match="sample_id 3"):
         rows_of(np.array([], np.int64), np.array([3]))
+
+
+@pytest.mark.parametrize("numbers", [1, 6, 7, 1000])
+def test_row_groups_of_vectors_are_as_large_as_their_numbers_allow(numbers, tmp_path, monkeypatch):
+    monkeypatch.setattr(tables, "NUMBERS", numbers)
+    ids, vectors = np.arange(10) * 3, np.arange(30, dtype=np.float16).reshape(10, 3)
+    write_vectors(tmp_path / "v.parquet", {}, sample_id=ids[::-1], vector=vectors[::-1])
+    back = read_table(tmp_path / "v.parquet")
+    np.testing.assert_array_equal(back["sample_id"], ids)
+    np.testing.assert_array_equal(back["vector"], vectors)
+    metadata = pq.read_metadata(tmp_path / "v.parquet")
+    rows_of_group = min(10, max(1, numbers // 3))
+    assert metadata.row_group(0).num_rows == rows_of_group
+    assert metadata.num_row_groups == -(-10 // rows_of_group)

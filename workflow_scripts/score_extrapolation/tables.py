@@ -10,7 +10,10 @@ import pyarrow.parquet as pq
 
 from .atomic import replacing
 
-ROW_GROUP = 2**20  # rows; what is written or read block by block has so many of them in memory
+# The most of a row group, all of which is in memory while it is written: rows, and numbers of a column of vectors. A
+# million vectors of 512 take 5 GB in one, and more than twice as long as in eight.
+ROW_GROUP = 2**20
+NUMBERS = 2**26
 
 SAMPLES = pa.schema([("sample_id", pa.int64()), ("label", pa.int64()), ("source", pa.string())])
 SUBSET = pa.schema([("sample_id", pa.int64()), ("label", pa.int64())])
@@ -81,11 +84,13 @@ def write_blocks(path: str | os.PathLike, schema: pa.Schema, metadata: dict, blo
     tables = (pa.Table.from_arrays([_to_arrow(block[f.name], f) for f in schema], schema=noted) for block in blocks)
     with replacing(path) as partial, pq.ParquetWriter(partial, noted, **options) as writer:
         for group in _row_groups(tables, noted):
-            writer.write_table(group, row_group_size=ROW_GROUP)
+            writer.write_table(group, row_group_size=max(1, len(group)))
 
 
 def _row_groups(tables: Iterable[pa.Table], schema: pa.Schema) -> Iterator[pa.Table]:
-    """Yield the rows of tables in tables of ROW_GROUP rows and one of the rest; of no rows, one of none."""
+    """Yield the rows of tables in tables of one size, each in one piece, and the rest; of no rows, a table of none."""
+    width = max(f.type.list_size if pa.types.is_fixed_size_list(f.type) else 1 for f in schema)
+    n_rows = max(1, min(ROW_GROUP, NUMBERS // width))
     held, last_id, is_first = schema.empty_table(), None, True
     for table in tables:
         if table.num_rows == 0:
@@ -95,9 +100,9 @@ def _row_groups(tables: Iterable[pa.Table], schema: pa.Schema) -> Iterator[pa.Ta
             raise ValueError("the blocks of a table are not in order of sample_id")
         last_id = ids[-1]
         held = pa.concat_tables([held, table])
-        while held.num_rows >= ROW_GROUP:
-            yield held.slice(0, ROW_GROUP).combine_chunks()  # pages end where chunks do
-            held, is_first = held.slice(ROW_GROUP), False
+        while held.num_rows >= n_rows:
+            yield held.slice(0, n_rows).combine_chunks()  # pages end where chunks do
+            held, is_first = held.slice(n_rows), False
     if held.num_rows or is_first:
         yield held.combine_chunks()
 
