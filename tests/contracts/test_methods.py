@@ -28,6 +28,7 @@ from score_extrapolation.plugins import (
 )
 from score_extrapolation.scores import score_dynamics
 from score_extrapolation.selection import select
+from score_extrapolation.selection._samples import SampleArrays
 
 # Options that have no default, and small values of others.
 NEEDED = {
@@ -428,11 +429,13 @@ def test_a_selection_says_whether_it_reads_scores(name):
 
 @every("selection")
 @pytest.mark.parametrize("n_kept", [1, 7, 40])
-def test_a_selection_keeps_that_many_rows_each_once(name, n_kept):
+def test_a_selection_keeps_that_many_samples_each_once(name, n_kept):
     rng = np.random.default_rng(0)
     scores, labels = rng.random(40), rng.integers(0, 3, 40)
     given = scores.copy()
-    rows = load_method("selection", name).keep(options_of("selection", name), n_kept, scores, labels, 0)
+    samples = SampleArrays(scores, labels)
+    kept = load_method("selection", name).keep(options_of("selection", name), n_kept, samples, 0)
+    rows = kept if isinstance(kept, np.ndarray) else np.flatnonzero(np.concatenate(list(kept)))
     assert len(rows) == len(set(rows.tolist())) == n_kept
     assert set(rows.tolist()) <= set(range(40))
     np.testing.assert_array_equal(scores, given)

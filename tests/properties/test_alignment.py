@@ -12,13 +12,14 @@ import oracles
 from score_extrapolation.extrapolators import extrapolate
 from score_extrapolation.neighbors import find_scope
 from score_extrapolation.scores import score_file
-from score_extrapolation.selection import select_table
+from score_extrapolation.selection import select_tables
 from score_extrapolation.tables import (
     EXTRAPOLATED,
     KEPT,
     SAMPLES,
     SCORES,
     read_table,
+    write_blocks,
     write_table,
     write_vectors,
 )
@@ -74,8 +75,8 @@ def run(folder, data, rng, shuffled):
     sources = np.array([f"image {i}" for i in data.ids], object)
     write_table(folder / "samples.parquet", SAMPLES, {}, **mixed(sample_id=data.ids, label=data.labels, source=sources))
     extrapolated = read_table(folder / "extrapolated.parquet")
-    kept = select_table(read_table(folder / "samples.parquet"), extrapolated, RATE, {"name": "top"}, 0)
-    write_table(folder / "kept.parquet", KEPT, {}, **mixed(**kept))
+    blocks = select_tables(folder / "samples.parquet", folder / "extrapolated.parquet", RATE, {"name": "top"}, 0)
+    write_blocks(folder / "kept.parquet", KEPT, {}, blocks)
     return extrapolated, read_table(folder / "kept.parquet")
 
 

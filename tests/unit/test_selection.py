@@ -9,31 +9,15 @@ from hypothesis import strategies as st
 
 import oracles
 from score_extrapolation.faults import InputFault
-from score_extrapolation.plugins import method_constant, method_names
-from score_extrapolation.selection import count_kept, select, select_table
+from score_extrapolation.plugins import method_names
+from score_extrapolation.selection import count_kept, select
 
 every_method = pytest.mark.parametrize("method", method_names("selection"))
-
-
-def table(n=60, seed=0):
-    """Samples whose ids are not 0..n-1, and scores with ties."""
-    rng = np.random.default_rng(seed)
-    ids = np.sort(rng.permutation(10 * n)[:n]) + 1000
-    samples = {
-        "sample_id": ids,
-        "label": rng.integers(0, 4, n),
-        "source": np.array([f"image {i}" for i in ids], object),
-    }
-    return samples, {"sample_id": ids, "score": rng.integers(0, 20, n).astype(np.float32)}
 
 
 def scores_and_labels(n, seed=0):
     rng = np.random.default_rng(seed)
     return rng.random(n), rng.integers(0, 4, n)
-
-
-def scores_for(method, scores):
-    return scores if method_constant("selection", method, "SCORED") else None
 
 
 @pytest.mark.parametrize(
@@ -173,7 +157,7 @@ def test_class_balanced_of_one_class_is_top():
 
 
 def test_class_balanced_needs_labels():
-    with pytest.raises(InputFault, match="class_balanced: labels are missing"):
+    with pytest.raises(InputFault, match="labels are missing; give one per score"):
         select([1.0, 2.0], 0.5, "class_balanced")
 
 
@@ -192,52 +176,3 @@ def test_random_keeps_every_sample_equally_often():
 
 def test_random_does_not_look_at_scores():
     np.testing.assert_array_equal(select(np.zeros(30), 0.5, "random"), select(np.arange(30.0), 0.5, "random"))
-
-
-@every_method
-@pytest.mark.parametrize("rate", [0.0, 0.5, 0.9])
-def test_a_table_is_selected_by_sample_id(method, rate):
-    samples, scores = table()
-    kept = select_table(samples, scores_for(method, scores), rate, {"name": method}, seed=0)
-    assert list(kept) == ["sample_id", "label", "source", "score"]
-    rows = np.searchsorted(samples["sample_id"], kept["sample_id"])
-    for name in ("sample_id", "label", "source"):
-        np.testing.assert_array_equal(kept[name], samples[name][rows])
-    assert len(rows) == count_kept(60, rate)
-    expected = scores["score"][rows] if scores_for(method, scores) else np.full(len(rows), np.nan)
-    np.testing.assert_array_equal(kept["score"], expected)
-
-
-def test_ties_in_a_table_keep_the_lower_id():
-    samples, scores = table()
-    scores["score"][:] = 1
-    kept = select_table(samples, scores, 0.5, {"name": "top"}, seed=0)
-    np.testing.assert_array_equal(kept["sample_id"], samples["sample_id"][:30])
-
-
-@pytest.mark.parametrize("method", ["top", "class_balanced"])
-def test_relabelled_samples_are_kept_alike(method):
-    samples, scores = table()
-    scores["score"] = np.random.default_rng(1).permutation(60).astype(np.float32)  # no ties: they go by id
-    new_ids = np.random.default_rng(2).permutation(60)
-    order = np.argsort(new_ids)
-    moved = {name: values[order] for name, values in samples.items()} | {"sample_id": np.arange(60)}
-    moved_scores = {"sample_id": np.arange(60), "score": scores["score"][order]}
-    kept, kept_moved = (
-        select_table(s, t, 0.7, {"name": method}, 0) for s, t in ((samples, scores), (moved, moved_scores))
-    )
-    assert set(kept["source"]) == set(kept_moved["source"])
-
-
-def test_scores_of_more_samples_than_asked_for_are_matched_by_id():
-    samples, scores = table()
-    part = {name: values[::3] for name, values in samples.items()}
-    kept = select_table(part, scores, 0.5, {"name": "top"}, 0)
-    expected = part["sample_id"][oracles.top(scores["score"][::3].tolist(), 0.5)]
-    np.testing.assert_array_equal(kept["sample_id"], expected)
-
-
-def test_a_sample_without_a_score_is_an_error():
-    samples, scores = table()
-    with pytest.raises(KeyError, match=rf"sample_id {samples['sample_id'][7]} is not in the table"):
-        select_table(samples, {name: np.delete(values, 7) for name, values in scores.items()}, 0.5, {"name": "top"}, 0)

@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from score_extrapolation import tables
-from score_extrapolation.tables import read_metadata, read_table, rows_of, write_table, write_vectors
+from score_extrapolation.tables import read_metadata, read_table, rows_of, write_blocks, write_table, write_vectors
 
 SCHEMAS = ["SAMPLES", "SUBSET", "SCORES", "EXTRAPOLATED", "KEPT"]
 IDS = np.array([3, 7, 8, 1000, 2**40])
@@ -89,6 +89,40 @@ def test_the_same_table_is_the_same_bytes(name, tmp_path):
     assert bytes_of(tmp_path / "a") == bytes_of(tmp_path / "b")
 
 
+@pytest.mark.parametrize("rows_of_group", [1, 2, 5, 2**20])
+@pytest.mark.parametrize("ends", [[5], [2, 5], [0, 3, 3, 4, 5], [1, 2, 3, 4, 5]])
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_a_table_in_blocks_has_the_bytes_of_the_whole_and_row_groups_of_one_size(
+    name, ends, rows_of_group, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(tables, "ROW_GROUP", rows_of_group)
+    schema = getattr(tables, name)
+    columns, parts = columns_of(schema), [slice(a, b) for a, b in zip([0, *ends], ends, strict=False)]
+    write_table(tmp_path / "whole", schema, {"a": 1}, **columns)
+    blocks = ({column: values[part] for column, values in columns.items()} for part in parts)
+    write_blocks(tmp_path / "blocks", schema, {"a": 1}, blocks)
+    assert bytes_of(tmp_path / "whole") == bytes_of(tmp_path / "blocks")
+    metadata = pq.read_metadata(tmp_path / "blocks")
+    sizes = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
+    assert sizes == [min(rows_of_group, 5 - start) for start in range(0, 5, rows_of_group)]
+    for column, values in read_table(tmp_path / "blocks").items():
+        np.testing.assert_array_equal(values, COLUMNS[column])
+
+
+def test_a_table_of_no_blocks_is_an_empty_one(tmp_path):
+    write_blocks(tmp_path / "blocks", tables.SCORES, {}, [])
+    write_table(tmp_path / "whole", tables.SCORES, {}, sample_id=IDS[:0], score=COLUMNS["score"][:0])
+    assert bytes_of(tmp_path / "whole") == bytes_of(tmp_path / "blocks")
+
+
+@pytest.mark.parametrize("parts", [[slice(3, 5), slice(0, 3)], [[0, 2, 1]]])
+def test_blocks_out_of_order_are_refused_and_leave_nothing(parts, tmp_path):
+    blocks = [{"sample_id": IDS[part], "score": COLUMNS["score"][part]} for part in parts]
+    with pytest.raises(ValueError, match="not in order of sample_id"):
+        write_blocks(tmp_path / "blocks", tables.SCORES, {}, blocks)
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("name", SCHEMAS)
 def test_an_empty_table_comes_back_empty(name, tmp_path):
     schema = getattr(tables, name)
@@ -148,3 +182,17 @@ def test_an_id_that_is_not_in_the_table_is_an_error(wanted, first, n):
 def test_nothing_is_found_in_an_empty_table():
     with pytest.raises(KeyError, match="sample_id 3"):
         rows_of(np.array([], np.int64), np.array([3]))
+
+
+@pytest.mark.parametrize("numbers", [1, 6, 7, 1000])
+def test_row_groups_of_vectors_are_as_large_as_their_numbers_allow(numbers, tmp_path, monkeypatch):
+    monkeypatch.setattr(tables, "NUMBERS", numbers)
+    ids, vectors = np.arange(10) * 3, np.arange(30, dtype=np.float16).reshape(10, 3)
+    write_vectors(tmp_path / "v.parquet", {}, sample_id=ids[::-1], vector=vectors[::-1])
+    back = read_table(tmp_path / "v.parquet")
+    np.testing.assert_array_equal(back["sample_id"], ids)
+    np.testing.assert_array_equal(back["vector"], vectors)
+    metadata = pq.read_metadata(tmp_path / "v.parquet")
+    rows_of_group = min(10, max(1, numbers // 3))
+    assert metadata.row_group(0).num_rows == rows_of_group
+    assert metadata.num_row_groups == -(-10 // rows_of_group)

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import yaml
 
@@ -19,20 +20,21 @@ SETTINGS = [yaml.safe_load(line) for line in re.findall(r"used by `(.+?)`[,:]", 
 
 @pytest.fixture(scope="module")
 def extended(tmp_path_factory):
-    """A copy of the checkout with the three files, and the config that uses them."""
+    """A copy of the checkout with the four files, and the config that uses them."""
     workflow = copy_checkout(tmp_path_factory.mktemp("extended"))
     for name, code in EXAMPLES.items():
         (workflow.folder / "workflow_scripts/score_extrapolation" / name).write_text(code)
     used = {key: value for settings in SETTINGS for key, value in settings.items()}
     name = "class_mean-towards_0.1"
-    used |= {"experiment": "stripes", "selection": {"rates": [0.5], "extrapolators": [name]}}
+    used["selection"] |= {"rates": [0.5], "extrapolators": [name]}
+    used["experiment"] = "stripes"
     (workflow.folder / "small.yaml").write_text(yaml.safe_dump(SMALL | used))
     return workflow
 
 
-def test_there_are_three():
-    assert [name.split("/")[0] for name in EXAMPLES] == ["scores", "extrapolators", "datasets"]
-    assert [list(settings) for settings in SETTINGS] == [["scores"], ["extrapolation"], ["samples"]]
+def test_there_are_four():
+    assert [name.split("/")[0] for name in EXAMPLES] == ["scores", "extrapolators", "datasets", "selection"]
+    assert [list(settings) for settings in SETTINGS] == [["scores"], ["extrapolation"], ["samples"], ["selection"]]
 
 
 def test_the_contracts_hold_for_them(extended):
@@ -62,6 +64,9 @@ def test_they_run_from_the_images_to_the_kept_list(extended):
     kept = read_table(results / f"selection/top/mine/class_mean-towards_0.1/{run}/rate-50.parquet")
     assert len(kept["sample_id"]) == len(computed) - round(0.5 * len(computed))
     assert all(source.startswith("stripes#") for source in kept["source"])
+    path = results / f"selection/without_hardest/mine/class_mean-towards_0.1/{run}/rate-50.parquet"
+    highest = np.argsort(-extrapolated["score"], kind="stable")[round(0.1 * len(computed)) :]
+    np.testing.assert_array_equal(read_table(path)["sample_id"], np.sort(highest[: len(kept["sample_id"])]))
 
 
 def test_a_fault_names_them_among_the_choices(extended):

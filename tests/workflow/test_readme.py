@@ -106,6 +106,7 @@ def test_benchmarks_run(tmp_path):
         "neighbors.py": ["--n", "600", "--width", "32", "--repetitions", "1"],
         "gnn.py": ["--n", "600", "--epochs", "2", "--plain", "torch"],
         "million.py": ["--n", "3000", "--width", "32", "--classes", "5"],
+        "selection.py": ["--n", "3000", "--classes", "5", "--ways", "whole", "streamed"],
     }
     for command in (line for block in COMMANDS for line in block.splitlines() if "benchmarks" in line):
         python, script, *words = command.split()

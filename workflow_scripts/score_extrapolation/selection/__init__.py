@@ -1,17 +1,24 @@
-"""Which samples are kept at a pruning rate, one file each.
+"""Selection: which samples are kept at a pruning rate, one file each.
 
 A selection method is a file of this folder with
 
 - ``SCORED = True``: whether it reads scores, a literal,
 - ``class Options(Section)``: its settings,
-- ``keep(options, n_kept, scores, labels, seed) -> (n_kept,) rows``, in any order.
+- ``keep(options, n_kept, samples, seed)``, which returns the (n_kept,) rows that are kept, in any order; or, for more
+  samples than fit into memory, an iterator of masks, one for each batch of ``samples.batches``.
+
+``samples`` has ``n``, ``batches("score", "label")``, ``class_sizes()``, and ``read("score")`` for a whole column
+(`_samples.Samples`). ``_highest.keep_highest`` keeps the highest scores of all or of each class, as many as it is told,
+without holding them.
 """
+
+from collections.abc import Iterator
 
 import numpy as np
 
 from ..faults import InputFault
 from ..plugins import load_method, method_options
-from ..tables import rows_of
+from ._samples import SampleArrays, Samples, SampleTables
 
 
 def count_kept(n: int, rate: float) -> int:
@@ -45,33 +52,22 @@ def select(scores, rate: float, method: str = "top", labels=None, seed: int = 0,
     Raises
     ------
     InputFault
-        The rate is out of range, a score is NaN, or nothing would be kept.
+        The rate is out of range, a score is NaN, labels are missing that the method reads, or nothing would be kept.
     """
-    scores = np.asarray(scores, np.float64)  # unsigned integers cannot be negated
-    if not 0 <= rate < 1:
-        hint = f", write {rate / 100:g}" if 1 < rate < 100 else ""
-        raise InputFault(f"rate = {rate} is not in [0, 1); a rate is the fraction removed{hint}")
-    if np.isnan(scores).any():
-        raise InputFault(
-            f"{np.isnan(scores).sum()} scores are NaN, the first in row {np.isnan(scores).argmax()}; none can be ranked"
-        )
-    n_kept = count_kept(len(scores), rate)
-    if n_kept == 0:
-        raise InputFault(f"rate = {rate} keeps none of {len(scores)} samples; lower it")
-    module = load_method("selection", method)
-    rows = module.keep(method_options("selection", method)(**options), n_kept, scores, labels, seed)
-    return np.sort(rows)
+    classes = None if labels is None else np.unique(np.asarray(labels), return_inverse=True)[1]
+    samples = SampleArrays(np.asarray(scores, np.float64), classes)
+    return np.flatnonzero(np.concatenate(list(_kept(samples, rate, {"name": method, **options}, seed))))
 
 
-def select_table(samples: dict, scores: dict | None, rate: float, method: dict, seed: int) -> dict[str, np.ndarray]:
-    """Select by sample_id.
+def select_tables(samples_path, scores_path, rate: float, method: dict, seed: int) -> Iterator[dict]:
+    """Select by sample_id, with no more than a batch of samples in memory if the method allows it.
 
     Parameters
     ----------
-    samples : dict
-        Columns of `tables.SAMPLES`.
-    scores : dict or None
-        Columns sample_id and score for every sample; None for a method that reads none.
+    samples_path : path
+        A table with the columns of `tables.SAMPLES`.
+    scores_path : path or None
+        A table with columns sample_id and score, for the same samples; None for a method that reads none.
     rate, seed
         As in `select`.
     method : dict
@@ -79,14 +75,35 @@ def select_table(samples: dict, scores: dict | None, rate: float, method: dict, 
 
     Returns
     -------
-    dict
-        Columns of `tables.KEPT`; score is NaN where the method read none.
+    iterator of dict
+        Columns of `tables.KEPT`, block by block; score is null where the method read none.
+
+    Raises
+    ------
+    InputFault
+        As of `select`, and where the two tables are not of the same samples.
     """
-    if scores is None:
-        values = np.zeros(len(samples["sample_id"]), np.float32)
-    else:
-        values = scores["score"][rows_of(scores["sample_id"], samples["sample_id"])]
-    options = {key: value for key, value in method.items() if key != "name"}
-    rows = select(values, rate, method["name"], samples["label"], seed, **options)
-    kept = {name: samples[name][rows] for name in ("sample_id", "label", "source")}
-    return {**kept, "score": values[rows] if scores is not None else np.full(len(rows), np.nan, np.float32)}
+    samples = SampleTables(samples_path, scores_path)
+    masks = _kept(samples, rate, method, seed)
+    for block, mask in zip(samples.blocks(), masks, strict=True):
+        kept = block.filter(mask)
+        yield dict(zip(kept.schema.names, kept.columns, strict=True))
+
+
+def _kept(samples: Samples, rate: float, method: dict, seed: int) -> Iterator[np.ndarray]:
+    """Yield a mask of what is kept for each of the batches of the samples."""
+    if not 0 <= rate < 1:
+        hint = f", write {rate / 100:g}" if 1 < rate < 100 else ""
+        raise InputFault(f"rate = {rate} is not in [0, 1); a rate is the fraction removed{hint}")
+    n_kept = count_kept(samples.n, rate)
+    if n_kept == 0:
+        raise InputFault(f"rate = {rate} keeps none of {samples.n} samples; lower it")
+    settings = {key: value for key, value in method.items() if key != "name"}
+    module = load_method("selection", method["name"])
+    kept = module.keep(method_options("selection", method["name"])(**settings), n_kept, samples, seed)
+    n_found = 0
+    for mask in samples.masks(kept) if isinstance(kept, np.ndarray) else kept:
+        n_found += mask.sum()
+        yield mask
+    if n_found != n_kept:
+        raise ValueError(f"{method['name']} keeps {n_found} samples, but was asked for {n_kept} different ones")

@@ -1,8 +1,7 @@
 """Keep the highest scores."""
 
-import numpy as np
-
 from ..plugins import Section
+from ._highest import keep_highest
 
 SCORED = True
 
@@ -11,6 +10,6 @@ class Options(Section):
     """None."""
 
 
-def keep(options: Options, n_kept: int, scores: np.ndarray, labels, seed) -> np.ndarray:
-    """Return the rows of the n_kept highest scores; among equal scores the lower row is kept."""
-    return np.argsort(-scores, kind="stable")[:n_kept]
+def keep(options: Options, n_kept: int, samples, seed):
+    """Keep the n_kept highest scores; among equal scores the lower row."""
+    return keep_highest(samples, n_kept)
