@@ -2,6 +2,7 @@
 
 import glob
 import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -100,8 +101,9 @@ def check_paths(config: Config) -> None:
 
 
 def begin_run(workflow, config: Config) -> None:
-    """Check what only a run needs, before its first job: the device of jobs that run here, results of its own."""
+    """Check what only a run needs, before its first job: Slurm, the device of jobs that run here, results of its own."""
     try:
+        check_executor(workflow.executor_plugin.name)
         check_device(config, runs_here=workflow.local_exec)
         lock_results(Path(config.path("")))
     except InputFault as fault:
@@ -111,6 +113,15 @@ def begin_run(workflow, config: Config) -> None:
         # Snakemake's limit of 100 submissions a second looks again a second after each look, and every job that ends
         # begins another such chain: looks a second grow with the jobs, and were half of its own time for 132 of them.
         workflow.scheduler.job_rate_limiter = None
+
+
+def check_executor(name: str) -> None:
+    """Check that Slurm is there, where it was asked for."""
+    if name == "slurm" and shutil.which("sbatch") is None:
+        raise InputFault(
+            "executor: slurm was asked for, but this machine has no sbatch; run this where jobs are submitted, or "
+            "without --profile slurm to run them here"
+        )
 
 
 def check_device(config: Config, runs_here: bool) -> None:
