@@ -14,6 +14,8 @@ from score_extrapolation.config import Config, read_config
 from score_extrapolation.driver import has_cuda
 from score_extrapolation.faults import InputFault
 
+SUBMISSIONS_BY_DEFAULT = (100, 1)  # jobs, seconds: Snakemake's --max-jobs-per-timespan
+
 
 def load_config(workflow, config: dict) -> Config:
     """Return the validated experiment; on faults print one sentence each and leave with exit code 1.
@@ -101,7 +103,7 @@ def check_paths(config: Config) -> None:
 
 
 def begin_run(workflow, config: Config) -> None:
-    """Check what only a run needs, before its first job: Slurm, the device of jobs that run here, results of its own."""
+    """Check what only a run needs, before its first job: Slurm, the device of jobs run here, results of its own."""
     try:
         check_executor(workflow.executor_plugin.name)
         check_device(config, runs_here=workflow.local_exec)
@@ -109,9 +111,11 @@ def begin_run(workflow, config: Config) -> None:
     except InputFault as fault:
         print(fault, file=sys.stderr)
         sys.exit(1)
-    if workflow.local_exec:
+    limit = workflow.scheduling_settings.max_jobs_per_timespan
+    if workflow.local_exec or (limit.max_jobs, limit.timespan) == SUBMISSIONS_BY_DEFAULT:
         # Snakemake's limit of 100 submissions a second looks again a second after each look, and every job that ends
         # begins another such chain: looks a second grow with the jobs, and were half of its own time for 132 of them.
+        # One that somebody has set for a cluster stays.
         workflow.scheduler.job_rate_limiter = None
 
 

@@ -105,6 +105,7 @@ def test_benchmarks_run(tmp_path):
         "training_speed.py": of_training,
         "neighbors.py": ["--n", "600", "--width", "32", "--repetitions", "1"],
         "gnn.py": ["--n", "600", "--epochs", "2", "--plain", "torch"],
+        "jobs.py": ["--jobs", "100", "--repetitions", "1", "--configs", str(CHECKOUT / "config/cifar10_small.yaml")],
         "million.py": ["--n", "3000", "--width", "32", "--classes", "5"],
         "selection.py": ["--n", "3000", "--classes", "5", "--ways", "whole", "streamed"],
     }
@@ -118,7 +119,8 @@ def test_benchmarks_run(tmp_path):
 
 
 def test_every_command_is_run_by_a_test():
-    own = {"make demo", "make test", "source .venv/bin/activate"}  # test_demo.py runs the first; this is the second
+    # test_demo.py runs the first; this is the second; the third is tests/cluster.
+    own = {"make demo", "make test", "make test-cluster", "source .venv/bin/activate"}
     for command in COMMANDS:
         tested = ("my.yaml", "results/digits", "--dry-run", "cifar10", "benchmarks")
         assert command in own or any(word in command for word in tested), command
