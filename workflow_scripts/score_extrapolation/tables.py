@@ -79,7 +79,7 @@ def write_blocks(path: str | os.PathLike, schema: pa.Schema, metadata: dict, blo
     kinds = [f.type.value_type if pa.types.is_fixed_size_list(f.type) else f.type for f in schema]
     split = {name: "BYTE_STREAM_SPLIT" for name, kind in zip(floats, kinds, strict=True) if pa.types.is_floating(kind)}
     dictionary = [name for name, kind in zip(floats, kinds, strict=True) if pa.types.is_string(kind)]
-    options = {"compression": "zstd", "use_dictionary": dictionary, "column_encoding": split or None}
+    options = dict(compression="zstd", use_dictionary=dictionary, column_encoding=split or None)
     noted = schema.with_metadata(note)
     tables = (pa.Table.from_arrays([_to_arrow(block[f.name], f) for f in schema], schema=noted) for block in blocks)
     with replacing(path) as partial, pq.ParquetWriter(partial, noted, **options) as writer:
