@@ -1,7 +1,11 @@
-"""Parquet tables keyed by sample_id: fixed schemas, file metadata, alignment."""
+"""Parquet tables keyed by sample_id: fixed schemas, file metadata, alignment.
+
+A table is one file, or its shards (see `shards`), each of which has the next of its rows.
+"""
 
 import json
 import os
+from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +20,11 @@ EXTRAPOLATED = pa.schema(
     [("sample_id", pa.int64()), ("score", pa.float32()), ("computed", pa.bool_()), ("spread", pa.float32())]
 )
 KEPT = pa.schema([("sample_id", pa.int64()), ("label", pa.int64()), ("source", pa.string()), ("score", pa.float32())])
+
+
+BLOCK = 65_536  # rows of a table that is read piece by piece
+ROW_GROUP = 2**20  # rows, as pyarrow has them by default
+Paths = str | os.PathLike | list  # of a file, or of shards in order
 
 
 def _to_arrow(values, field: pa.Field) -> pa.Array:
@@ -51,15 +60,45 @@ def write_table(path: str | os.PathLike, schema: pa.Schema, metadata: dict, **co
         if not in_order:
             values = values.take(pa.array(order)) if isinstance(values, pa.ChunkedArray) else np.asarray(values)[order]
         arrays.append(_to_arrow(values, field))
-    note = {"score_extrapolation": json.dumps(metadata, sort_keys=True)}
-    table = pa.Table.from_arrays(arrays, schema=schema.with_metadata(note))
+    table = pa.Table.from_arrays(arrays, schema=_noted(schema, metadata))
+    with replacing(path) as partial:
+        pq.write_table(table, partial, **_encoding(schema))
+
+
+def _noted(schema: pa.Schema, metadata: dict) -> pa.Schema:
+    return schema.with_metadata({"score_extrapolation": json.dumps(metadata, sort_keys=True)})
+
+
+def _encoding(schema: pa.Schema) -> dict:
     # Split by byte position, floats compress by a fifth to a third; Arrow wants dictionaries off for it.
     floats = [f"{f.name}.list.element" if pa.types.is_fixed_size_list(f.type) else f.name for f in schema]
     kinds = [f.type.value_type if pa.types.is_fixed_size_list(f.type) else f.type for f in schema]
     split = {name: "BYTE_STREAM_SPLIT" for name, kind in zip(floats, kinds, strict=True) if pa.types.is_floating(kind)}
     dictionary = [name for name, kind in zip(floats, kinds, strict=True) if pa.types.is_string(kind)]
-    with replacing(path) as partial:
-        pq.write_table(table, partial, compression="zstd", use_dictionary=dictionary, column_encoding=split or None)
+    return {"compression": "zstd", "use_dictionary": dictionary, "column_encoding": split or None}
+
+
+def gather_table(path: str | os.PathLike, metadata: dict, shards: list) -> None:
+    """Write the rows of all shards to one file, whole or not at all: but for `metadata`, that of an unsharded table.
+
+    Memory: the rows of one row group.
+    """
+    schema = _noted(pq.read_schema(shards[0]), metadata)
+    with replacing(path) as partial, pq.ParquetWriter(partial, schema, **_encoding(schema)) as writer:
+        for rows in _row_groups(shards):
+            writer.write_table(rows.replace_schema_metadata(schema.metadata), ROW_GROUP)
+
+
+def _row_groups(shards: list) -> Iterator[pa.Table]:
+    """Yield the rows of all shards, `ROW_GROUP` at a time; of no rows, none once."""
+    rest = None
+    for shard in shards:
+        table = pq.read_table(shard).replace_schema_metadata()
+        rest = table if rest is None else pa.concat_tables([rest, table])
+        while len(rest) > ROW_GROUP:
+            yield rest[:ROW_GROUP].combine_chunks()
+            rest = rest[ROW_GROUP:]
+    yield rest.combine_chunks()
 
 
 def write_vectors(path: str | os.PathLike, metadata: dict, **columns) -> None:
@@ -72,9 +111,55 @@ def write_vectors(path: str | os.PathLike, metadata: dict, **columns) -> None:
     write_table(path, pa.schema(fields), metadata, **columns)
 
 
-def read_table(path: str | os.PathLike, columns: list[str] | None = None) -> dict[str, np.ndarray]:
+def read_table(paths: Paths, columns: list[str] | None = None) -> dict[str, np.ndarray]:
     """Read a table as one numpy array per column: (n,), or (n, d) for vectors; strings as object arrays."""
-    table = pq.read_table(path, columns=columns)
+    return _as_arrays(pa.concat_tables([pq.read_table(path, columns=columns) for path in _listed(paths)]))
+
+
+def read_blocks(paths: Paths, columns: list[str] | None = None) -> Iterator[dict[str, np.ndarray]]:
+    """Yield a table's rows in order, `BLOCK` of a file at a time, each block as `read_table` returns a table."""
+    for path in _listed(paths):
+        with pq.ParquetFile(path) as file:
+            for rows in file.iter_batches(BLOCK, columns=columns):
+                yield _as_arrays(pa.Table.from_batches([rows]))
+
+
+def read_rows(paths: Paths, column: str, sample_ids: np.ndarray) -> np.ndarray:
+    """Return some samples' values of a column, (q,) or (q, d), with no more of it in memory than these and a block.
+
+    Parameters
+    ----------
+    paths : path or list of paths
+    column : str
+    sample_ids : (q,) int64
+        Increasing.
+
+    Raises
+    ------
+    KeyError
+        An id is not in the table.
+    """
+    values, found = None, 0
+    for path in _listed(paths):
+        ids = read_table(path, ["sample_id"])["sample_id"]
+        of_file = slice(*np.searchsorted(sample_ids, ids[[0, -1]] + [0, 1])) if len(ids) else slice(0, 0)
+        for block in read_blocks(path, ["sample_id", column]) if of_file.start < of_file.stop else ():
+            ids = block["sample_id"]
+            wanted = sample_ids[slice(*np.searchsorted(sample_ids, ids[[0, -1]] + [0, 1]))]
+            if values is None:
+                values = np.empty((len(sample_ids), *block[column].shape[1:]), block[column].dtype)
+            values[found : found + len(wanted)] = block[column][rows_of(ids, wanted)]
+            found += len(wanted)
+    if found < len(sample_ids):
+        raise KeyError(f"{len(sample_ids) - found} of {len(sample_ids)} sample_ids are not in the table")
+    return read_table(_listed(paths)[0], [column])[column][:0] if values is None else values
+
+
+def _listed(paths: Paths) -> list:
+    return list(paths) if isinstance(paths, list | tuple) else [paths]
+
+
+def _as_arrays(table: pa.Table) -> dict[str, np.ndarray]:
     arrays = {}
     for name in table.column_names:
         column = table.column(name).combine_chunks()
