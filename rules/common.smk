@@ -3,6 +3,7 @@
 Reads: config.yaml and what the command line changes in it.
 """
 
+import re
 import sys
 
 sys.path.insert(0, str(workflow.current_basedir.join("../workflow_scripts").get_path_or_uri(secret_free=False)))
@@ -10,7 +11,7 @@ sys.path.insert(0, str(workflow.current_basedir.join("../workflow_scripts").get_
 from code_digest import code_digest
 from score_extrapolation.parts import EVERYTHING, PATTERN, as_fraction, nested, percent, trained
 from score_extrapolation.plugins import method_constant, method_names
-from study_rows import extrapolated_path, scores_path, table_path, universe_path
+from study_rows import extrapolated_path, layer_path, n_layers, scores_path, table_paths, universe_path
 from workflow_config import begin_run, input_paths, load_config, stage_resources
 
 EXPERIMENT = load_config(workflow, config)
@@ -28,6 +29,15 @@ wildcard_constraints:
     extrapolator="[a-z0-9_]+(-[a-z0-9_.]+)*",
     method="[a-z0-9_]+",
     arm="[^/]+(/[^/]+/[^/]+/fraction-[^/]+)?",
+    layer=r"\d+",
+
+
+# From embedding to extrapolation each shard of the samples, 3-of-8, is a job of its own.
+scattergather:
+    samples=EXPERIMENT.shards,
+
+
+SHARD = "/{scatteritem}" if EXPERIMENT.shards > 1 else ""  # in the paths of what is written shard by shard
 
 
 onstart:
@@ -111,11 +121,22 @@ def candidates_of(wildcards, part):
     return [out(f"{path}.parquet") for path in paths]
 
 
+def split_as(split):
+    """Return the pattern of the extrapolators that are split into shards in a way; of None, those that are not."""
+    labels = (re.escape(label) for label in EXTRAPOLATORS if EXPERIMENT.split(label) == split)
+    return "|".join(labels) or "(?!)"  # which nothing matches
+
+
+def all_shards(name, wildcards, shard=None):
+    """Return the files of the table that an extrapolator knows by a name; or that which has the rows of one shard."""
+    paths = table_paths(EXPERIMENT, name, wildcards.score, wildcards.part, wildcards.seed, shard)
+    return [out(f"{path}.parquet") for path in paths]
+
+
 def extrapolator_needs(wildcards):
     """Return the tables that this extrapolator reads beside the subset's scores, by the names that it gives them."""
-    run = {"score": wildcards.score, "part": wildcards.part, "seed": wildcards.seed}
-    names = EXPERIMENT.needs(wildcards.extrapolator)
-    return {name: out(f"{table_path(EXPERIMENT, name, **run)}.parquet") for name in names}
+    names, shard = EXPERIMENT.needs(wildcards.extrapolator), wildcards.get("scatteritem")
+    return {name: all_shards(name, wildcards, shard) for name in names}
 
 
 def scores_of(wildcards):
