@@ -168,9 +168,9 @@ def _find_exactly(vectors: np.ndarray, queries: np.ndarray, base: Base, k: int, 
         with Progress(len(queries), "neighbors", "queries") as progress:
             index = ExactIndex(table["embedding"], device, base.centre)
             rows, of_table = index.query(vectors, queries, n, progress)
-        del index
         ids = np.concatenate([ids, table["sample_id"][rows]], axis=1)
         distances = np.concatenate([distances, of_table], axis=1)
+        del table, index  # before the next is read
         if ids.shape[1] > n:
             order = np.lexsort((ids, distances), axis=-1)[:, :k]
             ids, distances = (np.take_along_axis(values, order, 1) for values in (ids, distances))

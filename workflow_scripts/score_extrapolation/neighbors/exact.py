@@ -82,7 +82,7 @@ def without_itself(own: np.ndarray, rows: np.ndarray, distances: np.ndarray) -> 
     kept = rows != own[:, None]
     # It is not among them where more than k duplicates of it come before it; then the last of these goes.
     kept[kept.all(axis=1), -1] = False
-    return tuple(values[kept].reshape(len(own), -1) for values in (rows, distances))
+    return tuple(values[kept].reshape(len(own), rows.shape[1] - 1) for values in (rows, distances))
 
 
 class ExactIndex:
