@@ -105,6 +105,7 @@ def test_benchmarks_run(tmp_path):
         "training_speed.py": of_training,
         "neighbors.py": ["--n", "600", "--width", "32", "--repetitions", "1"],
         "gnn.py": ["--n", "600", "--epochs", "2", "--plain", "torch"],
+        "shards.py": ["--n", "3000", "--width", "16", "--shards", "2", "--k", "20"],
         "million.py": ["--n", "3000", "--width", "32", "--classes", "5"],
     }
     for command in (line for block in COMMANDS for line in block.splitlines() if "benchmarks" in line):
