@@ -49,7 +49,7 @@ rule gather_embeddings:
     benchmark:
         out(f"benchmarks/embeddings/{EMBEDDED}/gathered.tsv")
     conda:
-        "../envs/data.yaml"
+        "../envs/analysis.yaml"
     threads: asks("threads", "embeddings")
     resources:
         mem_mb=asks("mem_mb", "embeddings"),
