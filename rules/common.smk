@@ -37,7 +37,13 @@ scattergather:
     samples=EXPERIMENT.shards,
 
 
-SHARD = "/{scatteritem}" if EXPERIMENT.shards > 1 else ""  # in the paths of what is written shard by shard
+SPLIT = EXPERIMENT.shards > 1
+EMBEDDED = "{recipe}/fraction-{part}/seed-{seed}"
+
+
+def of_shard(path):
+    """Return the path of what is written shard by shard: a folder with a file for each, where there are several."""
+    return f"{path}/{{scatteritem}}" if SPLIT else path
 
 
 onstart:
@@ -137,6 +143,45 @@ def extrapolator_needs(wildcards):
     """Return the tables that this extrapolator reads beside the subset's scores, by the names that it gives them."""
     names, shard = EXPERIMENT.needs(wildcards.extrapolator), wildcards.get("scatteritem")
     return {name: all_shards(name, wildcards, shard) for name in names}
+
+
+def searched_in(wildcards):
+    """Return what neighbours are chosen from, where a shard is searched: the subset, or each shard in turn."""
+    folder = out(f"embeddings/{wildcards.recipe}/fraction-{wildcards.part}/seed-{wildcards.seed}")
+    if not SPLIT:
+        return {}
+    if wildcards.scope != "all":
+        return {"base": [f"{folder}/subset.parquet"]}
+    return {"base": gather.samples(f"{folder}/{{scatteritem}}.parquet"), "mean": f"{folder}/mean.safetensors"}
+
+
+def score_shards(wildcards):
+    """Return the scores of all shards: of an extrapolator of several layers, its last."""
+    run, label = (wildcards.score, wildcards.extrapolator, wildcards.part, wildcards.seed), wildcards.extrapolator
+    layered = EXPERIMENT.split(label) == "layers"
+    path = layer_path(*run, n_layers(EXPERIMENT, label)) if layered else extrapolated_path(*run)
+    return gather.samples(out(f"{path}/{{scatteritem}}.parquet"))
+
+
+def joined_by(wildcards):
+    """Return all shards of the neighbours that an extrapolator's graph is made of."""
+    (scope,) = (name for name in EXPERIMENT.needs(wildcards.extrapolator) if name.startswith("neighbors/"))
+    return all_shards(scope, wildcards)
+
+
+def layer_before(wildcards):
+    """Return all shards of what a layer reads of other samples: their embeddings, or the layer before."""
+    layer = int(wildcards.layer)
+    if layer == 1:
+        return all_shards("embeddings", wildcards)
+    path = layer_path(wildcards.score, wildcards.extrapolator, wildcards.part, wildcards.seed, layer - 1)
+    return gather.samples(out(f"{path}/{{scatteritem}}.parquet"))
+
+
+def subset_embeddings_of(wildcards):
+    """Return a table that has the embeddings of the subset: of the shards, that in which these are gathered."""
+    run = f"embeddings/{recipe_of(wildcards.score)}/fraction-{wildcards.fraction}/seed-{wildcards.seed}"
+    return out(f"{run}/subset.parquet") if SPLIT else out(f"{run}.parquet")
 
 
 def scores_of(wildcards):

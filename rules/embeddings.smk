@@ -5,8 +5,6 @@ Writes: embeddings/{recipe}/fraction-{part}/seed-{seed}.parquet; of several shar
         and gathered from them .../seed-{seed}/subset.parquet, mean.safetensors
 """
 
-EMBEDDED = "{recipe}/fraction-{part}/seed-{seed}"
-
 
 rule embed_samples:
     input:
@@ -14,11 +12,11 @@ rule embed_samples:
         samples=universe_of,
         model=trained_in("model.safetensors"),
     output:
-        out(f"embeddings/{EMBEDDED}{SHARD}.parquet"),
+        out(f"embeddings/{of_shard(EMBEDDED)}.parquet"),
     log:
-        out(f"logs/embeddings/{EMBEDDED}{SHARD}.log"),
+        out(f"logs/embeddings/{of_shard(EMBEDDED)}.log"),
     benchmark:
-        out(f"benchmarks/embeddings/{EMBEDDED}{SHARD}.tsv")
+        out(f"benchmarks/embeddings/{of_shard(EMBEDDED)}.tsv")
     conda:
         "../envs/training.yaml"
     threads: asks("threads", "embeddings")

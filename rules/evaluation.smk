@@ -13,8 +13,6 @@ CEILING = ceiling_rows(EXPERIMENT)
 VALIDATED, NESTED, SHIFTS = validated_rows(EXPERIMENT), nested_rows(EXPERIMENT), shift_rows(EXPERIMENT)
 RETRAINED = retraining_rows(EXPERIMENT, SCORED_ARMS + TRUE_ARMS + UNSCORED_ARMS)
 
-OF_SUBSET = "/subset" if SHARD else ""  # all that cross-validation reads, where it lies by itself
-
 # The report's chapters; it sorts them by name.
 ACCURACY, TIME, AGREEMENT, DISTRIBUTIONS, IMAGES = (
     "1 Accuracy",
@@ -65,9 +63,7 @@ rule cross_validate_extrapolator:
     input:
         scores=out("scores/fraction-{fraction}/seed-{seed}/{score}.parquet"),
         subset=out("subset/fraction-{fraction}/seed-{seed}.parquet"),
-        embeddings=lambda wildcards: out(
-            f"embeddings/{recipe_of(wildcards.score)}/fraction-{wildcards.fraction}/seed-{wildcards.seed}{OF_SUBSET}.parquet"
-        ),
+        embeddings=subset_embeddings_of,
     output:
         out("evaluation/cross_validation/fraction-{fraction}/seed-{seed}/{score}/{extrapolator}.json"),
     log:

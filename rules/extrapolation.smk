@@ -9,29 +9,6 @@ Writes: extrapolation/fraction-{part}/seed-{seed}/{score}/{extrapolator}.parquet
 RUN = "fraction-{part}/seed-{seed}/{score}/{extrapolator}"
 
 
-def score_shards(wildcards):
-    """Return the scores of all shards: of an extrapolator of several layers, its last."""
-    run, label = (wildcards.score, wildcards.extrapolator, wildcards.part, wildcards.seed), wildcards.extrapolator
-    layered = EXPERIMENT.split(label) == "layers"
-    path = layer_path(*run, n_layers(EXPERIMENT, label)) if layered else extrapolated_path(*run)
-    return gather.samples(out(f"{path}/{{scatteritem}}.parquet"))
-
-
-def joined_by(wildcards):
-    """Return all shards of the neighbours that an extrapolator's graph is made of."""
-    (scope,) = (name for name in EXPERIMENT.needs(wildcards.extrapolator) if name.startswith("neighbors/"))
-    return all_shards(scope, wildcards)
-
-
-def layer_before(wildcards):
-    """Return all shards of what a layer reads of other samples: their embeddings, or the layer before."""
-    layer = int(wildcards.layer)
-    if layer == 1:
-        return all_shards("embeddings", wildcards)
-    path = layer_path(wildcards.score, wildcards.extrapolator, wildcards.part, wildcards.seed, layer - 1)
-    return gather.samples(out(f"{path}/{{scatteritem}}.parquet"))
-
-
 rule extrapolate_scores:
     input:
         unpack(extrapolator_needs),

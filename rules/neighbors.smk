@@ -5,15 +5,7 @@ Writes: neighbors/{recipe}/fraction-{part}/seed-{seed}/{scope}.parquet, {scope}.
         of several shards .../{scope}/{scatteritem}.parquet, {scatteritem}.json
 """
 
-
-def searched_in(wildcards):
-    """Return what neighbours are chosen from, where a shard is searched: the subset, or each shard in turn."""
-    folder = out(f"embeddings/{wildcards.recipe}/fraction-{wildcards.part}/seed-{wildcards.seed}")
-    if not SHARD:
-        return {}
-    if wildcards.scope != "all":
-        return {"base": [f"{folder}/subset.parquet"]}
-    return {"base": gather.samples(f"{folder}/{{scatteritem}}.parquet"), "mean": f"{folder}/mean.safetensors"}
+NEAREST = f"{EMBEDDED}/{{scope}}"
 
 
 rule find_neighbors:
@@ -21,14 +13,14 @@ rule find_neighbors:
         unpack(searched_in),
         samples=universe_of,
         subset=subset_of,
-        embeddings=out(f"embeddings/{EMBEDDED}{SHARD}.parquet"),
+        embeddings=out(f"embeddings/{of_shard(EMBEDDED)}.parquet"),
     output:
-        table=out(f"neighbors/{EMBEDDED}/{{scope}}{SHARD}.parquet"),
-        metrics=out(f"neighbors/{EMBEDDED}/{{scope}}{SHARD}.json"),
+        table=out(f"neighbors/{of_shard(NEAREST)}.parquet"),
+        metrics=out(f"neighbors/{of_shard(NEAREST)}.json"),
     log:
-        out(f"logs/neighbors/{EMBEDDED}/{{scope}}{SHARD}.log"),
+        out(f"logs/neighbors/{of_shard(NEAREST)}.log"),
     benchmark:
-        out(f"benchmarks/neighbors/{EMBEDDED}/{{scope}}{SHARD}.tsv")
+        out(f"benchmarks/neighbors/{of_shard(NEAREST)}.tsv")
     conda:
         "../envs/analysis.yaml"
     threads: asks("threads", "neighbors")
@@ -40,7 +32,7 @@ rule find_neighbors:
         stage="neighbors",
         k=lambda wildcards: EXPERIMENT.largest_k(wildcards.scope, wildcards.part),
         # An approximate method has one index of all samples, and so no shards.
-        method="exact" if SHARD else EXPERIMENT.neighbors.method,
+        method="exact" if SPLIT else EXPERIMENT.neighbors.method,
         device=EXPERIMENT.device,
         seed=lambda wildcards: int(wildcards.seed),
         code=code_digest("find_neighbors.py"),

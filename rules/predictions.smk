@@ -12,13 +12,13 @@ rule predict_samples:
         subset=subset_of,
         snapshots=trained_in("snapshots"),
         model=trained_in("model.safetensors"),
-        embeddings=out(f"embeddings/{EMBEDDED}{SHARD}.parquet"),
+        embeddings=out(f"embeddings/{of_shard(EMBEDDED)}.parquet"),
     output:
-        out(f"predictions/{EMBEDDED}{SHARD}.parquet"),
+        out(f"predictions/{of_shard(EMBEDDED)}.parquet"),
     log:
-        out(f"logs/predictions/{EMBEDDED}{SHARD}.log"),
+        out(f"logs/predictions/{of_shard(EMBEDDED)}.log"),
     benchmark:
-        out(f"benchmarks/predictions/{EMBEDDED}{SHARD}.tsv")
+        out(f"benchmarks/predictions/{of_shard(EMBEDDED)}.tsv")
     conda:
         "../envs/training.yaml"
     threads: asks("threads", "predictions")
