@@ -120,8 +120,8 @@ def _loaded(extrapolator: dict):
 def _known_scores(extrapolator: dict, options, subset_ids, subset_scores, tables: dict, seed: int):
     """Return all tables, the scores to extrapolate and those that the subset itself gets, stepped up if asked for.
 
-    Each shard learns the step anew, from the nested part of the subset, and takes it for the whole subset: the cost of a
-    `_forest.Forest` in every shard, for one file and one job less to wait for.
+    Each shard learns the step anew, from the nested part of the subset, and takes it for all of the subset: the cost of
+    a `_forest.Forest` in every shard, for one file and one job less to wait for.
     """
     tables = tables | {"scores": {"sample_id": subset_ids, "score": subset_scores}}
     if not extrapolator.get("step_up"):
