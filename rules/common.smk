@@ -3,6 +3,7 @@
 Reads: config.yaml and what the command line changes in it.
 """
 
+import re
 import signal
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ from code_digest import code_digest
 from results_lock import run_is_over
 from score_extrapolation.parts import EVERYTHING, PATTERN, as_fraction, nested, percent, trained
 from score_extrapolation.plugins import method_constant, method_names
-from study_rows import extrapolated_path, scores_path, table_path, universe_path
+from study_rows import extrapolated_path, layer_path, n_layers, scores_path, table_paths, universe_path
 from workflow_config import begin_run, input_paths, load_config, stage_resources
 
 EXPERIMENT = load_config(workflow, config)
@@ -38,6 +39,21 @@ wildcard_constraints:
     extrapolator="[a-z0-9_]+(-[a-z0-9_.]+)*",
     method="[a-z0-9_]+",
     arm="[^/]+(/[^/]+/[^/]+/fraction-[^/]+)?",
+    layer=r"\d+",
+
+
+# From embedding to extrapolation each shard of the samples, 3-of-8, is a job of its own.
+scattergather:
+    samples=EXPERIMENT.shards,
+
+
+SPLIT = EXPERIMENT.shards > 1
+EMBEDDED = "{recipe}/fraction-{part}/seed-{seed}"
+
+
+def of_shard(path):
+    """Return the path of what is written shard by shard: a folder with a file for each, where there are several."""
+    return f"{path}/{{scatteritem}}" if SPLIT else path
 
 
 onstart:
@@ -126,11 +142,61 @@ def candidates_of(wildcards, part):
     return [out(f"{path}.parquet") for path in paths]
 
 
+def split_as(split):
+    """Return the pattern of the extrapolators that are split into shards in a way; of None, those that are not."""
+    labels = (re.escape(label) for label in EXTRAPOLATORS if EXPERIMENT.split(label) == split)
+    return "|".join(labels) or "(?!)"  # which nothing matches
+
+
+def all_shards(name, wildcards, shard=None):
+    """Return the files of the table that an extrapolator knows by a name; or that which has the rows of one shard."""
+    paths = table_paths(EXPERIMENT, name, wildcards.score, wildcards.part, wildcards.seed, shard)
+    return [out(f"{path}.parquet") for path in paths]
+
+
 def extrapolator_needs(wildcards):
     """Return the tables that this extrapolator reads beside the subset's scores, by the names that it gives them."""
-    run = {"score": wildcards.score, "part": wildcards.part, "seed": wildcards.seed}
-    names = EXPERIMENT.needs(wildcards.extrapolator)
-    return {name: out(f"{table_path(EXPERIMENT, name, **run)}.parquet") for name in names}
+    names, shard = EXPERIMENT.needs(wildcards.extrapolator), wildcards.get("scatteritem")
+    return {name: all_shards(name, wildcards, shard) for name in names}
+
+
+def searched_in(wildcards):
+    """Return what neighbours are chosen from, where a shard is searched: the subset, or each shard in turn."""
+    folder = out(f"embeddings/{wildcards.recipe}/fraction-{wildcards.part}/seed-{wildcards.seed}")
+    if not SPLIT:
+        return {}
+    if wildcards.scope != "all":
+        return {"base": [f"{folder}/subset.parquet"]}
+    return {"base": gather.samples(f"{folder}/{{scatteritem}}.parquet"), "mean": f"{folder}/mean.safetensors"}
+
+
+def score_shards(wildcards):
+    """Return the scores of all shards: of an extrapolator of several layers, its last."""
+    run, label = (wildcards.score, wildcards.extrapolator, wildcards.part, wildcards.seed), wildcards.extrapolator
+    layered = EXPERIMENT.split(label) == "layers"
+    path = layer_path(*run, n_layers(EXPERIMENT, label)) if layered else extrapolated_path(*run)
+    return gather.samples(out(f"{path}/{{scatteritem}}.parquet"))
+
+
+def joined_by(wildcards):
+    """Return all shards of the neighbours that an extrapolator's graph is made of."""
+    (scope,) = (name for name in EXPERIMENT.needs(wildcards.extrapolator) if name.startswith("neighbors/"))
+    return all_shards(scope, wildcards)
+
+
+def layer_before(wildcards):
+    """Return all shards of what a layer reads of other samples: their embeddings, or the layer before."""
+    layer = int(wildcards.layer)
+    if layer == 1:
+        return all_shards("embeddings", wildcards)
+    path = layer_path(wildcards.score, wildcards.extrapolator, wildcards.part, wildcards.seed, layer - 1)
+    return gather.samples(out(f"{path}/{{scatteritem}}.parquet"))
+
+
+def subset_embeddings_of(wildcards):
+    """Return a table that has the embeddings of the subset: of the shards, that in which these are gathered."""
+    run = f"embeddings/{recipe_of(wildcards.score)}/fraction-{wildcards.fraction}/seed-{wildcards.seed}"
+    return out(f"{run}/subset.parquet") if SPLIT else out(f"{run}.parquet")
 
 
 def scores_of(wildcards):

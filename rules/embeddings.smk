@@ -1,7 +1,8 @@
 """Embeddings: every sample of a part as the subset's model sees it (eval mode, no augmentation, penultimate layer).
 
 Reads:  samples (or, within a subset, subset), training (model)
-Writes: embeddings/{recipe}/fraction-{part}/seed-{seed}.parquet
+Writes: embeddings/{recipe}/fraction-{part}/seed-{seed}.parquet; of several shards .../seed-{seed}/{scatteritem}.parquet,
+        and gathered from them .../seed-{seed}/subset.parquet, mean.safetensors
 """
 
 
@@ -11,11 +12,11 @@ rule embed_samples:
         samples=universe_of,
         model=trained_in("model.safetensors"),
     output:
-        out("embeddings/{recipe}/fraction-{part}/seed-{seed}.parquet"),
+        out(f"embeddings/{of_shard(EMBEDDED)}.parquet"),
     log:
-        out("logs/embeddings/{recipe}/fraction-{part}/seed-{seed}.log"),
+        out(f"logs/embeddings/{of_shard(EMBEDDED)}.log"),
     benchmark:
-        out("benchmarks/embeddings/{recipe}/fraction-{part}/seed-{seed}.tsv")
+        out(f"benchmarks/embeddings/{of_shard(EMBEDDED)}.tsv")
     conda:
         "../envs/training.yaml"
     threads: threads_of("embeddings")
@@ -29,3 +30,28 @@ rule embed_samples:
         code=lambda wildcards: code_digest("embed_samples.py", ("models", RECIPES[wildcards.recipe]["model"]["name"])),
     script:
         "../workflow_scripts/embed_samples.py"
+
+
+# What searches of any shard read, so that no job but this reads all shards.
+rule gather_embeddings:
+    input:
+        subset=subset_of,
+        shards=gather.samples(out(f"embeddings/{EMBEDDED}/{{scatteritem}}.parquet"), allow_missing=True),
+    output:
+        subset=out(f"embeddings/{EMBEDDED}/subset.parquet"),
+        mean=out(f"embeddings/{EMBEDDED}/mean.safetensors"),
+    log:
+        out(f"logs/embeddings/{EMBEDDED}/gathered.log"),
+    benchmark:
+        out(f"benchmarks/embeddings/{EMBEDDED}/gathered.tsv")
+    retries: 0
+    conda:
+        "../envs/analysis.yaml"
+    threads: threads_of("embeddings")
+    resources:
+        **resources_of("embeddings"),
+    params:
+        stage="embeddings",
+        code=code_digest("gather_embeddings.py"),
+    script:
+        "../workflow_scripts/gather_embeddings.py"

@@ -63,9 +63,7 @@ rule cross_validate_extrapolator:
     input:
         scores=out("scores/fraction-{fraction}/seed-{seed}/{score}.parquet"),
         subset=out("subset/fraction-{fraction}/seed-{seed}.parquet"),
-        embeddings=lambda wildcards: out(
-            f"embeddings/{recipe_of(wildcards.score)}/fraction-{wildcards.fraction}/seed-{wildcards.seed}.parquet"
-        ),
+        embeddings=subset_embeddings_of,
     output:
         out("evaluation/cross_validation/fraction-{fraction}/seed-{seed}/{score}/{extrapolator}.json"),
     log:

@@ -1,8 +1,12 @@
 """Extrapolation: scores for all samples of a part; the subset keeps its computed ones, or has them stepped up.
 
 Reads:  scores, and the tables that the extrapolator's options say it needs
-Writes: extrapolation/fraction-{part}/seed-{seed}/{score}/{extrapolator}.parquet
+Writes: extrapolation/fraction-{part}/seed-{seed}/{score}/{extrapolator}.parquet; of several shards before it
+        .../{extrapolator}/{scatteritem}.parquet, or of an extrapolator of several layers .../network.safetensors,
+        graph/{scatteritem}.safetensors, layer-{layer}/{scatteritem}.parquet
 """
+
+RUN = "fraction-{part}/seed-{seed}/{score}/{extrapolator}"
 
 
 rule extrapolate_scores:
@@ -10,11 +14,13 @@ rule extrapolate_scores:
         unpack(extrapolator_needs),
         scores=computed_scores_of,
     output:
-        out("extrapolation/fraction-{part}/seed-{seed}/{score}/{extrapolator}.parquet"),
+        out(f"extrapolation/{RUN}.parquet"),
     log:
-        out("logs/extrapolation/fraction-{part}/seed-{seed}/{score}/{extrapolator}.log"),
+        out(f"logs/extrapolation/{RUN}.log"),
     benchmark:
-        out("benchmarks/extrapolation/fraction-{part}/seed-{seed}/{score}/{extrapolator}.tsv")
+        out(f"benchmarks/extrapolation/{RUN}.tsv")
+    wildcard_constraints:
+        extrapolator=split_as(None),
     conda:
         "../envs/analysis.yaml"
     threads: threads_of("extrapolation")
@@ -32,8 +38,140 @@ rule extrapolate_scores:
         "../workflow_scripts/extrapolate_scores.py"
 
 
-# `auto` is a label as the others are, but no extrapolator.
-ruleorder: choose_extrapolator > extrapolate_scores
+# ---- One shard after another
+
+
+use rule extrapolate_scores as extrapolate_shard with:
+    input:
+        unpack(extrapolator_needs),
+        scores=computed_scores_of,
+        universe=universe_of,
+    output:
+        out(f"extrapolation/{RUN}/{{scatteritem}}.parquet"),
+    log:
+        out(f"logs/extrapolation/{RUN}/{{scatteritem}}.log"),
+    benchmark:
+        out(f"benchmarks/extrapolation/{RUN}/{{scatteritem}}.tsv")
+    wildcard_constraints:
+        extrapolator=split_as("samples"),
+
+
+rule gather_scores:
+    input:
+        score_shards,
+    output:
+        out(f"extrapolation/{RUN}.parquet"),
+    log:
+        out(f"logs/extrapolation/{RUN}.log"),
+    benchmark:
+        out(f"benchmarks/extrapolation/{RUN}.tsv")
+    wildcard_constraints:
+        extrapolator=f"{split_as('samples')}|{split_as('layers')}",
+    retries: 0
+    conda:
+        "../envs/data.yaml"
+    threads: threads_of("extrapolation")
+    resources:
+        **resources_of("extrapolation"),
+    params:
+        stage="extrapolation",
+        code=code_digest("gather_scores.py"),
+    script:
+        "../workflow_scripts/gather_scores.py"
+
+
+# ---- One layer of one shard after another
+
+
+rule train_extrapolator:
+    input:
+        unpack(extrapolator_needs),
+        scores=computed_scores_of,
+    output:
+        out(f"extrapolation/{RUN}/network.safetensors"),
+    log:
+        out(f"logs/extrapolation/{RUN}/network.log"),
+    benchmark:
+        out(f"benchmarks/extrapolation/{RUN}/network.tsv")
+    wildcard_constraints:
+        extrapolator=split_as("layers"),
+    conda:
+        "../envs/analysis.yaml"
+    threads: threads_of("extrapolation")
+    resources:
+        **resources_of("extrapolation", gpu=True),
+    params:
+        stage="extrapolation",
+        extrapolator=lambda wildcards: EXTRAPOLATORS[wildcards.extrapolator],
+        seed=lambda wildcards: int(wildcards.seed),
+        device=EXPERIMENT.device,
+        code=lambda wildcards: code_digest(
+            "train_extrapolator.py", ("extrapolators", EXTRAPOLATORS[wildcards.extrapolator]["name"])
+        ),
+    script:
+        "../workflow_scripts/train_extrapolator.py"
+
+
+rule join_neighbors:
+    input:
+        samples=universe_of,
+        neighbors=joined_by,
+    output:
+        out(f"extrapolation/{RUN}/graph/{{scatteritem}}.safetensors"),
+    log:
+        out(f"logs/extrapolation/{RUN}/graph/{{scatteritem}}.log"),
+    benchmark:
+        out(f"benchmarks/extrapolation/{RUN}/graph/{{scatteritem}}.tsv")
+    wildcard_constraints:
+        extrapolator=split_as("layers"),
+    retries: 0
+    conda:
+        "../envs/analysis.yaml"
+    threads: threads_of("extrapolation")
+    resources:
+        **resources_of("extrapolation"),
+    params:
+        stage="extrapolation",
+        extrapolator=lambda wildcards: EXTRAPOLATORS[wildcards.extrapolator],
+        code=lambda wildcards: code_digest(
+            "join_neighbors.py", ("extrapolators", EXTRAPOLATORS[wildcards.extrapolator]["name"])
+        ),
+    script:
+        "../workflow_scripts/join_neighbors.py"
+
+
+rule infer_layer:
+    input:
+        samples=universe_of,
+        state=out(f"extrapolation/{RUN}/network.safetensors"),
+        graph=out(f"extrapolation/{RUN}/graph/{{scatteritem}}.safetensors"),
+        graphs=gather.samples(out(f"extrapolation/{RUN}/graph/{{scatteritem}}.safetensors"), allow_missing=True),
+        before=layer_before,
+    output:
+        out(f"extrapolation/{RUN}/layer-{{layer}}/{{scatteritem}}.parquet"),
+    log:
+        out(f"logs/extrapolation/{RUN}/layer-{{layer}}/{{scatteritem}}.log"),
+    benchmark:
+        out(f"benchmarks/extrapolation/{RUN}/layer-{{layer}}/{{scatteritem}}.tsv")
+    wildcard_constraints:
+        extrapolator=split_as("layers"),
+    conda:
+        "../envs/analysis.yaml"
+    threads: threads_of("extrapolation")
+    resources:
+        **resources_of("extrapolation", gpu=True),
+    params:
+        stage="extrapolation",
+        extrapolator=lambda wildcards: EXTRAPOLATORS[wildcards.extrapolator],
+        device=EXPERIMENT.device,
+        code=lambda wildcards: code_digest(
+            "infer_layer.py", ("extrapolators", EXTRAPOLATORS[wildcards.extrapolator]["name"])
+        ),
+    script:
+        "../workflow_scripts/infer_layer.py"
+
+
+# ---- The best
 
 
 rule choose_extrapolator:

@@ -1,22 +1,26 @@
 """Neighbors: of each sample of a scope, once for all extrapolators that read it, at the largest k.
 
 Reads:  samples (labels), subset, embeddings
-Writes: neighbors/{recipe}/fraction-{part}/seed-{seed}/{scope}.parquet, {scope}.json; scope: subset, label or all
+Writes: neighbors/{recipe}/fraction-{part}/seed-{seed}/{scope}.parquet, {scope}.json; scope: subset, label or all;
+        of several shards .../{scope}/{scatteritem}.parquet, {scatteritem}.json
 """
+
+NEAREST = f"{EMBEDDED}/{{scope}}"
 
 
 rule find_neighbors:
     input:
+        unpack(searched_in),
         samples=universe_of,
         subset=subset_of,
-        embeddings=out("embeddings/{recipe}/fraction-{part}/seed-{seed}.parquet"),
+        embeddings=out(f"embeddings/{of_shard(EMBEDDED)}.parquet"),
     output:
-        table=out("neighbors/{recipe}/fraction-{part}/seed-{seed}/{scope}.parquet"),
-        metrics=out("neighbors/{recipe}/fraction-{part}/seed-{seed}/{scope}.json"),
+        table=out(f"neighbors/{of_shard(NEAREST)}.parquet"),
+        metrics=out(f"neighbors/{of_shard(NEAREST)}.json"),
     log:
-        out("logs/neighbors/{recipe}/fraction-{part}/seed-{seed}/{scope}.log"),
+        out(f"logs/neighbors/{of_shard(NEAREST)}.log"),
     benchmark:
-        out("benchmarks/neighbors/{recipe}/fraction-{part}/seed-{seed}/{scope}.tsv")
+        out(f"benchmarks/neighbors/{of_shard(NEAREST)}.tsv")
     conda:
         "../envs/analysis.yaml"
     threads: threads_of("neighbors")
@@ -25,7 +29,8 @@ rule find_neighbors:
     params:
         stage="neighbors",
         k=lambda wildcards: EXPERIMENT.largest_k(wildcards.scope, wildcards.part),
-        method=EXPERIMENT.neighbors.method,
+        # An approximate method has one index of all samples, and so no shards.
+        method="exact" if SPLIT else EXPERIMENT.neighbors.method,
         device=EXPERIMENT.device,
         seed=lambda wildcards: int(wildcards.seed),
         code=code_digest("find_neighbors.py"),

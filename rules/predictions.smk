@@ -1,7 +1,7 @@
 """Predictions: what the networks of a training, the last and earlier ones, say of the samples that they have not seen.
 
 Reads:  samples (or, within a subset, subset), subset, training (snapshots, model), embeddings
-Writes: predictions/{recipe}/fraction-{part}/seed-{seed}.parquet
+Writes: predictions/{recipe}/fraction-{part}/seed-{seed}.parquet; of several shards .../seed-{seed}/{scatteritem}.parquet
 """
 
 
@@ -12,13 +12,13 @@ rule predict_samples:
         subset=subset_of,
         snapshots=trained_in("snapshots"),
         model=trained_in("model.safetensors"),
-        embeddings=out("embeddings/{recipe}/fraction-{part}/seed-{seed}.parquet"),
+        embeddings=out(f"embeddings/{of_shard(EMBEDDED)}.parquet"),
     output:
-        out("predictions/{recipe}/fraction-{part}/seed-{seed}.parquet"),
+        out(f"predictions/{of_shard(EMBEDDED)}.parquet"),
     log:
-        out("logs/predictions/{recipe}/fraction-{part}/seed-{seed}.log"),
+        out(f"logs/predictions/{of_shard(EMBEDDED)}.log"),
     benchmark:
-        out("benchmarks/predictions/{recipe}/fraction-{part}/seed-{seed}.tsv")
+        out(f"benchmarks/predictions/{of_shard(EMBEDDED)}.tsv")
     conda:
         "../envs/training.yaml"
     threads: threads_of("predictions")

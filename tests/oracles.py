@@ -239,8 +239,10 @@ def cross_validated(embeddings, scores, fold_of, k, weighting, labels=None):
 
 def draw(trees, features, targets, wanted, seed, stage):
     """For each row of `wanted` one tree and a place, then of those learned from in its leaf the one at that place."""
-    rng = np.random.default_rng(derive_seed(seed, f"{stage}/draw"))
-    tree_of, places = rng.integers(0, len(trees.estimators_), len(wanted)), rng.random(len(wanted))
+    tree_of, places = (
+        np.random.default_rng(derive_seed(seed, f"{stage}/draw/{of}")).random(len(wanted)) for of in ("tree", "place")
+    )
+    tree_of = (tree_of * len(trees.estimators_)).astype(int)
     drawn = []
     for row, t, place in zip(wanted.astype(np.float32), tree_of, places, strict=True):
         tree = trees.estimators_[t]

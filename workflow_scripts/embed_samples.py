@@ -4,10 +4,12 @@ from snakemake_job import job
 
 with job(snakemake) as metadata:
     from score_extrapolation.models import load_model
+    from score_extrapolation.shards import shard_rows
     from score_extrapolation.tables import read_table, write_vectors
     from score_extrapolation.training.inference import embed_store
 
     sample_ids = read_table(snakemake.input.samples, ["sample_id"])["sample_id"]
+    sample_ids = sample_ids[shard_rows(snakemake.wildcards.get("scatteritem"), len(sample_ids))]
     network = load_model(snakemake.input.model)
     embeddings = embed_store(
         network, snakemake.input.images, sample_ids, snakemake.params.precision, snakemake.params.device

@@ -1,13 +1,17 @@
-"""Extrapolate the subset's scores to the whole data set."""
+"""Extrapolate the subset's scores to the whole data set, or to a shard."""
 
 from snakemake_job import job
 
 with job(snakemake) as metadata:
     from score_extrapolation.extrapolators import extrapolate
+    from score_extrapolation.shards import shard_rows
     from score_extrapolation.tables import EXTRAPOLATED, read_table, write_table
 
-    scores = read_table(snakemake.input.scores)
-    tables = {name: read_table(path) for name, path in snakemake.input.items() if name != "scores"}
+    scores, shard_ids = read_table(snakemake.input.scores), None
+    tables = {name: read_table(path) for name, path in snakemake.input.items() if name not in ("scores", "universe")}
+    if snakemake.input.get("universe"):
+        sample_ids = read_table(snakemake.input.universe, ["sample_id"])["sample_id"]
+        shard_ids = sample_ids[shard_rows(snakemake.wildcards.scatteritem, len(sample_ids))]
     columns = extrapolate(
         snakemake.params.extrapolator,
         scores["sample_id"],
@@ -15,5 +19,6 @@ with job(snakemake) as metadata:
         tables,
         snakemake.params.seed,
         snakemake.params.device,
+        shard_ids,
     )
     write_table(snakemake.output[0], EXTRAPOLATED, metadata, **columns)

@@ -3,20 +3,29 @@
 from snakemake_job import job
 
 with job(snakemake) as metadata:
+    from score_extrapolation.arrays import read_arrays
     from score_extrapolation.atomic import write_json
-    from score_extrapolation.neighbors import find_scope
+    from score_extrapolation.neighbors import Base, find_scope
     from score_extrapolation.tables import read_table, write_vectors
 
+    scope, base = snakemake.wildcards.scope, None
+    samples = read_table(snakemake.input.samples, ["sample_id", "label"])
+    subset_ids = read_table(snakemake.input.subset, ["sample_id"])["sample_id"]
+    if snakemake.input.get("base"):
+        n = len(samples["sample_id"] if scope == "all" else subset_ids)
+        centre = read_arrays(snakemake.input.mean)["mean"] if scope == "all" else None
+        base = Base(n, map(read_table, snakemake.input.base), centre)
     columns, metrics = find_scope(
-        snakemake.wildcards.scope,
+        scope,
         embeddings=read_table(snakemake.input.embeddings),
-        subset_ids=read_table(snakemake.input.subset, ["sample_id"])["sample_id"],
+        subset_ids=subset_ids,
         k=snakemake.params.k,
-        samples=read_table(snakemake.input.samples, ["sample_id", "label"]),
+        samples=samples,
         method=snakemake.params.method,
         device=snakemake.params.device,
         seed=snakemake.params.seed,
         threads=snakemake.threads,
+        base=base,
     )
     write_vectors(snakemake.output.table, metadata, **columns)
     write_json(snakemake.output.metrics, metrics)

@@ -3,12 +3,15 @@
 from snakemake_job import job
 
 with job(snakemake) as metadata:
+    from score_extrapolation.shards import shard_rows
     from score_extrapolation.tables import read_table, write_vectors
     from score_extrapolation.training.inference import predict_unseen
 
+    samples = read_table(snakemake.input.samples, ["sample_id", "label"])
+    rows = shard_rows(snakemake.wildcards.get("scatteritem"), len(samples["sample_id"]))
     columns = predict_unseen(
         snakemake.input.images,
-        samples=read_table(snakemake.input.samples, ["sample_id", "label"]),
+        samples={name: column[rows] for name, column in samples.items()},
         subset_ids=read_table(snakemake.input.subset, ["sample_id"])["sample_id"],
         embeddings=read_table(snakemake.input.embeddings),
         model_path=snakemake.input.model,

@@ -5,6 +5,8 @@ from itertools import combinations
 
 from score_extrapolation.config import AUTO, Config
 from score_extrapolation.parts import EVERYTHING, nested, percent, trained, universe
+from score_extrapolation.plugins import method_constant
+from score_extrapolation.shards import STAGES, shard_names
 
 # The tables that the job of a stage reads to write its own, beside those of the samples.
 READ_BY = {
@@ -57,6 +59,32 @@ def table_path(experiment: Config, name: str, score: str, part: str, seed) -> st
         "dynamics": f"training/{recipe}/{own}/dynamics",
         "scores": scores_path(score, part, seed),
     }.get(stage) or "/".join([stage, recipe, f"fraction-{part}/seed-{seed}", *scope])
+
+
+def sharded(experiment: Config, path: str) -> list[str]:
+    """Return the paths of the shards of what lies at a path; where nothing is split, that alone."""
+    return [path] if experiment.shards == 1 else [f"{path}/{shard}" for shard in shard_names(experiment.shards)]
+
+
+def table_paths(experiment: Config, name: str, score: str, part: str, seed, shard: str | None = None) -> list[str]:
+    """Return the paths of a table's shards, as `table_path` that of a whole one.
+
+    Of what one `shard` of the samples reads, that of its own rows, unless the table is of the task within the subset.
+    """
+    path, stage = table_path(experiment, name, score, part, seed), name.split("/")[0]
+    if shard and stage in STAGES:
+        return [f"{path}/{shard}"]
+    return sharded(experiment, path) if name.removeprefix("nested/").split("/")[0] in STAGES else [path]
+
+
+def layer_path(score: str, extrapolator: str, part: str, seed, layer: int) -> str:
+    """Return where a layer lies of an extrapolator that has several, without shard and suffix."""
+    return f"{extrapolated_path(score, extrapolator, part, seed)}/layer-{layer}"
+
+
+def n_layers(experiment: Config, extrapolator: str) -> int:
+    """Return how many layers an extrapolator, given by its label, has."""
+    return method_constant("extrapolators", experiment.extrapolators()[extrapolator]["name"], "LAYERS")
 
 
 def agreement_rows(experiment: Config) -> list[dict]:
@@ -210,7 +238,13 @@ def _extrapolation_jobs(experiment: Config, score: str, extrapolator: str, part:
     """Return (stage, path) of the jobs that an extrapolator takes beside those of the scores."""
     names = experiment.needs(extrapolator)
     jobs = [job for name in names for job in _jobs(experiment, name, score, part, seed)]
-    return [*jobs, ("extrapolation", extrapolated_path(score, extrapolator, part, seed))]
+    path, split = extrapolated_path(score, extrapolator, part, seed), experiment.split(extrapolator)
+    own = sharded(experiment, path) if split == "samples" else []
+    if split == "layers":
+        layers = range(1, n_layers(experiment, extrapolator) + 1)
+        steps = [f"{path}/graph", *(layer_path(score, extrapolator, part, seed, layer) for layer in layers)]
+        own = [f"{path}/network", *(shard for step in steps for shard in sharded(experiment, step))]
+    return [*jobs, *(("extrapolation", job) for job in (*own, path))]
 
 
 def _jobs(experiment: Config, name: str, score: str, part: str, seed) -> Iterator[tuple[str, str]]:
@@ -222,5 +256,7 @@ def _jobs(experiment: Config, name: str, score: str, part: str, seed) -> Iterato
     elif stage != "samples":
         for read in READ_BY.get(stage, ()):
             yield from _jobs(experiment, read, score, part, seed)
-        path = table_path(experiment, name, score, part, seed)
-        yield ("training", path.removesuffix("/dynamics")) if stage == "dynamics" else (stage, path)
+        if stage == "neighbors" and experiment.shards > 1:
+            yield ("embeddings", f"{table_path(experiment, 'embeddings', score, part, seed)}/gathered")
+        for path in table_paths(experiment, name, score, part, seed):
+            yield ("training", path.removesuffix("/dynamics")) if stage == "dynamics" else (stage, path)

@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import itertools
 import pickle
 from importlib.util import find_spec
 from typing import Literal, get_args, get_origin
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from score_extrapolation.config import STEP_UP_NEEDS
 from score_extrapolation.datasets import Split
-from score_extrapolation.extrapolators import extrapolate
+from score_extrapolation.extrapolators import extrapolate, infer, join, train
 from score_extrapolation.faults import InputFault
 from score_extrapolation.neighbors import find_scope
 from score_extrapolation.plugins import (
@@ -29,6 +30,7 @@ from score_extrapolation.plugins import (
 from score_extrapolation.scores import score_dynamics
 from score_extrapolation.selection import select
 from score_extrapolation.selection._samples import SampleArrays
+from score_extrapolation.shards import STAGES
 
 # Options that have no default, and small values of others.
 NEEDED = {
@@ -417,6 +419,82 @@ def check_extrapolator(name, options, step_up):
     residual_spread = columns["spread"][~columns["computed"]]
     assert (np.isnan(residual_spread) | (residual_spread >= 0)).all()
     np.testing.assert_array_equal(again["score"], columns["score"])
+
+
+@every("extrapolators")
+def test_an_extrapolator_says_how_it_is_split(name):
+    split = method_constant("extrapolators", name, "SHARDS")
+    assert split in ("samples", "layers", None)
+    assert (method_constant("extrapolators", name, "LAYERS") is not None) == (split == "layers")
+    if split == "layers":
+        module = load_method("extrapolators", name)
+        assert all(callable(getattr(module, function)) for function in ("train", "join", "infer"))
+
+
+@pytest.mark.parametrize("step_up", [False, True])
+@pytest.mark.parametrize("cuts", [(0, 50), (0, 0, 17, 18, 18, 40, 50)], ids=["one shard", "some of them empty"])
+@every("extrapolators")
+def test_an_extrapolator_scores_shards_as_it_scores_all(name, cuts, step_up):
+    split = method_constant("extrapolators", name, "SHARDS")
+    if split is None:
+        return  # one job that is given everything
+    ids, subset_ids, scores, tables = tables_and_scores()
+    shards = [slice(start, stop) for start, stop in itertools.pairwise(cuts)]
+    for options in switched(name):
+        needed = {table: tables[table] for table in [*options.needs(), *(STEP_UP_NEEDS if step_up else ())]}
+        given = {"name": name, "step_up": step_up, **options.model_dump()}, subset_ids, scores, needed
+        whole, parts = extrapolate(*given), {"samples": by_samples, "layers": by_layers}[split](given, tables, shards)
+        whole, parts = (in_order_of_ids(columns) for columns in (whole, parts))
+        np.testing.assert_array_equal(parts["sample_id"], ids)
+        np.testing.assert_array_equal(parts["computed"], whole["computed"])
+        np.testing.assert_array_equal(parts["spread"], whole["spread"])
+        if split == "samples":
+            np.testing.assert_array_equal(parts["score"], whole["score"])
+        else:
+            np.testing.assert_allclose(parts["score"], whole["score"], rtol=0, atol=1e-6 * scores.std())
+
+
+def in_order_of_ids(columns):
+    order = np.argsort(columns["sample_id"], kind="stable")
+    return {name: column[order] for name, column in columns.items()}
+
+
+def joined(tables):
+    return {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
+
+
+def by_samples(given, tables, shards):
+    """Extrapolate to each shard, given its rows of the tables that are split, and put the columns together."""
+    *chosen, needed = given
+    columns = []
+    for rows in shards:
+        ids = tables["samples"]["sample_id"][rows]
+        own = {
+            name: {key: column[np.isin(table["sample_id"], ids)] for key, column in table.items()}
+            for name, table in needed.items()
+            if name.split("/")[0] in STAGES
+        }
+        columns.append(extrapolate(*chosen, needed | own, shard_ids=ids))
+    return joined(columns)
+
+
+def by_layers(given, tables, shards):
+    """Train once, join the samples of each shard, and compute layer after layer of all shards."""
+    (chosen, *_, needed), samples = given, tables["samples"]
+    (neighbors,) = (table for name, table in needed.items() if name in SCOPES)
+    blocks = [{key: column[rows] for key, column in neighbors.items()} for rows in shards]
+    graphs = [join(chosen, iter(blocks), samples["sample_id"], rows) for rows in shards]
+    state, degrees = train(*given), np.concatenate([graph["degrees"] for graph in graphs])
+    before = needed["embeddings"]["embedding"]
+    for layer in range(1, method_constant("extrapolators", chosen["name"], "LAYERS") + 1):
+        columns = joined(
+            [
+                infer(chosen, layer, state, graph, degrees, samples, rows, before.__getitem__)
+                for graph, rows in zip(graphs, shards, strict=True)
+            ]
+        )
+        before = columns.get("hidden")
+    return columns
 
 
 # Selection

@@ -42,7 +42,7 @@ EXTRAPOLATORS = st.one_of(
 def experiments(draw):
     """Draw a valid config: what is trained on, scored, extrapolated, pruned and compared, in any combination."""
     config = copy.deepcopy(DEFAULT)
-    config["seeds"] = draw(some(range(5)))
+    config["seeds"], config["shards"] = draw(some(range(5))), draw(st.integers(1, 3))
     config["samples"] |= {"test": draw(st.sampled_from([None, 0.25])), "validation": draw(st.sampled_from([None, 0.1]))}
     config["subset"] = {
         "fractions": draw(st.lists(FRACTIONS, min_size=1, max_size=3, unique=True)),
@@ -100,7 +100,8 @@ def test_a_valid_config_plans_a_whole_study(config, checkout):
     assert ("select_by_score" in planned) == bool(kept_by_scores)
     if config["evaluation"]["full_data_scores"]:
         runs = n_extrapolators * n_scores * len(config["subset"]["fractions"]) * len(config["seeds"])
-        assert planned["extrapolate_scores"] >= runs
+        assert planned.get("extrapolate_scores", 0) + planned.get("gather_scores", 0) >= runs
+        assert ("gather_scores" in planned) == (config["shards"] > 1)
 
 
 # ---- Anything at all ---------------------------------------------------------------------------------------------

@@ -327,6 +327,16 @@ def test_a_stage_may_ask_for_one_of_anything_and_for_none_of_some(key):
     assert f"resources.training.{key}" in fault
 
 
+def test_an_approximate_search_and_shards_are_a_fault():
+    for method, shards in (("ivf", 1), ("pynndescent", 1), ("exact", 9), ("auto", 9)):
+        config = read_config(changed(("neighbors.method", method), ("shards", shards)))
+        assert (config.neighbors.method, config.shards) == (method, shards)
+    for method in ("ivf", "pynndescent"):
+        (fault,) = faults_of(changed(("neighbors.method", method), ("shards", 2)))
+        text = "has one index of all samples, in one job, and shards is 2; write exact or auto"
+        assert_says(fault, f"neighbors.method = {method} {text}")
+
+
 def test_several_gpus_are_a_fault_where_the_device_is_the_cpu():
     def asked(device, n):
         return changed(("device", device), ("resources.training", {"gpu": n}))
@@ -377,6 +387,7 @@ BAD = [  # what is set, to what, and the sentence, in which ... stands for anyth
     ("seeds", ["a"], 'seeds[0] = "a" is no whole number'),
     ("seeds", [1.5], "seeds[0] = 1.5 is no whole number"),
     ("device", "gpu", 'device = "gpu" is none of auto, cpu or cuda'),
+    ("shards", 0, "shards = 0 is below 1 (parts that samples are split into)"),
     ("samples", None, "samples = null is no mapping of keys to values; its keys are dataset, train, test, ..."),
     ("samples.dataset", "cifar10", 'samples.dataset = "cifar10" is none of digits, ..., torchvision'),
     ("samples.dataset", 3, "samples.dataset = 3 is no text; put it in quotes"),

@@ -277,7 +277,7 @@ def test_drawn_scores_are_those_of_samples_learned_from_and_the_subset_s_are_dra
     for columns in (drawn, both):
         assert {np.float32(score) for score in residual(columns)[1]} <= {np.float32(score) for score in known}
         np.testing.assert_array_equal(columns["spread"], expected["spread"])
-    assert pearson(residual(expected)[1], residual(drawn)[1]) > 0.5
+    assert pearson(residual(expected)[1], residual(drawn)[1]) > 0.3
     of_subset = [columns["score"][columns["computed"]] for columns in (expected, drawn, stepped, both)]
     np.testing.assert_array_equal(of_subset[0], of_subset[1])
     np.testing.assert_array_equal(of_subset[3], step_up(subset_ids, scores, tables, 2, True)[1])

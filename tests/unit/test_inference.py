@@ -8,6 +8,7 @@ import torch
 from torch.nn.functional import one_hot
 
 import oracles
+from score_extrapolation import shards
 from score_extrapolation.models import build_model, save_model
 from score_extrapolation.tables import read_table, write_vectors
 from score_extrapolation.training import inference, prediction
@@ -109,15 +110,30 @@ def test_embeddings_of_half_precision_lose_little(trained):
     np.testing.assert_allclose(columns["entropy"], entropy, atol=0.01)
 
 
-@pytest.mark.parametrize("batch, at_once", [(1, 1), (4, 3), (7, 19), (1000, 5)])
-def test_how_many_are_predicted_at_a_time_changes_nothing(trained, monkeypatch, batch, at_once):
+@pytest.mark.parametrize("batch", [1, 4, 7, 1000])
+def test_how_many_are_predicted_at_a_time_changes_nothing(trained, monkeypatch, batch):
     expected = predict(trained)
-    monkeypatch.setattr(prediction, "BATCH", batch)
-    monkeypatch.setattr(inference, "EMBEDDED_AT_ONCE", at_once)
+    monkeypatch.setattr(inference, "BATCH", batch)
     columns = predict(trained)
     assert columns.keys() == expected.keys()
     for name, values in expected.items():
         np.testing.assert_allclose(columns[name], values, atol=1e-6)
+
+
+@pytest.mark.parametrize("n_shards", [1, 2, 3, 9])
+def test_shards_are_embedded_and_predicted_to_the_bit_as_all_samples_are(trained, monkeypatch, n_shards):
+    for module in (shards, prediction, inference):
+        monkeypatch.setattr(module, "BATCH", 4)
+    expected, vectors = predict(trained), embedded(trained)
+    columns, found = [], []
+    for shard in shards.shard_names(n_shards):
+        ids = IDS[shards.shard_rows(shard, len(IDS))]
+        found.append(embedded(trained, ids))
+        of_shard = {"sample_id": ids, "embedding": found[-1]}
+        columns.append(predict(trained, samples={"sample_id": ids, "label": LABELS[ids]}, embeddings=of_shard))
+    np.testing.assert_array_equal(np.concatenate(found), vectors)
+    for name, values in expected.items():
+        np.testing.assert_array_equal(np.concatenate([of_shard[name] for of_shard in columns]), values)
 
 
 def test_without_snapshots_there_is_the_last_network_alone(trained):

@@ -15,6 +15,7 @@ from study_rows import (
     retraining_rows,
     shift_rows,
     table_path,
+    table_paths,
     universe_path,
     validated_rows,
 )
@@ -203,6 +204,59 @@ def test_no_job_is_counted_twice(label):
         assert max(counts.values()) == 1
         trainings = {path.split("/")[1] for path in counts if path.startswith("training/")}
         assert trainings == {experiment.score(score)["training"]}
+
+
+# ---------------------------------------------------------------------------- shards
+
+
+def of_two(path):
+    return [f"{path}/1-of-2", f"{path}/2-of-2"]
+
+
+def test_a_shard_reads_its_rows_of_what_is_split_and_all_of_what_is_not():
+    experiment = study(shards=2)
+    own = {name: f"{name.split('/')[0]}/base/fraction-20/seed-4" for name in ("embeddings", "predictions")}
+    own["neighbors/label"] = "neighbors/base/fraction-20/seed-4/label"
+    for name, path in own.items():
+        assert table_paths(experiment, name, "du", "20", 4) == of_two(path)
+        assert table_paths(experiment, name, "du", "20", 4, "2-of-2") == [f"{path}/2-of-2"]
+        within = of_two(path.replace("20", "10-within-20"))
+        for shard in (None, "2-of-2"):
+            assert table_paths(experiment, f"nested/{name}", "du", "20", 4, shard) == within
+        assert table_paths(study(), name, "du", "20", 4) == [path]
+    for name in ("samples", "subset", "dynamics", "scores", "nested/dynamics", "nested/scores"):
+        for shard in (None, "1-of-2"):
+            assert table_paths(experiment, name, "du", "20", 4, shard) == [table_path(experiment, name, "du", "20", 4)]
+
+
+def test_how_an_extrapolator_is_split_its_file_says():
+    experiment = study(shards=2)
+    labels = {"knn-10": "samples", "gnn-10": "layers", "held_out-10": "samples", "knn-10-step_up": "samples"}
+    assert {label: experiment.split(label) for label in experiment.extrapolators()} == labels
+    assert [study().split(label) for label in labels] == [None] * 4
+
+
+@pytest.mark.parametrize("label", ["knn-10", "gnn-10", "held_out-10", "auto"])
+def test_an_arm_is_charged_with_the_jobs_of_all_shards(label):
+    whole, split = (jobs_of(study(ALL, [label], shards=n), f"top/du/{label}/fraction-20") for n in (1, 2))
+    assert whole.keys() == split.keys()
+    expected = {stage: list(paths) for stage, paths in whole.items()}
+    for stage, paths in expected.items():
+        for path in list(paths):
+            kind, last = path.split("/")[0], path.split("/")[-1]
+            if kind in ("embeddings", "predictions", "neighbors"):
+                paths.remove(path)
+                paths += of_two(path)
+            gathered = "/".join(["embeddings", *path.split("/")[1:-1], "gathered"])
+            if kind == "neighbors" and gathered not in expected["embeddings"] + expected.get("nested", []):
+                expected["nested" if "within" in path else "embeddings"].append(gathered)
+            if kind == "extrapolation" and last.startswith(("knn", "held_out")):
+                paths += of_two(path)
+            if kind == "extrapolation" and last.startswith("gnn"):
+                steps = ("graph", "layer-1", "layer-2", "layer-3")
+                paths += [f"{path}/network", *(shard for step in steps for shard in of_two(f"{path}/{step}"))]
+        assert stage in split
+    assert split == {stage: sorted(paths) for stage, paths in expected.items()}
 
 
 # ------------------------------------------------------------------------- estimates

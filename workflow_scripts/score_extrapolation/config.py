@@ -193,6 +193,7 @@ class Config(Section):
     results: str = Field(min_length=1)
     seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1), AfterValidator(_unique)]
     device: Literal["auto", "cpu", "cuda"]
+    shards: int = Field(ge=1, description="parts that samples are split into")
     samples: Samples
     subset: Subset
     training: ScoreTraining
@@ -246,6 +247,12 @@ class Config(Section):
         stepped_up = STEP_UP_NEEDS if options.pop("step_up") else ()
         needed = method_options("extrapolators", options.pop("name"))(**options).needs()
         return tuple(dict.fromkeys([*needed, *stepped_up]))
+
+    def split(self, extrapolator: str) -> str | None:
+        """Return how an extrapolator, given by its label, is split into shards: ``samples``, ``layers`` or None."""
+        if self.shards == 1:
+            return None
+        return method_constant("extrapolators", self.extrapolators()[extrapolator]["name"], "SHARDS")
 
     def largest_k(self, scope: str, part: str) -> int:
         """Return how many neighbours to search for: once, at the maximum of the extrapolators that read this scope."""

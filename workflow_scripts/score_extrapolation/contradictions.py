@@ -40,6 +40,12 @@ def find_contradictions(sound: dict) -> Faults:
         for i, chosen in enumerate(getattr(selection, key) or []):
             if chosen not in computed and computed not in ([], [AUTO]):
                 yield ("selection", key, i), f"= {shown(chosen)} is not computed; there are {listed(computed)}"
+    method = sound["neighbors"].method if "neighbors" in sound else "auto"
+    if sound.get("shards", 1) > 1 and method in ("pynndescent", "ivf"):
+        text = (
+            f"= {method} has one index of all samples, in one job, and shards is {sound['shards']}; write exact or auto"
+        )
+        yield ("neighbors", "method"), text
     if training and "base" in training.variants:
         yield ("training", "variants", "base"), "is the name of training itself; give it another"
     for location, recipe in _recipes(training, sound.get("retraining")):

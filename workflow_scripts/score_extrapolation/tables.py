@@ -1,4 +1,7 @@
-"""Parquet tables keyed by sample_id: fixed schemas, file metadata, alignment."""
+"""Parquet tables keyed by sample_id: fixed schemas, file metadata, alignment.
+
+A table is one file, or its shards (see `shards`), each of which has the next of its rows.
+"""
 
 import json
 import os
@@ -22,6 +25,10 @@ EXTRAPOLATED = pa.schema(
     [("sample_id", pa.int64()), ("score", pa.float32()), ("computed", pa.bool_()), ("spread", pa.float32())]
 )
 KEPT = pa.schema([("sample_id", pa.int64()), ("label", pa.int64()), ("source", pa.string()), ("score", pa.float32())])
+
+
+BLOCK = 65_536  # rows of a table that is read piece by piece
+Paths = str | os.PathLike | list  # of a file, or of shards in order
 
 
 def _to_arrow(values, field: pa.Field) -> pa.Array:
@@ -107,6 +114,16 @@ def _row_groups(tables: Iterable[pa.Table], schema: pa.Schema) -> Iterator[pa.Ta
         yield held.combine_chunks()
 
 
+def gather_table(path: str | os.PathLike, metadata: dict, shards: list) -> None:
+    """Write the rows of all shards to one file, whole or not at all: but for `metadata`, that of an unsharded table.
+
+    Memory: the rows of one shard and of a row group.
+    """
+    tables = (pq.read_table(shard) for shard in shards)
+    blocks = (dict(zip(table.column_names, table.columns, strict=True)) for table in tables)
+    write_blocks(path, pq.read_schema(shards[0]).remove_metadata(), metadata, blocks)
+
+
 def write_vectors(path: str | os.PathLike, metadata: dict, **columns) -> None:
     """Write sample_id and fixed-width vectors, (n, d) numpy arrays whose dtype and width make the schema."""
     fields = [("sample_id", pa.int64())]
@@ -117,9 +134,55 @@ def write_vectors(path: str | os.PathLike, metadata: dict, **columns) -> None:
     write_table(path, pa.schema(fields), metadata, **columns)
 
 
-def read_table(path: str | os.PathLike, columns: list[str] | None = None) -> dict[str, np.ndarray]:
+def read_table(paths: Paths, columns: list[str] | None = None) -> dict[str, np.ndarray]:
     """Read a table as one numpy array per column: (n,), or (n, d) for vectors; strings as object arrays."""
-    table = pq.read_table(path, columns=columns)
+    return _as_arrays(pa.concat_tables([pq.read_table(path, columns=columns) for path in _listed(paths)]))
+
+
+def read_blocks(paths: Paths, columns: list[str] | None = None) -> Iterator[dict[str, np.ndarray]]:
+    """Yield a table's rows in order, `BLOCK` of a file at a time, each block as `read_table` returns a table."""
+    for path in _listed(paths):
+        with pq.ParquetFile(path) as file:
+            for rows in file.iter_batches(BLOCK, columns=columns):
+                yield _as_arrays(pa.Table.from_batches([rows]))
+
+
+def read_rows(paths: Paths, column: str, sample_ids: np.ndarray) -> np.ndarray:
+    """Return some samples' values of a column, (q,) or (q, d), with no more of it in memory than these and a block.
+
+    Parameters
+    ----------
+    paths : path or list of paths
+    column : str
+    sample_ids : (q,) int64
+        Increasing.
+
+    Raises
+    ------
+    KeyError
+        An id is not in the table.
+    """
+    values, found = None, 0
+    for path in _listed(paths):
+        ids = read_table(path, ["sample_id"])["sample_id"]
+        of_file = slice(*np.searchsorted(sample_ids, ids[[0, -1]] + [0, 1])) if len(ids) else slice(0, 0)
+        for block in read_blocks(path, ["sample_id", column]) if of_file.start < of_file.stop else ():
+            ids = block["sample_id"]
+            wanted = sample_ids[slice(*np.searchsorted(sample_ids, ids[[0, -1]] + [0, 1]))]
+            if values is None:
+                values = np.empty((len(sample_ids), *block[column].shape[1:]), block[column].dtype)
+            values[found : found + len(wanted)] = block[column][rows_of(ids, wanted)]
+            found += len(wanted)
+    if found < len(sample_ids):
+        raise KeyError(f"{len(sample_ids) - found} of {len(sample_ids)} sample_ids are not in the table")
+    return read_table(_listed(paths)[0], [column])[column][:0] if values is None else values
+
+
+def _listed(paths: Paths) -> list:
+    return list(paths) if isinstance(paths, list | tuple) else [paths]
+
+
+def _as_arrays(table: pa.Table) -> dict[str, np.ndarray]:
     arrays = {}
     for name in table.column_names:
         column = table.column(name).combine_chunks()

@@ -12,9 +12,28 @@ An extrapolator is a file of this folder with
   residual set; `tables` maps each of those names to its table, and ``scores`` to that of the computed scores, `seed` is
   what any random draw is derived from, `device` is ``auto``, ``cpu`` or ``cuda``.
 
+Where samples are split into shards (see `shards`), a literal in the file says how it is done:
+
+- ``SHARDS = "samples"``: a sample's score depends on its own rows of the tables of `shards.STAGES`. `extrapolate` runs
+  for each shard, and is given the shard's rows of these; the others, nested ones among them, are whole. What it draws
+  for a sample must not depend on who else is there.
+- ``SHARDS = "layers"``, with the number of ``LAYERS``: what a sample's score depends on is found in that many steps,
+  each of which reads of other samples what the step before made of them. The file then has three functions more:
+  ``train(options, subset_ids, subset_scores, tables, seed, device) -> state``, named arrays, once, from whole tables;
+  ``join(options, blocks, sample_ids, rows) -> graph``, named arrays, ``degrees`` (r,) among them, for each shard:
+  `blocks` iterates over the table of neighbours in pieces, `sample_ids` are all, `rows` is the slice of them that is
+  the shard; ``infer(options, layer, state, graph, degrees, samples, rows, read, device) -> (r, w) float`` for each
+  layer, from 1, and shard: `degrees` are those of all shards, `samples` the whole table, and ``read(rows)`` returns the
+  embeddings of some rows of it, or what the layer before made of them. The last layer's are scores, (r, 1).
+- left out: one job reads all shards of everything.
+
+The scores are the same, to rounding in ``layers``; `tests/contracts` checks it.
+
 Every extrapolator can be given ``step_up: true`` (see `_step_up`): the subset's scores are then stepped up first. Where
 its options have a ``draw`` that is true, those of the subset are drawn as well.
 """
+
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -22,9 +41,9 @@ from ..plugins import load_method, method_options
 
 
 def extrapolate(
-    extrapolator: dict, subset_ids, subset_scores, tables: dict, seed: int = 0, device: str = "cpu"
+    extrapolator: dict, subset_ids, subset_scores, tables: dict, seed: int = 0, device: str = "cpu", shard_ids=None
 ) -> dict[str, np.ndarray]:
-    """Score the whole data set: computed scores for the subset, extrapolated ones for the residual set.
+    """Score the whole data set, or a shard: computed scores for the subset, extrapolated ones for the residual set.
 
     Parameters
     ----------
@@ -38,23 +57,81 @@ def extrapolate(
         Those that its options say it needs, as `tables.read_table` returns them.
     seed : int
     device : {"auto", "cpu", "cuda"}
+    shard_ids : (r,) int64, optional
+        Increasing: the samples that are scored, whose rows the tables of `shards.STAGES` have; the subset is whole.
 
     Returns
     -------
     dict
         Columns of `tables.EXTRAPOLATED`; computed says which samples are the subset's, whose spread is NaN.
     """
+    module, options = _loaded(extrapolator)
+    tables, known, own_scores = _known_scores(extrapolator, options, subset_ids, subset_scores, tables, seed)
+    residual_ids, scores, spread = module.extrapolate(options, subset_ids, known, tables, seed, device)
+    own = slice(None) if shard_ids is None else np.isin(subset_ids, shard_ids)
+    return _columns(subset_ids[own], own_scores[own], residual_ids, scores, spread)
+
+
+def train(extrapolator: dict, subset_ids, subset_scores, tables: dict, seed: int = 0, device: str = "cpu") -> dict:
+    """Train an extrapolator of several layers on the subset; else as `extrapolate`.
+
+    Returns
+    -------
+    dict
+        Named arrays: all that `infer` reads beside the graph, the embeddings and the labels.
+    """
+    module, options = _loaded(extrapolator)
+    tables, known, own_scores = _known_scores(extrapolator, options, subset_ids, subset_scores, tables, seed)
+    state = module.train(options, subset_ids, known, tables, seed, device)
+    return {"subset.sample_id": subset_ids, "subset.score": own_scores, **state}
+
+
+def join(extrapolator: dict, blocks: Iterable[dict], sample_ids: np.ndarray, rows: slice) -> dict[str, np.ndarray]:
+    """Return a shard's part of the graph, as named arrays; see this module's docstring."""
+    module, options = _loaded(extrapolator)
+    return module.join(options, blocks, sample_ids, rows)
+
+
+def infer(extrapolator: dict, layer: int, state, graph, degrees, samples, rows: slice, read, device: str = "cpu"):
+    """Return what a layer makes of a shard, as columns of a table; see this module's docstring.
+
+    Returns
+    -------
+    dict
+        sample_id (r,) and hidden (r, w); of the last layer those of `extrapolate`.
+    """
+    module, options = _loaded(extrapolator)
+    made = module.infer(options, layer, state, graph, degrees, samples, rows, read, device)
+    ids, subset_ids = samples["sample_id"][rows], state["subset.sample_id"]
+    if layer < module.LAYERS:
+        return {"sample_id": ids, "hidden": made}
+    own, residual = np.isin(subset_ids, ids), ~np.isin(ids, subset_ids)
+    spread = np.full(residual.sum(), np.nan)
+    return _columns(subset_ids[own], state["subset.score"][own], ids[residual], made[residual, 0], spread)
+
+
+def _loaded(extrapolator: dict):
+    """Return the module of an extrapolator and its options."""
     options = {key: value for key, value in extrapolator.items() if key not in ("name", "step_up")}
     options = method_options("extrapolators", extrapolator["name"])(**options)
-    tables = tables | {"scores": {"sample_id": subset_ids, "score": subset_scores}}
-    own_scores = subset_scores
-    if extrapolator.get("step_up"):
-        from ._step_up import step_up
+    return load_method("extrapolators", extrapolator["name"]), options
 
-        draw = getattr(options, "draw", False)
-        subset_scores, own_scores = step_up(subset_ids, subset_scores, tables, seed, draw)
-    module = load_method("extrapolators", extrapolator["name"])
-    residual_ids, scores, spread = module.extrapolate(options, subset_ids, subset_scores, tables, seed, device)
+
+def _known_scores(extrapolator: dict, options, subset_ids, subset_scores, tables: dict, seed: int):
+    """Return all tables, the scores to extrapolate and those that the subset itself gets, stepped up if asked for.
+
+    Each shard learns the step anew, from the nested part of the subset, and takes it for all of the subset: the cost of
+    a `_forest.Forest` in every shard, for one file and one job less to wait for.
+    """
+    tables = tables | {"scores": {"sample_id": subset_ids, "score": subset_scores}}
+    if not extrapolator.get("step_up"):
+        return tables, subset_scores, subset_scores
+    from ._step_up import step_up
+
+    return tables, *step_up(subset_ids, subset_scores, tables, seed, getattr(options, "draw", False))
+
+
+def _columns(subset_ids, own_scores, residual_ids, scores, spread) -> dict[str, np.ndarray]:
     return {
         "sample_id": np.concatenate([subset_ids, residual_ids]),
         "score": np.concatenate([own_scores, scores]),

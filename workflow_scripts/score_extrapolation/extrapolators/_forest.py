@@ -71,15 +71,17 @@ class Forest:
         with ThreadPoolExecutor(self._threads) as pool:
             return self._within_range(np.concatenate([np.empty(0), *pool.map(self._trees.predict, blocks)]))
 
-    def draw(self, features: np.ndarray, seed: int, stage: str) -> np.ndarray:
+    def draw(self, features: np.ndarray, seed: int, stage: str, sample_ids: np.ndarray | None = None) -> np.ndarray:
         """Return for each a score that it may have, (r, f) -> (r,) float64: that of one of those learned from.
 
         Of a tree drawn at random, one of the samples in the same leaf, drawn at random: so the scores come as often as
-        the forest takes them to be (Meinshausen, 2006, whose quantiles are of the same distribution). Cost: that of one
-        tree for each, and of all trees for those learned from.
+        the forest takes them to be (Meinshausen, 2006, whose quantiles are of the same distribution). Random numbers
+        belong to the `sample_ids`, (r,) int64 >= 0, by default 0 to r - 1: whoever else is drawn for changes nothing.
+        Cost: that of one tree for each, and of all trees for those learned from.
         """
-        rng = np.random.default_rng(derive_seed(seed, f"{stage}/draw"))
-        tree_of, place = rng.integers(0, TREES, len(features)), rng.random(len(features))
+        ids = np.arange(len(features)) if sample_ids is None else sample_ids
+        tree_of = (TREES * _random_of(ids, derive_seed(seed, f"{stage}/draw/tree"))).astype(np.int64)
+        place = _random_of(ids, derive_seed(seed, f"{stage}/draw/place"))
         drawn, features = np.empty(len(features)), features.astype(np.float32)
         for t, tree in enumerate(self._trees.estimators_):
             rows = np.flatnonzero(tree_of == t)
@@ -94,3 +96,12 @@ class Forest:
     def _within_range(self, means: np.ndarray) -> np.ndarray:
         # Rounding can carry a mean past the numbers that it is a mean of.
         return np.clip(means, *self._range)
+
+
+def _random_of(ids: np.ndarray, seed: int) -> np.ndarray:
+    """Return for each id a number in [0, 1): that of its place in one random sequence."""
+    if not len(ids):
+        return np.empty(0)
+    sequence = np.random.PCG64(seed)
+    sequence.advance(int(ids.min()))
+    return np.random.Generator(sequence).random(ids.max() - ids.min() + 1)[ids - ids.min()]

@@ -70,17 +70,22 @@ def _sum_neighbors(starts, columns, weights, features):
 
 
 class Nodes:
-    """All n samples: what the first layer reads of each, and the graph between them.
+    """All n samples, or a shard: what the first layer reads of each, and the graph between them.
 
     Parameters
     ----------
     graph : Graph
-        A_hat, (n, n).
+        A_hat, (n, n); of a shard, its rows and the columns that they reach.
     embeddings : (n, d) float array
+        Of the graph's columns.
     classes : (n,) int64 array of 0..C-1, or None
     hop : type
         `Hop`, or DGL's.
     device : torch.device
+    n_classes : int, optional
+        C, where some classes may be missing.
+    standard : (mean, scale), optional
+        Of the columns of A_hat X over all samples, (d,) each, where these are a shard of them.
 
     Attributes
     ----------
@@ -92,25 +97,37 @@ class Nodes:
         A_hat Y sqrt(C), (n, C), of more classes: never dense. Their weights are looked up.
     width : int
         d + C, or d.
+    standard : (mean, scale) of (d,) float32 tensors
 
     Notes
     -----
     Cost: O(e (d + log e)) for e edges. Memory: n d float32 numbers beside the embeddings.
     """
 
-    def __init__(self, graph: Graph, embeddings: np.ndarray, classes: np.ndarray | None, hop: type, device):
+    def __init__(
+        self,
+        graph: Graph,
+        embeddings: np.ndarray,
+        classes: np.ndarray | None,
+        hop: type,
+        device,
+        n_classes: int | None = None,
+        standard: tuple | None = None,
+    ):
         self.graph, self.hop, self.device, self.counts = graph, hop, device, None
         with torch.no_grad():
             embeddings = torch.tensor(embeddings, dtype=torch.float32, device=device)
             self.features = hop(graph, device)(embeddings)
-            deviation, mean = torch.std_mean(self.features, dim=0, correction=0)
-            # What rounding makes of a constant column is not stretched.
-            scale = torch.where(deviation > 1e-6 * mean.abs(), deviation, 1)
-            self.features.sub_(mean).div_(scale)
+            if standard is None:
+                deviation, mean = torch.std_mean(self.features, dim=0, correction=0)
+                # What rounding makes of a constant column is not stretched.
+                standard = mean, torch.where(deviation > 1e-6 * mean.abs(), deviation, 1)
+            self.standard = standard
+            self.features.sub_(standard[0]).div_(standard[1])
         self.width = self.features.shape[1]
         if classes is None:
             return
-        n_classes = int(classes.max()) + 1
+        n_classes = n_classes or int(classes.max()) + 1
         self.width += n_classes
         counts = count_classes(graph, classes, n_classes)
         self.counts = counts._replace(weights=counts.weights * np.float32(n_classes**0.5))
@@ -185,6 +202,10 @@ class GCN(nn.Module):
         width = features.shape[1]
         hidden = torch.addmm(self.biases[0], features, self.weights[0][:width])
         return hidden if counts is None else hidden + counts(self.weights[0][width:].to(hidden.dtype))
+
+    def project(self, hidden: torch.Tensor, layer: int) -> torch.Tensor:
+        """Return what the layer after the `layer`-th, counted from 1, sums over neighbours; of the last, the output."""
+        return self.units(hidden) @ self.weights[layer] if layer < len(self.weights) else hidden
 
     def units(self, hidden: torch.Tensor) -> torch.Tensor:
         """Return a layer's output after ReLU and dropout, but for the gain of what is not dropped."""
@@ -309,17 +330,27 @@ def predict(network: GCN, nodes: Nodes, parts: tuple | None = None) -> np.ndarra
     Each layer runs once over all that the next one reads, in blocks. Products with A_hat come after those with the
     weights, which are narrower: beside one block, two arrays of n x 256 numbers are all that is held.
     """
-    network.eval()
     rows, graphs = parts or (np.arange(nodes.graph.n_rows), [nodes.graph] * len(HIDDEN))
-
-    def project(hidden, layer):
-        return network.units(hidden) @ network.weights[layer] if layer <= len(HIDDEN) else hidden
-
-    projected = torch.cat([project(network.first(nodes.inputs(rows[block])), 1) for block in _blocks(len(rows))])
-    for layer, graph in enumerate(graphs, 1):
-        hops = (nodes.hop(take_rows(graph, block), nodes.device) for block in _blocks(graph.n_rows))
-        projected = torch.cat([project(hop(projected) + network.biases[layer], layer + 1) for hop in hops])
+    projected = first_layer(network, nodes, rows)
+    for layer, graph in enumerate(graphs, 2):
+        projected = next_layer(network, layer, graph, projected, nodes.hop)
     return projected.squeeze(1).cpu().numpy()
+
+
+@torch.no_grad()
+def first_layer(network: GCN, nodes: Nodes, rows: np.ndarray) -> torch.Tensor:
+    """Return what the second layer sums, (q, 256), of some nodes."""
+    network.eval()
+    blocks = (rows[block] for block in _blocks(len(rows)))
+    return torch.cat([network.project(network.first(nodes.inputs(block)), 1) for block in blocks])
+
+
+@torch.no_grad()
+def next_layer(network: GCN, layer: int, graph: Graph, projected: torch.Tensor, hop: type) -> torch.Tensor:
+    """Return what the `layer`-th makes, for the next to sum or as output, of what the one before made."""
+    network.eval()
+    hops = (hop(take_rows(graph, block), projected.device) for block in _blocks(graph.n_rows))
+    return torch.cat([network.project(sums(projected) + network.biases[layer - 1], layer) for sums in hops])
 
 
 def _blocks(n: int) -> list[np.ndarray]:

@@ -1,5 +1,6 @@
 """Weighted graphs in compressed rows, in numpy: the neighbours' graph, its normalisation, and parts of it."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -64,26 +65,61 @@ def neighbor_graph(neighbor_rows: np.ndarray, distances: np.ndarray) -> Graph:
     -----
     Cost: O(n k log(n k)).
     """
-    n, k = neighbor_rows.shape
-    rows, columns = np.repeat(np.arange(n), k), neighbor_rows.reshape(-1)
-    weights = np.exp(-distances.reshape(-1).astype(np.float64))
-    edges = (rows != columns) & (weights >= LIGHTEST)
-    pairs = (np.minimum(rows, columns) * n + np.maximum(rows, columns))[edges]
-    pairs, first = np.unique(pairs, return_index=True)  # found from both sides it is still one edge
-    (low, high), weights, own = np.divmod(pairs, n), weights[edges][first], np.arange(n)
-    return from_edges(
-        np.concatenate([low, high, own]),
-        np.concatenate([high, low, own]),
-        np.concatenate([weights, weights, np.ones(n)]),
-        *(n, n),
-    )
+    n = len(neighbor_rows)
+    return neighbor_graph_rows([(np.arange(n), neighbor_rows, distances)], n, slice(0, n))
 
 
-def normalise(graph: Graph) -> Graph:
-    """Return D^-1/2 (A + I) D^-1/2 of A + I, D the sums of its rows, none of which is below 1; weights float32."""
-    rows = graph.rows
-    scale = np.bincount(rows, graph.weights, minlength=graph.n_rows) ** -0.5
-    return graph._replace(weights=(graph.weights * scale[rows] * scale[graph.columns]).astype(np.float32))
+def neighbor_graph_rows(neighbors: Iterable[tuple], n: int, wanted: slice) -> Graph:
+    """Return some rows of `neighbor_graph`, with no more in memory than their edges and a block of the neighbours.
+
+    Parameters
+    ----------
+    neighbors : iterable of (rows, neighbor_rows, distances)
+        (b,) int64, (b, k) int64 and (b, k) float, of blocks of all samples in order: whose neighbours, who, how far.
+    n : int
+        Samples.
+    wanted : slice
+        The rows, one after another.
+    """
+    pairs, weights = [np.empty(0, np.int64)], [np.empty(0)]
+    for rows, neighbor_rows, distances in neighbors:
+        rows, columns = np.repeat(rows, neighbor_rows.shape[1]), neighbor_rows.reshape(-1)
+        of_block = np.exp(-distances.reshape(-1).astype(np.float64))
+        edges = (rows != columns) & (of_block >= LIGHTEST) & (_within(rows, wanted) | _within(columns, wanted))
+        pairs.append((np.minimum(rows, columns) * n + np.maximum(rows, columns))[edges])
+        weights.append(of_block[edges])
+    pairs, first = np.unique(np.concatenate(pairs), return_index=True)  # found from both sides it is still one edge
+    (low, high), weights, own = np.divmod(pairs, n), np.concatenate(weights)[first], np.arange(n)[wanted]
+    rows, columns = np.concatenate([low, high, own]), np.concatenate([high, low, own])
+    weights = np.concatenate([weights, weights, np.ones(len(own))])
+    edges = _within(rows, wanted)
+    return from_edges(rows[edges] - wanted.start, columns[edges], weights[edges], len(own), n)
+
+
+def _within(rows: np.ndarray, wanted: slice) -> np.ndarray:
+    return (rows >= wanted.start) & (rows < wanted.stop)
+
+
+def degrees(graph: Graph) -> np.ndarray:
+    """Return the sum of each row, (r,) float64."""
+    return np.bincount(graph.rows, graph.weights, minlength=graph.n_rows)
+
+
+def normalise(graph: Graph, sums: np.ndarray | None = None, first: int = 0) -> Graph:
+    """Return D^-1/2 (A + I) D^-1/2 of A + I, D the sums of its rows, none of which is below 1; weights float32.
+
+    Parameters
+    ----------
+    graph : Graph
+        (n, n), or some rows of it.
+    sums : (n,) float64, optional
+        `degrees` of all rows, given where the graph is some of them.
+    first : int
+        Which row of all the first one is.
+    """
+    scale = (degrees(graph) if sums is None else sums) ** -0.5
+    weights = graph.weights * scale[graph.rows + first] * scale[graph.columns]
+    return graph._replace(weights=weights.astype(np.float32))
 
 
 def count_classes(graph: Graph, classes: np.ndarray, n_classes: int) -> Graph:

@@ -13,7 +13,10 @@ from ..progress import LOGGER
 from ..rng import derive_seed
 from ..tables import rows_of
 from ..training.devices import resolve_device
-from . import _gcn, _graph
+from . import _gcn, _graph, _layers
+
+SHARDS = "layers"
+LAYERS = 3
 
 VALIDATION, VALIDATION_MOST = 0.1, 5000  # share of the subset; samples
 BATCH = 128  # the paper's
@@ -65,6 +68,30 @@ def extrapolate(options: Options, subset_ids, subset_scores, tables, seed: int =
 
     `seed` is the experiment's, `device` where the network runs: ``auto`` (a GPU if there is one), ``cpu`` or ``cuda``.
     """
+    extrapolator, sample_ids, subset_rows = _fit(options, subset_ids, subset_scores, tables, seed, device)
+    residual = np.delete(np.arange(len(sample_ids)), subset_rows)
+    return sample_ids[residual], extrapolator.predict()[residual], np.full(len(residual), np.nan)
+
+
+def train(options: Options, subset_ids, subset_scores, tables, seed: int = 0, device: str = "auto"):
+    """Train the network that `infer` reads, as `extrapolate` does."""
+    return _fit(options, subset_ids, subset_scores, tables, seed, device)[0].state()
+
+
+def join(options: Options, blocks, sample_ids: np.ndarray, rows: slice) -> dict[str, np.ndarray]:
+    """Return a shard's rows of the graph, and of each the sum of its weights."""
+    return _layers.join(options.k, blocks, sample_ids, rows)
+
+
+def infer(options: Options, layer: int, state, graph, degrees, samples, rows: slice, read, device: str = "auto"):
+    """Return what a layer makes of a shard; of the last, scores."""
+    labels = samples["label"] if options.labels else None
+    made = _layers.infer(layer, state, graph, degrees, rows, labels, read, resolve_device(device))
+    return _finite(made) if layer == LAYERS else made
+
+
+def _fit(options: Options, subset_ids, subset_scores, tables, seed: int, device: str):
+    """Return what was trained, the ids of all samples and the rows of the subset."""
     sample_ids, neighbors = tables["embeddings"]["sample_id"], tables["neighbors/all"]
     if options.k > neighbors["neighbor_ids"].shape[1]:
         raise ValueError(f"k = {options.k}, but {neighbors['neighbor_ids'].shape[1]} neighbours are stored")
@@ -80,8 +107,7 @@ def extrapolate(options: Options, subset_ids, subset_scores, tables, seed: int =
         neighbors["neighbor_distances"][of, : options.k],
         *(subset_rows, subset_scores, labels),
     )
-    residual = np.delete(np.arange(len(sample_ids)), subset_rows)
-    return sample_ids[residual], extrapolator.predict()[residual], np.full(len(residual), np.nan)
+    return extrapolator, sample_ids, subset_rows
 
 
 class GNNExtrapolator:
@@ -201,10 +227,11 @@ class GNNExtrapolator:
         InputFault
             Training diverged.
         """
-        scores = self._mean + self._deviation * _gcn.predict(self.network_, self._nodes).astype(np.float64)
-        if not np.isfinite(scores).all():
-            raise InputFault("extrapolation: the GNN's training diverged; lower its learning_rate")
-        return scores
+        return _finite(self._mean + self._deviation * _gcn.predict(self.network_, self._nodes).astype(np.float64))
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return all that it takes to predict again, shard by shard (see `_layers`)."""
+        return _layers.state_of(self.network_, self._nodes.standard, self._mean, self._deviation)
 
     def _training(self) -> _gcn.Training:
         """Return the settings of the training, with those that were left to the kind of training filled in."""
@@ -238,6 +265,12 @@ def _backend(name: str) -> type[_Torch] | ModuleType:
             "(for Python up to 3.11) or set backend: torch"
         ) from error
     return _gcn_dgl
+
+
+def _finite(scores: np.ndarray) -> np.ndarray:
+    if not np.isfinite(scores).all():
+        raise InputFault("extrapolation: the GNN's training diverged; lower its learning_rate")
+    return scores
 
 
 def _check(n: int, subset_rows: np.ndarray, scores: np.ndarray, labels) -> None:

@@ -8,6 +8,8 @@ from ..tables import rows_of
 from . import knn
 from ._forest import Forest
 
+SHARDS = "samples"
+
 
 class Options(Section):
     """`k`: neighbours whose mean score is a feature.
@@ -32,6 +34,8 @@ def extrapolate(options: Options, subset_ids, subset_scores, tables, seed: int =
 
     `subset_scores` are not read: neighbours' mean scores are those of the computed ones, in ``scores``, since they must
     mean the same within the subset, where nothing is stepped up. Nothing is done on a GPU: `device` does not matter.
+    Each shard of the residual set learns the same trees anew, from what is nested in the subset: 0.6 s of one
+    core for 5,000 samples there, 11 s for 100,000.
     """
     nested = {name.removeprefix("nested/"): table for name, table in tables.items() if name.startswith("nested/")}
     seen_ids, seen_neighbors, _ = _neighbors(options, nested)
@@ -39,8 +43,9 @@ def extrapolate(options: Options, subset_ids, subset_scores, tables, seed: int =
     extrapolator = HeldOutExtrapolator(labels=options.labels, seed=seed)
     extrapolator.fit(*_predictions(nested["predictions"], seen_ids), seen_neighbors, known)
     residual_ids, neighbors, spread = _neighbors(options, tables)
-    answer = extrapolator.draw if options.draw else extrapolator.predict
-    return residual_ids, answer(*_predictions(tables["predictions"], residual_ids), neighbors), spread
+    features = *_predictions(tables["predictions"], residual_ids), neighbors
+    scores = extrapolator.draw(*features, residual_ids) if options.draw else extrapolator.predict(*features)
+    return residual_ids, scores, spread
 
 
 def _neighbors(options: Options, tables: dict):
@@ -112,16 +117,17 @@ class HeldOutExtrapolator:
         """Score samples that the subset's training has not seen, from what its networks say: (r,) float64."""
         return self._forest.predict(self._features(probability, entropy, neighbor_scores))
 
-    def draw(self, probability, entropy, neighbor_scores) -> np.ndarray:
+    def draw(self, probability, entropy, neighbor_scores, sample_ids=None) -> np.ndarray:
         """Return for each a score that it may have, (r,) float64, in the place of the one to be expected.
 
         Expected scores are drawn together towards the mean of all, those of samples more than those of classes. What is
         highest among them is not what is highest among the scores: too much of some classes, and of what looks hard to
         every network. Drawn ones have the spread and the shares of the scores themselves. They agree less with the
-        truth, and are for selecting by them alone.
+        truth, and are for selecting by them alone. What is drawn of a sample depends on its id, (r,) int64 >= 0; left
+        out, ids are 0 to r - 1.
         """
         features = self._features(probability, entropy, neighbor_scores)
-        return self._forest.draw(features, self.seed, "extrapolation/held_out")
+        return self._forest.draw(features, self.seed, "extrapolation/held_out", sample_ids)
 
     def _features(self, probability, entropy, neighbor_scores) -> np.ndarray:
         return np.column_stack([*([probability] if self.labels else []), entropy, neighbor_scores])

@@ -10,6 +10,7 @@ from ..neighbors.label import find_label_neighbors
 from ..plugins import Section
 from ..tables import rows_of
 
+SHARDS = "samples"
 BLOCK = 65_536
 
 

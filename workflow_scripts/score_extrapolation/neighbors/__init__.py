@@ -6,6 +6,9 @@
 - ``all``: of each sample, among all others; duplicates are neighbours at distance 0, a sample is never its own.
 """
 
+from collections.abc import Iterable
+from typing import NamedTuple
+
 import numpy as np
 
 from ..driver import has_cuda
@@ -26,6 +29,25 @@ RECALL_QUERIES = 1000
 LOW_RECALL = 0.9
 
 
+class Base(NamedTuple):
+    """What neighbours are chosen from, where it is not among the samples whose neighbours are searched.
+
+    Attributes
+    ----------
+    n : int
+        How many samples.
+    tables : iterable of dict
+        Columns sample_id and embedding; one after another their ids are increasing. One is in memory at a time; of
+        ``subset`` and ``label`` there is one.
+    centre : (d,) float32 array
+        `exact.mean_of` all of them.
+    """
+
+    n: int
+    tables: Iterable[dict]
+    centre: np.ndarray | None = None
+
+
 def find_scope(
     scope: str,
     embeddings: dict,
@@ -36,14 +58,15 @@ def find_scope(
     device: str = "cpu",
     seed: int = 0,
     threads: int = 1,
+    base: Base | None = None,
 ) -> tuple[dict[str, np.ndarray], dict]:
-    """Find the k nearest neighbours of every sample that a scope has.
+    """Find the k nearest neighbours of every sample that a scope has, or of those of a shard.
 
     Parameters
     ----------
     scope : {"subset", "label", "all"}
     embeddings : dict
-        Columns sample_id (n,), increasing, and embedding (n, d).
+        Columns sample_id (n,), increasing, and embedding (n, d); given a `base`, of the shard alone.
     subset_ids : (m,) int64
         Increasing.
     k : int
@@ -58,6 +81,8 @@ def find_scope(
         Of the exact search; the others are the CPU's.
     seed, threads : int
         Of an approximate search, which finds the same with the same of both.
+    base : Base, optional
+        Given to search the neighbours of a shard, exactly; else taken from `embeddings`.
 
     Returns
     -------
@@ -77,29 +102,32 @@ def find_scope(
         raise InputFault(f"neighbors: no extrapolator of this config reads those of the scope {scope}")
     sample_ids, vectors = embeddings["sample_id"], embeddings["embedding"]
     itself = scope == "all"  # is among the candidates
-    everything = np.arange(len(sample_ids))
-    base_rows = everything if itself else rows_of(sample_ids, subset_ids)
-    queries = everything if itself else np.delete(everything, base_rows)
-    check_k(k, len(base_rows) - itself, "other" if itself else "subset")
-    base = vectors if itself else vectors[base_rows]
+    queries = np.flatnonzero(itself | ~np.isin(sample_ids, subset_ids))
+    base = base or _own_base(embeddings, None if itself else subset_ids)
+    check_k(k, base.n - itself, "other" if itself else "subset")
     device, recall, recall_queries = _search_device(device), 1.0, 0
-    method = _method(method, scope, len(queries) * len(base), device)
+    method = _method(method, scope, len(queries) * base.n, device)
     if scope == "label":
         from .label import find_label_neighbors
 
-        labels = samples["label"][rows_of(samples["sample_id"], sample_ids)]
-        rows, distances = find_label_neighbors(base, labels[base_rows], vectors, labels, queries, k, device)
+        (table,) = base.tables
+        labels, base_labels = (
+            samples["label"][rows_of(samples["sample_id"], ids)] for ids in (sample_ids, table["sample_id"])
+        )
+        rows, distances = find_label_neighbors(table["embedding"], base_labels, vectors, labels, queries, k, device)
+        ids = table["sample_id"][rows]
     elif method != "exact":
         from .approximate import find_approximately
 
-        index = ExactIndex(base, device)
+        (table,) = base.tables
+        index = ExactIndex(table["embedding"], device)
         of_queries, drawn = None if itself else queries, derive_seed(seed, "neighbors")
         rows, distances = find_approximately(method, index, vectors, of_queries, k + itself, drawn, threads)
+        ids = table["sample_id"][rows]
     else:
-        with Progress(len(queries), "neighbors", "queries") as progress:
-            rows, distances = ExactIndex(base, device).query(vectors, queries, k + itself, progress)
+        ids, distances = _find_exactly(vectors, queries, base, k + itself, device)
     if itself:
-        rows, distances = without_itself(queries, rows, distances)
+        ids, distances = without_itself(sample_ids[queries], ids, distances)
     if method != "exact":
         recall, recall_queries = measure_recall(index, vectors, queries, distances, itself, seed)
     metrics = {
@@ -117,9 +145,36 @@ def find_scope(
         )
     return {
         "sample_id": sample_ids[queries],
-        "neighbor_ids": sample_ids[base_rows][rows],
+        "neighbor_ids": ids,
         "neighbor_distances": distances,
     }, metrics
+
+
+def _own_base(embeddings: dict, subset_ids: np.ndarray | None) -> Base:
+    """Return a table's samples of the subset; all of them where it is None."""
+    if subset_ids is None:
+        return Base(len(embeddings["sample_id"]), [embeddings])
+    rows = rows_of(embeddings["sample_id"], subset_ids)
+    return Base(len(rows), [{"sample_id": subset_ids, "embedding": embeddings["embedding"][rows]}])
+
+
+def _find_exactly(vectors: np.ndarray, queries: np.ndarray, base: Base, k: int, device):
+    """Return ids and distances, (q, k), of the nearest in each table in turn, merged in the order of (distance, id)."""
+    ids, distances = np.empty((len(queries), 0), np.int64), np.empty((len(queries), 0), np.float32)
+    for table in base.tables:
+        n = min(k, len(table["sample_id"]))
+        if not n:
+            continue
+        with Progress(len(queries), "neighbors", "queries") as progress:
+            index = ExactIndex(table["embedding"], device, base.centre)
+            rows, of_table = index.query(vectors, queries, n, progress)
+        ids = np.concatenate([ids, table["sample_id"][rows]], axis=1)
+        distances = np.concatenate([distances, of_table], axis=1)
+        del table, index  # before the next is read
+        if ids.shape[1] > n:
+            order = np.lexsort((ids, distances), axis=-1)[:, :k]
+            ids, distances = (np.take_along_axis(values, order, 1) for values in (ids, distances))
+    return ids, distances
 
 
 def measure_recall(index: ExactIndex, vectors, queries, distances, itself: bool, seed: int) -> tuple[float, int]:

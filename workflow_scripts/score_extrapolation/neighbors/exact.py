@@ -7,11 +7,13 @@ out. Where that does not suffice, among many duplicates for example, the query i
 """
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 
 from ..faults import InputFault
 from ..progress import LOGGER, Progress
+from ..shards import BATCH
 
 SLACK = 16  # candidates beyond k
 PAIRS_AT_ONCE = 2**23  # of a query and a row, where queries are compared with everything: 96 MB
@@ -52,20 +54,35 @@ def check_k(k: int, n: int, of: str) -> None:
         raise InputFault(f"extrapolation: k = {k} neighbours of {n} {of} samples were asked for; lower k{more}")
 
 
+def mean_of(blocks: Iterable[np.ndarray]) -> np.ndarray:
+    """Return the mean of all rows, (d,) float32, of float arrays one after another; at least one row.
+
+    Sums of `BATCH` rows are added up in order, so that the bits do not depend on how the rows are split.
+    """
+    total, n, rest = 0.0, 0, None
+    for block in blocks:
+        rest = block if rest is None else np.concatenate([rest, block])
+        n, whole = n + len(block), len(rest) // BATCH * BATCH
+        for start in range(0, whole, BATCH):
+            total = total + rest[start : start + BATCH].sum(axis=0, dtype=np.float64)
+        rest = rest[whole:]
+    return ((total + rest.sum(axis=0, dtype=np.float64)) / n).astype(np.float32)
+
+
 def without_itself(own: np.ndarray, rows: np.ndarray, distances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Leave each query out of its own neighbours: of k + 1 there remain k.
 
     Parameters
     ----------
     own : (q,) int64
-        The row that each query itself is.
+        The row, or the id, that each query itself is.
     rows, distances : (q, k + 1)
         Nearest first.
     """
     kept = rows != own[:, None]
     # It is not among them where more than k duplicates of it come before it; then the last of these goes.
     kept[kept.all(axis=1), -1] = False
-    return tuple(values[kept].reshape(len(own), -1) for values in (rows, distances))
+    return tuple(values[kept].reshape(len(own), rows.shape[1] - 1) for values in (rows, distances))
 
 
 class ExactIndex:
@@ -79,6 +96,8 @@ class ExactIndex:
     base : (m, d) float array
         m >= 1.
     device : "cpu" or torch.device
+    centre : (d,) float32 array, optional
+        The base's mean; where the base is a shard, that of all, from which the bits of distances follow.
 
     Attributes
     ----------
@@ -86,9 +105,9 @@ class ExactIndex:
         Centred.
     """
 
-    def __init__(self, base: np.ndarray, device="cpu"):
+    def __init__(self, base: np.ndarray, device="cpu", centre: np.ndarray | None = None):
         # A common offset costs the expanded square its precision; distances do not see it.
-        self.centre = base.mean(axis=0, dtype=np.float64).astype(np.float32)
+        self.centre = mean_of([base]) if centre is None else centre
         _check_finite(self.centre)
         self.search = _search_on(device)(self.centred(base), device)
         self.base = self.search.base

@@ -4,13 +4,12 @@ import numpy as np
 import torch
 
 from ..models import Classifier, load_model
+from ..shards import BATCH
 from ..tables import read_table, rows_of
 from .devices import resolve_device
 from .images import StreamedImages
 from .prediction import accuracy, predict
 from .snapshots import snapshot_files
-
-EMBEDDED_AT_ONCE = 65_536  # samples that the head classifies together
 
 
 def embed_store(network: Classifier, images_path, sample_ids: np.ndarray, precision: str, device: str) -> np.ndarray:
@@ -39,7 +38,9 @@ def predict_unseen(
 ) -> dict[str, np.ndarray]:
     """Predict the samples that a training has not seen, with its networks: eval mode, no augmentation.
 
-    The last network costs no pass over the images: its embeddings are there, and its head is all that is missing.
+    The last network costs no pass over the images: its embeddings are there, and its head is all that is missing. A
+    network sees together what is unseen of each `BATCH` of the samples, so that shards of whole batches are predicted
+    to the bit as all samples are.
 
     Parameters
     ----------
@@ -65,6 +66,8 @@ def predict_unseen(
     """
     unseen = ~np.isin(samples["sample_id"], subset_ids)
     sample_ids, labels = samples["sample_id"][unseen], torch.from_numpy(samples["label"][unseen])
+    limits = np.flatnonzero(unseen).searchsorted(range(BATCH, len(unseen), BATCH))
+    batches = [rows for rows in np.split(np.arange(len(sample_ids)), limits) if len(rows)]
     files = snapshot_files(snapshots_path)
     probability, entropy = np.empty((2, len(sample_ids), len(files) + 1), np.float32)
 
@@ -76,12 +79,11 @@ def predict_unseen(
     for column, path in enumerate(files):
         network = load_model(path)
         images = _stored_images(network, images_path, device, sample_ids)
-        for rows, logits in predict(network, images, precision):
+        for rows, logits in predict(network, images, precision, batches=batches):
             note(rows, column, logits)
     head, rows_in_table = load_model(model_path).head, rows_of(embeddings["sample_id"], sample_ids)
     with torch.no_grad():
-        for start in range(0, len(sample_ids), EMBEDDED_AT_ONCE):
-            rows = np.arange(start, min(start + EMBEDDED_AT_ONCE, len(sample_ids)))
+        for rows in batches:
             embedded = torch.from_numpy(embeddings["embedding"][rows_in_table[rows]].astype(np.float32))
             note(rows, len(files), head(embedded))
     return {"sample_id": sample_ids, "probability": probability, "entropy": entropy}

@@ -5,15 +5,20 @@ import torch
 
 from ..models import Classifier
 from ..progress import Progress
+from ..shards import BATCH
 from .devices import autocast
 from .processes import Group
-
-BATCH = 1000  # images; no gradients are kept, so memory is not what limits it
 
 
 @torch.no_grad()
 def predict(
-    network: Classifier, images, precision: str, what: str = "logits", group: Group | None = None, first_batch: int = 0
+    network: Classifier,
+    images,
+    precision: str,
+    what: str = "logits",
+    group: Group | None = None,
+    first_batch: int = 0,
+    batches: list[np.ndarray] | None = None,
 ):
     """Yield (batch, outputs) over all images in order.
 
@@ -29,7 +34,9 @@ def predict(
     group : Group, optional
         Processes that share the work.
     first_batch : int
-        Of those of `BATCH` images, where to begin.
+        Of the batches, where to begin.
+    batches : list of (b,) int64 arrays, optional
+        Rows of the images that the network sees together; else `BATCH` of them at a time.
 
     Yields
     ------
@@ -42,8 +49,9 @@ def predict(
     group = group or Group()
     forward = network if what == "logits" else network.embed
     n = len(images)
-    batches = [np.arange(start, min(start + BATCH, n)) for start in range(first_batch * BATCH, n, BATCH)]
-    with Progress(n, what, "images", first_batch * BATCH) as progress:
+    batches = batches or [np.arange(start, min(start + BATCH, n)) for start in range(0, n, BATCH)]
+    done, batches = sum(map(len, batches[:first_batch])), batches[first_batch:]
+    with Progress(n, what, "images", done) as progress:
         for batch, inputs in zip(batches, images.batches([group.part(batch) for batch in batches]), strict=True):
             with autocast(images.device, precision):
                 outputs = forward(inputs)

@@ -1,0 +1,14 @@
+"""Join the samples of a shard with those that they are neighbours of, or that are neighbours of theirs."""
+
+from snakemake_job import job
+
+with job(snakemake) as metadata:
+    from score_extrapolation.arrays import write_arrays
+    from score_extrapolation.extrapolators import join
+    from score_extrapolation.shards import shard_rows
+    from score_extrapolation.tables import read_blocks, read_table
+
+    sample_ids = read_table(snakemake.input.samples, ["sample_id"])["sample_id"]
+    rows = shard_rows(snakemake.wildcards.scatteritem, len(sample_ids))
+    blocks = read_blocks(snakemake.input.neighbors)
+    write_arrays(snakemake.output[0], metadata, **join(snakemake.params.extrapolator, blocks, sample_ids, rows))
