@@ -1,9 +1,12 @@
 """What the profiles say holds for the rules that there are."""
 
 import re
+import sys
 from pathlib import Path
 
+import pytest
 import yaml
+import yte
 
 CHECKOUT = Path(__file__).parents[2]
 RULES = dict(
@@ -34,6 +37,27 @@ def test_groups_are_of_rules_that_there_are_and_need_no_gpu():
 def test_the_profile_is_found_by_its_name():
     link = CHECKOUT / "slurm"
     assert link.is_symlink() and link.resolve() == CHECKOUT / "profiles/slurm"
-    # profiles/default is read beside it and would win.
+    # profiles/default is read beside it and would win; its cores are none then.
     default = yaml.safe_load((CHECKOUT / "profiles/default/config.yaml").read_text())
-    assert not set(default) & set(PROFILE)
+    assert set(default) & set(PROFILE) == {"cores"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "cores"),
+    [
+        ([], {}, "all"),
+        (["report", "--configfile", "my.yaml"], {}, "all"),
+        (["--profile", "slurm"], {}, None),
+        (["--profile=slurm"], {}, None),
+        (["--executor", "slurm"], {}, None),
+        (["-e", "slurm"], {}, None),
+        ([], {"SNAKEMAKE_PROFILE": "slurm"}, None),
+    ],
+)
+def test_cores_are_those_of_this_machine_where_jobs_run_on_it(arguments, variables, cores, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["snakemake", *arguments])
+    monkeypatch.delenv("SNAKEMAKE_PROFILE", raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    text = (CHECKOUT / "profiles/default/config.yaml").read_text()
+    assert yte.process_yaml(text, require_use_yte=True)["cores"] == cores
