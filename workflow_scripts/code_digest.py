@@ -16,6 +16,7 @@ SCRIPTS = Path(__file__).parent
 PUBLIC_NAMES = SCRIPTS / "score_extrapolation" / "__init__.py"
 
 
+@cache
 def code_digest(script: str, *methods: tuple[str, str]) -> str:
     """Return the digest of a script, the library files it imports, directly or not, and the methods it loads by name.
 
