@@ -53,3 +53,16 @@ def test_without_slurm_one_sentence_says_so(configured, tmp_path):
     assert "executor: slurm was asked for, but this machine has no sbatch" in ended.stderr
     assert "Traceback" not in ended.stderr
     assert not list(configured.results.glob("samples*"))
+
+
+def test_on_a_workstation_jobs_take_turns_at_the_gpu(fresh):
+    fresh.write_config(seeds=[0, 1], resources={"training": {"gpu": 1}})
+    trained = [f"results/digits/training/base/fraction-20/seed-{seed}/metrics.json" for seed in (0, 1)]
+
+    def events(*arguments):
+        printed = fresh.run("--cores", "2", *arguments, "--forcerun", "train_subset", "--", *trained)
+        found = re.findall(r"^localrule train_subset:|^Finished jobid: \d+ \(Rule: train_subset\)", printed, re.M)
+        return [event.split()[0] for event in found]
+
+    assert events("--profile", "profiles/workstation") == ["localrule", "Finished", "localrule", "Finished"]
+    assert events() == ["localrule", "localrule", "Finished", "Finished"]
