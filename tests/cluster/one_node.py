@@ -5,6 +5,7 @@ noted by a prolog and an epilog of each task, the first and the last of a job's.
 groups, by what processes use.
 """
 
+import contextlib
 import os
 import shutil
 import signal
@@ -13,12 +14,15 @@ import subprocess
 import time
 from pathlib import Path
 
+import psutil
+
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch")
 ETC = Path("/etc/slurm")  # srun within a job looks nowhere else
+CLUSTER = "one_node"
 N_GPUS, N_SHARDS, N_CPUS, MEM_MB = 2, 4, 4, 12_000  # shards of all GPUs together
 
 CONF = """\
-ClusterName=one
+ClusterName={cluster}
 SlurmctldHost={host}(127.0.0.1)
 SlurmUser=root
 SlurmdUser=root
@@ -86,7 +90,7 @@ class OneNode:
             (self.root / name).mkdir(parents=True)
         sizes = {"gpus": N_GPUS, "shards": N_SHARDS, "cpus": N_CPUS, "memory": MEM_MB}
         conf, gres = self.root / "slurm.conf", self.root / "gres.conf"
-        conf.write_text(CONF.format(root=self.root, host=self.host, **sizes))
+        conf.write_text(CONF.format(root=self.root, host=self.host, cluster=CLUSTER, **sizes))
         for i in range(N_GPUS):
             os.mknod(self.root / f"gpu{i}", 0o600 | 0o020000, os.makedev(1, 3))
         devices = f"{self.root}/gpu[0-{N_GPUS - 1}]"
@@ -133,6 +137,11 @@ class OneNode:
                 self.wait_until(lambda process=process: not process.exists())
         for name in ("slurm.conf", "gres.conf"):
             (ETC / name).unlink(missing_ok=True)
+        # Without control groups Slurm loses sight of a Snakemake within a job that was cancelled.
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                if process.environ().get("SLURM_CLUSTER_NAME") == CLUSTER:
+                    process.kill()
 
     def ask(self, *command: str, check: bool = True) -> str:
         """Return what a command of Slurm's prints."""
