@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from .atomic import replacing
 
+BLOCK = 65_536  # rows of a table that is read piece by piece
 # The most of a row group, all of which is in memory while it is written: rows, and numbers of a column of vectors. A
 # million vectors of 512 take 5 GB in one, and more than twice as long as in eight.
 ROW_GROUP = 2**20
@@ -26,8 +27,6 @@ EXTRAPOLATED = pa.schema(
 )
 KEPT = pa.schema([("sample_id", pa.int64()), ("label", pa.int64()), ("source", pa.string()), ("score", pa.float32())])
 
-
-BLOCK = 65_536  # rows of a table that is read piece by piece
 Paths = str | os.PathLike | list  # of a file, or of shards in order
 
 

@@ -1,0 +1,149 @@
+"""The sections of a config: their keys, types and ranges. What an experiment is as a whole is in `config`."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from .plugins import Section
+from .sentences import repeated
+from .shorthands import OptionalPaths, as_paths
+from .training.recipe import Training
+
+
+def _is_number(value) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _fraction_hint(value, example: str) -> str:
+    """Return what to write: 90 is meant as a percentage."""
+    return f"write {value / 100:g}" if _is_number(value) and 1 < value < 100 else f"such as {example}"
+
+
+def _held_out(value):
+    # A mapping is a HeldOutSet: fill_in_methods has validated and completed it.
+    if value is None or value == "given" or isinstance(value, dict) or (_is_number(value) and 0 < value < 1):
+        return value
+    if _is_number(value) or isinstance(value, bool):
+        hint = _fraction_hint(value, "0.1")
+        raise ValueError(f"is not in (0, 1); it is the part of the training images to split off, {hint}; null is none")
+    return as_paths(value)
+
+
+def _rate(value):
+    if _is_number(value) and 0 <= value < 1:
+        return float(value)
+    raise ValueError(f"is not in [0, 1); a rate is the fraction removed, {_fraction_hint(value, '0.5')}")
+
+
+def _subset_fraction(value):
+    if _is_number(value) and 0 < value < 1:
+        return float(value)
+    if _is_number(value) and value == 1:
+        raise ValueError("is the full data set, whose scores evaluation.full_data_scores asks for; give one below 1")
+    hint = _fraction_hint(value, "0.2")
+    raise ValueError(f"is not in (0, 1); a subset fraction is the part that is trained on for scores, {hint}")
+
+
+def unique(values: list) -> list:
+    if repeated(values):
+        raise ValueError(repeated(values))
+    return values
+
+
+def _image_size(value):
+    sides = value if isinstance(value, list) else [value, value]
+    if value is None or (len(sides) == 2 and all(type(side) is int and side > 0 for side in sides)):
+        return value
+    raise ValueError("is no size; write the pixels of a square's side, or [height, width]")
+
+
+Rate = Annotated[Any, BeforeValidator(_rate)]
+SubsetFraction = Annotated[Any, BeforeValidator(_subset_fraction)]
+HeldOut = Annotated[Any, BeforeValidator(_held_out)]
+Channels = Annotated[list[float], Field(min_length=1, max_length=3)]
+
+
+class Samples(Section):
+    """Where images and labels come from, and what they are made into."""
+
+    dataset: str
+    train: OptionalPaths = None
+    test: HeldOut = None
+    validation: HeldOut = None
+    options: dict = Field(default_factory=dict)
+    image_size: Annotated[Any, BeforeValidator(_image_size)] = None
+    fit: Literal["crop", "stretch"] = "crop"
+    channels: Literal[1, 3] | None = None
+    mean: Channels | None = Field(None, description="one number per channel, in 0..1")
+    std: Channels | None = Field(None, description="one number per channel, in 0..1")
+    on_bad_image: Literal["fail", "drop"] = "fail"
+    split_seed: int = Field(0, ge=0)
+
+    def sets_read(self) -> list[tuple[str, str, list[str]]]:
+        """Return key, data set and paths of each set that is read by itself: neither a fraction nor given."""
+        found = [("train", self.dataset, self.train or [])]
+        for split in ("validation", "test"):
+            value = getattr(self, split)
+            if isinstance(value, dict):
+                found.append((f"{split}.path", value["dataset"], value["path"] or []))
+            elif isinstance(value, list):
+                found.append((split, self.dataset, value))
+        return found
+
+
+class Subset(Section):
+    """The random parts that are trained on for scores."""
+
+    fractions: Annotated[list[SubsetFraction], Field(min_length=1), AfterValidator(unique)]
+    nested: float = Field(0.5, gt=0, lt=1, description="share of a subset that is trained on by itself too")
+
+
+VariantName = Annotated[str, Field(pattern="^[a-z0-9_]+$")]
+
+
+class ScoreTraining(Training):
+    """The recipe that scores are computed from, and others that some scores name."""
+
+    variants: dict[VariantName, Training] = Field(default_factory=dict, description="text of a-z 0-9 _")
+
+    def by_name(self) -> dict[str, Training]:
+        """Return this training and the others by their names in paths."""
+        return {"base": self, **self.variants}
+
+
+class Checkpoints(Section):
+    """When a training saves where it stands; at the end of either, and when it is told to stop."""
+
+    minutes: float | None = Field(None, gt=0, description="minutes since the last")
+    epochs: int | None = Field(None, ge=1, description="epochs since the last")
+
+
+class Embeddings(Section):
+    """How the embeddings are stored."""
+
+    dtype: Literal["float32", "float16"] = "float32"
+
+
+class Neighbors(Section):
+    """How nearest neighbours are searched."""
+
+    method: Literal["auto", "exact", "pynndescent", "ivf"] = "auto"
+
+
+class Selection(Section):
+    """What is pruned, how, and by whose scores."""
+
+    rates: Annotated[list[Rate], Field(min_length=1), AfterValidator(unique)]
+    methods: list[dict] = Field(min_length=1)
+    fractions: Annotated[list[SubsetFraction], Field(min_length=1), AfterValidator(unique)] | None = None
+    scores: Annotated[list[str], Field(min_length=1), AfterValidator(unique)] | None = None
+    extrapolators: Annotated[list[str], Field(min_length=1), AfterValidator(unique)]
+
+
+class Evaluation(Section):
+    """What the results are compared with."""
+
+    full_data_scores: bool = True
+    estimates: Annotated[list[Literal["cross_validation", "nested"]], AfterValidator(unique)] = Field(
+        default_factory=list, description="of the agreement, without the truth"
+    )
