@@ -12,9 +12,31 @@ sys.path.insert(0, str(workflow.current_basedir.join("../workflow_scripts").get_
 
 from code_digest import code_digest
 from results_lock import run_is_over
-from score_extrapolation.parts import EVERYTHING, PATTERN, as_fraction, nested, percent, trained
+from score_extrapolation.parts import (
+    EVERYTHING,
+    NOTHING,
+    PATTERN,
+    SUBSET_PATTERN,
+    as_fraction,
+    nested,
+    percent,
+    sampler,
+    size,
+    trained,
+)
 from score_extrapolation.plugins import method_constant, method_names
-from study_rows import extrapolated_path, layer_path, n_layers, scores_path, table_paths, universe_path
+from study_paths import (
+    SPACES,
+    extrapolated_path,
+    layer_path,
+    n_layers,
+    pruned_by_path,
+    scores_path,
+    space_paths,
+    table_paths,
+    training_free_path,
+    universe_path,
+)
 from workflow_config import begin_run, input_paths, load_config, stage_resources
 
 EXPERIMENT = load_config(workflow, config)
@@ -29,7 +51,7 @@ if not workflow.is_main_process:
 
 
 wildcard_constraints:
-    fraction=r"\d+(\.\d+)?",
+    fraction=SUBSET_PATTERN,
     part=PATTERN,
     seed=r"\d+",
     rate=r"\d+(\.\d+)?",
@@ -37,6 +59,8 @@ wildcard_constraints:
     score="[a-z0-9_]+",
     scope="subset|label|all",
     extrapolator="[a-z0-9_]+(-[a-z0-9_.]+)*",
+    space="|".join(SPACES),
+    budget="epochs|steps",
     method="[a-z0-9_]+",
     arm="[^/]+(/[^/]+/[^/]+/fraction-[^/]+)?",
     layer=r"\d+",
@@ -75,11 +99,11 @@ def resources_of(stage, gpu=False):
 
 
 SPLITS = ["train", *(split for split in ("validation", "test") if getattr(EXPERIMENT.samples, split) is not None)]
-FRACTIONS = [percent(fraction) for fraction in EXPERIMENT.subset.fractions]
 RATES = [percent(rate) for rate in EXPERIMENT.selection.rates]
 SCORES = [score["name"] for score in EXPERIMENT.scores]
 PRUNED_BY = EXPERIMENT.selection.scores or SCORES
-PRUNED_FROM = [percent(fraction) for fraction in EXPERIMENT.selection.fractions or EXPERIMENT.subset.fractions]
+PRUNED_FROM = EXPERIMENT.pruned_parts()
+TRAINING_FREE = [method["name"] for method in EXPERIMENT.training_free.methods]
 EXTRAPOLATORS = EXPERIMENT.extrapolators()
 RECIPES = EXPERIMENT.recipes()
 METHODS = {method["name"]: method for method in EXPERIMENT.selection.methods}
@@ -94,6 +118,11 @@ SCORED_ARMS = expand(
     extrapolator=EXPERIMENT.selection.extrapolators,
     fraction=PRUNED_FROM,
 )
+FREE_ARMS = [
+    *expand("top/{score}/pretrained/fraction-{part}", score=TRAINING_FREE, part=NOTHING),
+    *expand("top/{score}/subset/fraction-{part}", score=TRAINING_FREE, part=PRUNED_FROM),
+]
+FREE_ARMS = [arm for arm in FREE_ARMS if arm.split("/")[2] in EXPERIMENT.training_free.spaces]
 UNSCORED_ARMS = [method for method in METHODS if method not in SCORED_METHODS]
 TRUE_ARMS = (
     expand("{method}/{score}/computed/fraction-100", method=SCORED_METHODS, score=PRUNED_BY)
@@ -107,6 +136,24 @@ def kept_files():
     return expand(
         out("selection/{arm}/seed-{seed}/rate-{rate}.parquet"), arm=SCORED_ARMS, seed=EXPERIMENT.seeds[0], rate=RATES
     )
+
+
+def is_redrawn(arm):
+    """Say whether an arm keeps no list, since it draws anew for each epoch."""
+    return bool(method_constant("selection", arm.split("/")[0], "REDRAWN"))
+
+
+def kept_by(wildcards):
+    """Return the samples that an arm trains on: its list, or all of them where it draws from these."""
+    if is_redrawn(wildcards.arm):
+        return out("samples/train.parquet")
+    return out(f"selection/{wildcards.arm}/seed-{wildcards.seed}/rate-{wildcards.rate}.parquet")
+
+
+def sampled_by(wildcards):
+    """Return the training-free scores that a subset is drawn by, or nothing."""
+    score = method_constant("subset", sampler(wildcards.fraction), "SCORE")
+    return out(f"{training_free_path(score, 'pretrained', NOTHING, wildcards.seed)}.parquet") if score else []
 
 
 def recipe_of(score):
@@ -200,8 +247,14 @@ def subset_embeddings_of(wildcards):
 
 
 def scores_of(wildcards):
-    """Return the scores to prune by: extrapolated, or computed on the full data."""
-    score, fraction, seed = wildcards.score, wildcards.fraction, wildcards.seed
-    if wildcards.extrapolator == "computed":
-        return out(f"{scores_path(score, fraction, seed)}.parquet")
-    return out(f"{extrapolated_path(score, wildcards.extrapolator, fraction, seed)}.parquet")
+    """Return the scores to prune by: extrapolated, computed on the full data, or of embeddings alone."""
+    path = pruned_by_path(wildcards.score, wildcards.extrapolator, wildcards.fraction, wildcards.seed)
+    return out(f"{path}.parquet")
+
+
+def doubts_of(wildcards):
+    """Return the other scores that a method reads, by which it leaves out the likely mislabelled, or nothing."""
+    doubt = EXPERIMENT.doubt(wildcards.method)
+    if doubt is None:
+        return []
+    return out(f"{pruned_by_path(doubt, wildcards.extrapolator, wildcards.fraction, wildcards.seed)}.parquet")

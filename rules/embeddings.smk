@@ -2,7 +2,7 @@
 
 Reads:  samples (or, within a subset, subset), training (model)
 Writes: embeddings/{recipe}/fraction-{part}/seed-{seed}.parquet; of several shards .../seed-{seed}/{scatteritem}.parquet,
-        and gathered from them .../seed-{seed}/subset.parquet, mean.safetensors
+        and gathered from them .../seed-{seed}/subset.parquet, mean.safetensors; pretrained.parquet
 """
 
 
@@ -55,3 +55,29 @@ rule gather_embeddings:
         code=code_digest("gather_embeddings.py"),
     script:
         "../workflow_scripts/gather_embeddings.py"
+
+
+rule embed_pretrained:
+    input:
+        images=out("samples/train.npy"),
+        samples=out("samples/train.parquet"),
+    output:
+        out("embeddings/pretrained.parquet"),
+    log:
+        out("logs/embeddings/pretrained.log"),
+    benchmark:
+        out("benchmarks/embeddings/pretrained.tsv")
+    conda:
+        "../envs/training.yaml"
+    threads: threads_of("embeddings")
+    resources:
+        **resources_of("embeddings", gpu=True),
+    params:
+        stage="embeddings",
+        network=EXPERIMENT.embeddings.pretrained.model_dump(),
+        dtype=EXPERIMENT.embeddings.dtype,
+        device=EXPERIMENT.device,
+        checkpoint=out("checkpoints/embeddings/pretrained"),
+        code=code_digest("embed_pretrained.py"),
+    script:
+        "../workflow_scripts/embed_pretrained.py"

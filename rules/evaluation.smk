@@ -2,16 +2,26 @@
 
 Reads:  extrapolation, scores (of all samples), retraining (metrics), the benchmark files of every stage
 Writes: evaluation/agreement.csv, ceiling.csv, cross_validation/..., estimates.csv,
-        retraining.csv, retraining_summary.csv, retraining_comparison.csv
+        coverage.csv, neighborhoods.csv, retraining.csv, retraining_summary.csv, retraining_comparison.csv
 """
 
-from study_rows import agreement_rows, ceiling_rows, nested_rows, retraining_rows, shift_rows, validated_rows
+from study_rows import (
+    agreement_rows,
+    ceiling_rows,
+    coverage_rows,
+    neighborhood_rows,
+    nested_rows,
+    retraining_rows,
+    shift_rows,
+    validated_rows,
+)
 
 # Params without a name, since the report prints those with one, and these are long.
 EXTRAPOLATED = agreement_rows(EXPERIMENT)
 CEILING = ceiling_rows(EXPERIMENT)
 VALIDATED, NESTED, SHIFTS = validated_rows(EXPERIMENT), nested_rows(EXPERIMENT), shift_rows(EXPERIMENT)
-RETRAINED = retraining_rows(EXPERIMENT, SCORED_ARMS + TRUE_ARMS + UNSCORED_ARMS)
+COVERED, SURROUNDED = coverage_rows(EXPERIMENT), neighborhood_rows(EXPERIMENT)
+RETRAINED = retraining_rows(EXPERIMENT, SCORED_ARMS + TRUE_ARMS + FREE_ARMS + UNSCORED_ARMS)
 
 # The report's chapters; it sorts them by name.
 ACCURACY, TIME, AGREEMENT, DISTRIBUTIONS, IMAGES = (
@@ -160,3 +170,62 @@ rule tabulate_retraining:
         code=code_digest("tabulate_retraining.py"),
     script:
         "../workflow_scripts/tabulate_retraining.py"
+
+
+rule measure_coverage:
+    input:
+        embeddings=sorted({path for row in COVERED for path in row["embeddings"]}),
+        subsets=sorted({row["subset"] for row in COVERED}),
+    output:
+        report(
+            out("evaluation/coverage.csv"),
+            caption="captions/coverage.rst",
+            category=DISTRIBUTIONS,
+            labels={"Result": "Distance of every subset from the rest (CSV)"},
+        ),
+    log:
+        out("logs/evaluation/coverage.log"),
+    benchmark:
+        out("benchmarks/evaluation/coverage.tsv")
+    retries: 0
+    conda:
+        "../envs/analysis.yaml"
+    threads: threads_of("evaluation")
+    resources:
+        **resources_of("evaluation"),
+    params:
+        COVERED,
+        stage="evaluation",
+        code=code_digest("measure_coverage.py"),
+    script:
+        "../workflow_scripts/measure_coverage.py"
+
+
+rule describe_neighborhoods:
+    input:
+        samples=out("samples/train.parquet"),
+        neighbors=sorted({path for row in SURROUNDED for path in row["neighbors"]}),
+        truth=sorted({row["truth"] for row in SURROUNDED}),
+    output:
+        report(
+            out("evaluation/neighborhoods.csv"),
+            caption="captions/neighborhoods.rst",
+            category=DISTRIBUTIONS,
+            labels={"Result": "True scores against each neighbourhood (CSV)"},
+        ),
+    log:
+        out("logs/evaluation/neighborhoods.log"),
+    benchmark:
+        out("benchmarks/evaluation/neighborhoods.tsv")
+    retries: 0
+    conda:
+        "../envs/analysis.yaml"
+    threads: threads_of("evaluation")
+    resources:
+        **resources_of("evaluation"),
+    params:
+        SURROUNDED,
+        stage="evaluation",
+        code=code_digest("describe_neighborhoods.py"),
+    script:
+        "../workflow_scripts/describe_neighborhoods.py"

@@ -1,7 +1,7 @@
 """Retraining: a fresh model on what is kept, and its accuracy.
 
 Reads:  samples, selection
-Writes: retraining/{arm}/seed-{seed}/rate-{rate}/model.safetensors, metrics.json
+Writes: retraining/{budget}/{arm}/seed-{seed}/rate-{rate}/model.safetensors, metrics.json
 """
 
 HELD_OUT = [split for split in SPLITS if split != "train"]
@@ -11,16 +11,16 @@ rule retrain_model:
     input:
         images=out("samples/train.npy"),
         summary=out("samples/summary.json"),
-        kept=out("selection/{arm}/seed-{seed}/rate-{rate}.parquet"),
+        kept=kept_by,
         held_out_images=[out(f"samples/{split}.npy") for split in HELD_OUT],
         held_out_samples=[out(f"samples/{split}.parquet") for split in HELD_OUT],
     output:
-        model=out("retraining/{arm}/seed-{seed}/rate-{rate}/model.safetensors"),
-        metrics=out("retraining/{arm}/seed-{seed}/rate-{rate}/metrics.json"),
+        model=out("retraining/{budget}/{arm}/seed-{seed}/rate-{rate}/model.safetensors"),
+        metrics=out("retraining/{budget}/{arm}/seed-{seed}/rate-{rate}/metrics.json"),
     log:
-        out("logs/retraining/{arm}/seed-{seed}/rate-{rate}.log"),
+        out("logs/retraining/{budget}/{arm}/seed-{seed}/rate-{rate}.log"),
     benchmark:
-        out("benchmarks/retraining/{arm}/seed-{seed}/rate-{rate}.tsv")
+        out("benchmarks/retraining/{budget}/{arm}/seed-{seed}/rate-{rate}.tsv")
     conda:
         "../envs/training.yaml"
     threads: threads_of("retraining")
@@ -29,10 +29,12 @@ rule retrain_model:
     params:
         stage="retraining",
         seed=lambda wildcards: int(wildcards.seed),
-        recipe=EXPERIMENT.retraining.model_dump(),
+        recipe=EXPERIMENT.retraining.model_dump(exclude={"budgets"}),
+        budget="{budget}",
+        redrawn_rate=lambda wildcards: as_fraction(wildcards.rate) if is_redrawn(wildcards.arm) else None,
         held_out=HELD_OUT,
         device=EXPERIMENT.device,
-        checkpoint=out("checkpoints/retraining/{arm}/seed-{seed}/rate-{rate}"),
+        checkpoint=out("checkpoints/retraining/{budget}/{arm}/seed-{seed}/rate-{rate}"),
         code=code_digest("retrain_model.py", ("models", EXPERIMENT.retraining.model["name"])),
     script:
         "../workflow_scripts/retrain_model.py"

@@ -26,7 +26,7 @@ rule score_subset:
         stage="scores",
         score=lambda wildcards: EXPERIMENT.score(wildcards.score),
         # A subset within a subset is there for the step to the subset's scores, which is learned from short trainings too.
-        warns=lambda wildcards: wildcards.fraction in FRACTIONS,
+        warns=lambda wildcards: wildcards.fraction in EXPERIMENT.parts(),
         code=lambda wildcards: code_digest("score_subset.py", ("scores", wildcards.score)),
     script:
         "../workflow_scripts/score_subset.py"

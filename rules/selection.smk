@@ -1,6 +1,6 @@
 """Selection: which samples are kept at a pruning rate (percent removed).
 
-Reads:  samples, extrapolation (or scores of the full data)
+Reads:  samples, extrapolation (or scores of the full data, or training_free)
 Writes: selection/{arm}/seed-{seed}/rate-{rate}.parquet
 """
 
@@ -9,6 +9,7 @@ rule select_by_score:
     input:
         samples=out("samples/train.parquet"),
         scores=scores_of,
+        doubts=doubts_of,
     output:
         out("selection/{method}/{score}/{extrapolator}/fraction-{fraction}/seed-{seed}/rate-{rate}.parquet"),
     log:
@@ -41,4 +42,8 @@ use rule select_by_score as select_without_score with:
     benchmark:
         out("benchmarks/selection/{method}/seed-{seed}/rate-{rate}.tsv")
     wildcard_constraints:
-        method="|".join(name for name in method_names("selection") if not method_constant("selection", name, "SCORED")),
+        method="|".join(
+            name
+            for name in method_names("selection")
+            if not (method_constant("selection", name, "SCORED") or method_constant("selection", name, "REDRAWN"))
+        ),

@@ -1,6 +1,6 @@
-"""Subset: a uniform draw without replacement; fraction 100 is everything.
+"""Subset: the part that is trained on for scores, as its sampler draws it; fraction 100 is everything.
 
-Reads:  samples
+Reads:  samples, and what the sampler needs: training_free
 Writes: subset/fraction-{fraction}/seed-{seed}.parquet
 """
 
@@ -8,6 +8,7 @@ Writes: subset/fraction-{fraction}/seed-{seed}.parquet
 rule draw_subset:
     input:
         samples=out("samples/train.parquet"),
+        scores=sampled_by,
     output:
         out("subset/fraction-{fraction}/seed-{seed}.parquet"),
     log:
@@ -22,8 +23,9 @@ rule draw_subset:
         **resources_of("subset"),
     params:
         stage="subset",
-        fraction=lambda wildcards: as_fraction(wildcards.fraction),
+        sampler=lambda wildcards: sampler(wildcards.fraction),
+        fraction=lambda wildcards: as_fraction(size(wildcards.fraction)),
         seed=lambda wildcards: int(wildcards.seed),
-        code=code_digest("draw_subset.py"),
+        code=lambda wildcards: code_digest("draw_subset.py", ("subset", sampler(wildcards.fraction))),
     script:
         "../workflow_scripts/draw_subset.py"

@@ -4,9 +4,20 @@ from collections.abc import Iterator
 from itertools import combinations
 
 from score_extrapolation.config import AUTO, Config
-from score_extrapolation.parts import EVERYTHING, nested, percent, trained, universe
+from score_extrapolation.parts import EVERYTHING, NOTHING, nested, percent, sampler, size
 from score_extrapolation.plugins import method_constant
-from score_extrapolation.shards import STAGES, shard_names
+from study_paths import (
+    SPACES,
+    extrapolated_path,
+    layer_path,
+    n_layers,
+    scores_path,
+    sharded,
+    space_paths,
+    table_path,
+    table_paths,
+    training_free_path,
+)
 
 # The tables that the job of a stage reads to write its own, beside those of the samples.
 READ_BY = {
@@ -19,93 +30,31 @@ READ_BY = {
 REFERENCE = ("random", 0.0)  # nothing removed at random: the training without pruning
 
 
-def universe_path(part: str, seed) -> str:
-    """Return where the table of the samples lies among which a part is, without its suffix."""
-    within = universe(part)
-    return "samples/train" if within == EVERYTHING else f"subset/fraction-{within}/seed-{seed}"
-
-
-def scores_path(score: str, part: str, seed) -> str:
-    """Return where the scores lie of the samples of a part that were trained on, without its suffix."""
-    return f"scores/fraction-{trained(part)}/seed-{seed}/{score}"
-
-
-def extrapolated_path(score: str, extrapolator: str, part: str, seed) -> str:
-    """Return where an extrapolator's scores lie of all samples of a part, without its suffix."""
-    return f"extrapolation/fraction-{part}/seed-{seed}/{score}/{extrapolator}"
-
-
-def table_path(experiment: Config, name: str, score: str, part: str, seed) -> str:
-    """Return where in the results the table lies that an extrapolator needs under a name, without its suffix.
-
-    Parameters
-    ----------
-    experiment : Config
-    name : str
-        One of those that an extrapolator's ``needs()`` returns.
-    score : str
-        The one that is extrapolated.
-    part : str
-        As in `parts`.
-    seed : int or str
-    """
-    stage, *scope = name.split("/")
-    if stage == "nested":
-        return table_path(experiment, "/".join(scope), score, nested(part, experiment.subset.nested), seed)
-    recipe, own = experiment.score(score)["training"], f"fraction-{trained(part)}/seed-{seed}"
-    return {
-        "samples": universe_path(part, seed),
-        "subset": f"subset/{own}",
-        "dynamics": f"training/{recipe}/{own}/dynamics",
-        "scores": scores_path(score, part, seed),
-    }.get(stage) or "/".join([stage, recipe, f"fraction-{part}/seed-{seed}", *scope])
-
-
-def sharded(experiment: Config, path: str) -> list[str]:
-    """Return the paths of the shards of what lies at a path; where nothing is split, that alone."""
-    return [path] if experiment.shards == 1 else [f"{path}/{shard}" for shard in shard_names(experiment.shards)]
-
-
-def table_paths(experiment: Config, name: str, score: str, part: str, seed, shard: str | None = None) -> list[str]:
-    """Return the paths of a table's shards, as `table_path` that of a whole one.
-
-    Of what one `shard` of the samples reads, that of its own rows, unless the table is of the task within the subset.
-    """
-    path, stage = table_path(experiment, name, score, part, seed), name.split("/")[0]
-    if shard and stage in STAGES:
-        return [f"{path}/{shard}"]
-    return sharded(experiment, path) if name.removeprefix("nested/").split("/")[0] in STAGES else [path]
-
-
-def layer_path(score: str, extrapolator: str, part: str, seed, layer: int) -> str:
-    """Return where a layer lies of an extrapolator that has several, without shard and suffix."""
-    return f"{extrapolated_path(score, extrapolator, part, seed)}/layer-{layer}"
-
-
-def n_layers(experiment: Config, extrapolator: str) -> int:
-    """Return how many layers an extrapolator, given by its label, has."""
-    return method_constant("extrapolators", experiment.extrapolators()[extrapolator]["name"], "LAYERS")
-
-
 def agreement_rows(experiment: Config) -> list[dict]:
     """Return one row per run of an extrapolator, as `evaluation.agreement.tabulate_agreement` takes them."""
     rows = []
     for run in _runs(experiment):
-        extrapolated = extrapolated_path(run["score"], run["extrapolator"], run["fraction"], run["seed"])
+        extrapolated = extrapolated_path(run["score"], run["extrapolator"], run["part"], run["seed"])
         truth = scores_path(run["score"], EVERYTHING, run["seed"])
-        rows.append(run | _tables(experiment, extrapolated=extrapolated, truth=truth))
+        rows.append(_described(run) | _tables(experiment, extrapolated=extrapolated, truth=truth))
     return rows
 
 
 def _runs(experiment: Config) -> list[dict]:
-    """Return score, extrapolator, fraction (a percentage) and seed of every run of an extrapolator."""
+    """Return score, part, extrapolator and seed of every run of an extrapolator."""
     return [
-        {"score": score["name"], "extrapolator": extrapolator, "fraction": percent(fraction), "seed": seed}
+        {"score": score["name"], "part": part, "extrapolator": extrapolator, "seed": seed}
         for score in experiment.scores
-        for fraction in experiment.subset.fractions
+        for part in experiment.parts()
         for extrapolator in experiment.extrapolated()
         for seed in experiment.seeds
     ]
+
+
+def _described(run: dict) -> dict:
+    """Return a run as tables say it: its part as fraction (a percentage) and sampler."""
+    described = {key: value for key, value in run.items() if key != "part"}
+    return described | {"fraction": size(run["part"]), "sampler": sampler(run["part"])}
 
 
 def _tables(experiment: Config, **paths: str) -> dict[str, str]:
@@ -116,9 +65,9 @@ def validated_rows(experiment: Config) -> list[dict]:
     """Return one row per run of an extrapolator that can be cross-validated, as `evaluation.estimates` takes them."""
     if "cross_validation" not in experiment.evaluation.estimates:
         return []
-    path = "evaluation/cross_validation/fraction-{fraction}/seed-{seed}/{score}/{extrapolator}.json"
+    path = "evaluation/cross_validation/fraction-{part}/seed-{seed}/{score}/{extrapolator}.json"
     return [
-        run | {"metrics": experiment.path(path.format(**run))}
+        _described(run) | {"metrics": experiment.path(path.format(**run))}
         for run in _runs(experiment)
         if can_be_validated(experiment, run["extrapolator"])
     ]
@@ -139,10 +88,10 @@ def nested_rows(experiment: Config) -> list[dict]:
     rows = []
     for run in _runs(experiment):
         if run["extrapolator"] != AUTO:
-            part = nested(run["fraction"], experiment.subset.nested)
-            extrapolated = extrapolated_path(run["score"], run["extrapolator"], part, run["seed"])
-            truth = scores_path(run["score"], run["fraction"], run["seed"])
-            rows.append(run | _tables(experiment, extrapolated=extrapolated, truth=truth))
+            within = nested(run["part"], experiment.subset.nested)
+            extrapolated = extrapolated_path(run["score"], run["extrapolator"], within, run["seed"])
+            truth = scores_path(run["score"], run["part"], run["seed"])
+            rows.append(_described(run) | _tables(experiment, extrapolated=extrapolated, truth=truth))
     return rows
 
 
@@ -152,12 +101,12 @@ def shift_rows(experiment: Config) -> list[dict]:
         return []
     rows = []
     for score in experiment.scores:
-        for fraction in map(percent, experiment.subset.fractions):
+        for part in experiment.parts():
             for seed in experiment.seeds:
-                scores = scores_path(score["name"], fraction, seed)
-                smaller = scores_path(score["name"], nested(fraction, experiment.subset.nested), seed)
-                run = {"score": score["name"], "fraction": fraction, "seed": seed}
-                rows.append(run | _tables(experiment, scores=scores, nested_scores=smaller))
+                scores = scores_path(score["name"], part, seed)
+                smaller = scores_path(score["name"], nested(part, experiment.subset.nested), seed)
+                run = {"score": score["name"], "part": part, "seed": seed}
+                rows.append(_described(run) | _tables(experiment, scores=scores, nested_scores=smaller))
     return rows
 
 
@@ -172,6 +121,34 @@ def ceiling_rows(experiment: Config) -> list[dict]:
     return rows
 
 
+def coverage_rows(experiment: Config) -> list[dict]:
+    """Return one row per subset and space, as `evaluation.coverage` takes them; embeddings as a list of shards."""
+    rows = []
+    for space in experiment.evaluation.coverage:
+        for part in experiment.parts():
+            for seed in experiment.seeds:
+                run = _described({"part": part, "seed": seed}) | {"embedding": space}
+                paths = space_paths(experiment, space, part, seed)
+                rows.append(
+                    run | _tables(experiment, subset=f"subset/fraction-{part}/seed-{seed}") | {"embeddings": paths}
+                )
+    return rows
+
+
+def neighborhood_rows(experiment: Config) -> list[dict]:
+    """Return one row per score and seed, as `evaluation.neighborhoods` takes them: truths, and neighbours among all."""
+    if experiment.evaluation.neighborhoods is None or not experiment.evaluation.full_data_scores:
+        return []
+    rows = []
+    for score in experiment.scores:
+        for seed in experiment.seeds:
+            tables = _tables(experiment, truth=scores_path(score["name"], EVERYTHING, seed))
+            shards = table_paths(experiment, "neighbors/all", score["name"], EVERYTHING, seed)
+            neighbors = [experiment.path(f"{shard}.parquet") for shard in shards]
+            rows.append({"score": score["name"], "seed": seed} | tables | {"neighbors": neighbors})
+    return rows
+
+
 def retraining_rows(experiment: Config, arms: list[str]) -> list[dict]:
     """Return one row per retrained model, as `evaluation.retraining.tabulate_retraining` takes them.
 
@@ -181,41 +158,57 @@ def retraining_rows(experiment: Config, arms: list[str]) -> list[dict]:
     arms : list of str
         Ways to choose what is kept: ``random``, ``top/du/knn-10/fraction-20``. The reference without pruning is added.
     """
-    # Keys, not a set: each once, in the order of the config.
-    models = dict.fromkeys([*((arm, rate) for arm in arms for rate in experiment.selection.rates), REFERENCE])
+    budgets = experiment.retraining.budgets
+    runs = [(arm, rate, budget) for budget in budgets for arm in arms for rate in experiment.selection.rates]
     rows = []
-    for arm, rate in models:
-        method, score, extrapolator, fraction = [*arm.split("/"), None, None, None][:4]
+    # Keys, not a set: each once, in the order of the config. Without pruning all budgets are the same.
+    for arm, rate, budget in dict.fromkeys([*runs, (*REFERENCE, budgets[0])]):
+        method, score, extrapolator, part = [*arm.split("/"), None, None, None][:4]
+        part = part and part.removeprefix("fraction-")
         settings = {
             "arm": arm,
             "method": method,
             "score": score,
             "extrapolator": extrapolator,
-            "fraction": fraction and fraction.removeprefix("fraction-"),
+            "fraction": part and size(part),
+            "sampler": part and sampler(part),
             "rate": rate,
+            "budget": budget,
         }
         for seed in experiment.seeds:
             run = f"{arm}/seed-{seed}/rate-{percent(rate)}"
-            part = fraction and fraction.removeprefix("fraction-")
             jobs = {
                 "samples": ["samples"],
-                **(_scoring_jobs(experiment, score, extrapolator, part, seed) if score else {}),
-                "selection": [f"selection/{run}"],
-                "retraining": [f"retraining/{run}"],
+                **(_scoring_jobs(experiment, method, score, extrapolator, part, seed) if score else {}),
+                # What draws anew for each epoch has no list of what is kept.
+                "selection": [] if method_constant("selection", method, "REDRAWN") else [f"selection/{run}"],
+                "retraining": [f"retraining/{budget}/{run}"],
             }
             benchmarks = {
                 stage: [experiment.path(f"benchmarks/{path}.tsv") for path in paths] for stage, paths in jobs.items()
             }
-            metrics = experiment.path(f"retraining/{run}/metrics.json")
+            metrics = experiment.path(f"retraining/{budget}/{run}/metrics.json")
             rows.append({**settings, "seed": seed, "metrics": metrics, "benchmarks": benchmarks})
     return rows
 
 
-def _scoring_jobs(experiment: Config, score: str, extrapolator: str, part: str, seed) -> dict[str, list[str]]:
+def _scoring_jobs(experiment: Config, method: str, score: str, extrapolator: str, part: str, seed) -> dict[str, list]:
     """Return the jobs that it takes to score every sample: of each stage, their paths in the folder of benchmarks.
 
     Those of the smaller task within the subset are a stage of their own, ``nested``.
     """
+    doubt = experiment.doubt(method)
+    found = _jobs_of_score(experiment, score, extrapolator, part, seed)
+    found += _jobs_of_score(experiment, doubt, extrapolator, part, seed) if doubt else []
+    jobs: dict[str, list[str]] = {}
+    for stage, path in dict.fromkeys(found):
+        jobs.setdefault(stage, []).append(path)
+    return jobs
+
+
+def _jobs_of_score(experiment: Config, score: str, extrapolator: str, part: str, seed) -> list[tuple[str, str]]:
+    if extrapolator in SPACES:
+        return list(_training_free_jobs(experiment, score, extrapolator, part, seed))
     found = list(_jobs(experiment, "scores", score, part, seed))
     if extrapolator == AUTO:
         # To choose, all are run, and all of them within the subset too.
@@ -228,10 +221,16 @@ def _scoring_jobs(experiment: Config, score: str, extrapolator: str, part: str, 
         found.append(("extrapolation", extrapolated_path(score, AUTO, part, seed)))
     elif extrapolator != "computed":
         found += _extrapolation_jobs(experiment, score, extrapolator, part, seed)
-    jobs: dict[str, list[str]] = {}
-    for stage, path in dict.fromkeys(found):
-        jobs.setdefault(stage, []).append(path)
-    return jobs
+    return found
+
+
+def _training_free_jobs(experiment: Config, score: str, space: str, part: str, seed) -> Iterator[tuple[str, str]]:
+    """Yield (stage, path) of the jobs that a training-free score takes."""
+    if space == "pretrained":
+        yield "embeddings", "embeddings/pretrained"
+    else:
+        yield from _jobs(experiment, "embeddings", experiment.scores[0]["name"], part, seed)
+    yield "training_free", training_free_path(score, space, part, seed)
 
 
 def _extrapolation_jobs(experiment: Config, score: str, extrapolator: str, part: str, seed) -> list[tuple[str, str]]:
@@ -254,6 +253,9 @@ def _jobs(experiment: Config, name: str, score: str, part: str, seed) -> Iterato
         within = nested(part, experiment.subset.nested)
         yield from (("nested", path) for _, path in _jobs(experiment, "/".join(scope), score, within, seed))
     elif stage != "samples":
+        drawn_by = method_constant("subset", sampler(part), "SCORE") if stage == "subset" else None
+        if drawn_by:
+            yield from _training_free_jobs(experiment, drawn_by, "pretrained", NOTHING, seed)
         for read in READ_BY.get(stage, ()):
             yield from _jobs(experiment, read, score, part, seed)
         if stage == "neighbors" and experiment.shards > 1:

@@ -7,7 +7,8 @@ from test_config import assert_says, changed, faults_of
 
 from score_extrapolation.config import read_config
 from score_extrapolation.parts import PATTERN, nested, percent
-from study_rows import nested_rows, retraining_rows, shift_rows, table_path
+from study_paths import table_path
+from study_rows import nested_rows, retraining_rows, shift_rows
 
 STEPPED_UP = ("dynamics", "nested/dynamics", "nested/scores")
 PREDICTED = ("predictions", "neighbors/label")

@@ -166,7 +166,7 @@ def test_constant_scores_have_no_correlation(name, options, score):
 
 
 def run_of(extrapolator="knn-5", fraction="20", seed=0, score="du"):
-    return {"score": score, "extrapolator": extrapolator, "fraction": fraction, "seed": seed}
+    return {"score": score, "extrapolator": extrapolator, "fraction": fraction, "sampler": "random", "seed": seed}
 
 
 @pytest.fixture
@@ -195,7 +195,10 @@ def lists(write, tmp_path):
     return (
         [run_of() | {"metrics": tmp_path / "metrics.json"}],
         [run_of() | {"extrapolated": extrapolated, "truth": scores}],
-        [{key: run_of()[key] for key in ("score", "fraction", "seed")} | {"scores": scores, "nested_scores": nested}],
+        [
+            {key: run_of()[key] for key in ("score", "fraction", "sampler", "seed")}
+            | {"scores": scores, "nested_scores": nested}
+        ],
     )
 
 

@@ -94,10 +94,10 @@ def test_a_sample_that_the_truth_lacks_is_an_error(scored):
 
 
 def test_agreement_of_each_part_by_hand(scored):
-    row = {"score": "du", "extrapolator": "knn-5", "fraction": "20", "seed": 1}
+    row = {"score": "du", "extrapolator": "knn-5", "fraction": "20", "sampler": "random", "seed": 1}
     paths = {"extrapolated": scored / "extrapolated.parquet", "truth": scored / "truth.parquet"}
     table = tabulate_agreement([{**row, **paths}])
-    assert list(table) == ["score", "extrapolator", "fraction", "seed", "part", "n", "pearson", "spearman"]
+    assert list(table) == ["score", "extrapolator", "fraction", "sampler", "seed", "part", "n", "pearson", "spearman"]
     assert (table[list(row)] == pd.Series(row)).all(axis=None)
     parts = table.set_index("part")
     assert parts["n"].to_dict() == {"residual": 5, "subset": 2, "all": 7}
@@ -132,6 +132,7 @@ def write_run(tmp_path):
                 benchmarks[stage].append(folder / f"{stage}-{job}.tsv")
         method, score, extrapolator, fraction = [*arm.split("/"), None, None, None][:4]
         settings = {"method": method, "score": score, "extrapolator": extrapolator, "fraction": fraction}
+        settings |= {"sampler": "random" if score else None, "budget": "epochs"}
         files = {"metrics": folder / "metrics.json", "benchmarks": benchmarks}
         return {"arm": arm, **settings, "seed": seed, "rate": rate, **files}
 
@@ -224,8 +225,16 @@ def test_arms_are_compared_seed_by_seed_with_random_and_with_full_data_scores():
     ]
     runs += [{"arm": arm, "rate": 0.8, "seed": 0, "test_accuracy": 0.5} for arm in (ours, "random")]
     # Seeds in another order, and a rate that random alone has.
-    table = pd.DataFrame([*runs[::-1], {"arm": "random", "rate": 0.0, "seed": 0, "test_accuracy": 0.9}])
-    compared = compare_arms(table).set_index(["arm", "other", "rate"])
+    runs = [*runs[::-1], {"arm": "random", "rate": 0.0, "seed": 0, "test_accuracy": 0.9}]
+    # What was trained for longer is compared with what was trained as long.
+    longer = [
+        run | {"budget": "steps", "test_accuracy": run["test_accuracy"] / 2} for run in runs if run["rate"] == 0.5
+    ]
+    table = pd.DataFrame([*longer, *(run | {"budget": "epochs"} for run in runs)])
+    every = compare_arms(table).set_index(["arm", "other", "rate"])
+    halved = every[every["budget"] == "steps"].loc[ours, "random", 0.5]
+    assert halved[["n_seeds", "difference"]].tolist() == pytest.approx([3, 0.015])
+    compared = every[every["budget"] == "epochs"].drop(columns="budget")
     assert set(compared.index) == {
         (ours, "random", 0.5),
         (ours, full, 0.5),
@@ -240,7 +249,8 @@ def test_arms_are_compared_seed_by_seed_with_random_and_with_full_data_scores():
     single = compared.loc[ours, "random", 0.8]
     assert (single["n_seeds"], single["difference"]) == (1, 0)
     assert single[["low", "high"]].isna().all()
-    narrow = compare_arms(table, confidence=0.5).set_index(["arm", "other", "rate"]).loc[ours, "random", 0.5]
+    of_epochs = table[table["budget"] == "epochs"]
+    narrow = compare_arms(of_epochs, confidence=0.5).set_index(["arm", "other", "rate"]).loc[ours, "random", 0.5]
     assert narrow["high"] - narrow["difference"] == pytest.approx(0.816497 * 0.01 / math.sqrt(3), rel=1e-5)
     assert compare_arms(table[table["rate"] == 0.0]).empty
 
@@ -253,8 +263,8 @@ def test_csv_reads_back_and_leaves_missing_values_empty(tmp_path):
 
 # ---------------------------------------------------------- the rows of a study
 
-# Of all stages that are timed: nothing is done within the subset, and nothing predicted.
-OF_KNN = [stage for stage in TIMED if stage not in ("nested", "predictions")]
+# Of all stages that are timed: nothing is done within the subset, nothing predicted, and no score is free of training.
+OF_KNN = [stage for stage in TIMED if stage not in ("nested", "predictions", "training_free")]
 OF_A_RECIPE = ("training", "embeddings", "neighbors")
 ARMS = ["top/du/knn-10/fraction-20", "top/du/computed/fraction-100", "random"]
 
@@ -271,7 +281,7 @@ def test_each_arm_is_charged_with_the_stages_it_needs():
     knn = benchmarks["top/du/knn-10/fraction-20"]
     assert knn["neighbors"] == [f"{folder}/neighbors/base/fraction-20/seed-4/subset.tsv"]
     assert knn["extrapolation"] == [f"{folder}/extrapolation/fraction-20/seed-4/du/knn-10.tsv"]
-    assert knn["retraining"] == [f"{folder}/retraining/top/du/knn-10/fraction-20/seed-4/rate-20.tsv"]
+    assert knn["retraining"] == [f"{folder}/retraining/epochs/top/du/knn-10/fraction-20/seed-4/rate-20.tsv"]
 
 
 def test_an_extrapolator_is_charged_with_the_neighbours_that_it_reads(monkeypatch):
@@ -326,16 +336,20 @@ def test_a_score_of_another_training_is_charged_with_that_training():
 
 def test_a_row_says_how_its_samples_were_chosen():
     row = retraining_rows(experiment(), ARMS)[0]
-    settings = {key: row[key] for key in ("method", "score", "extrapolator", "fraction", "seed", "rate")}
+    settings = {
+        key: row[key] for key in ("method", "score", "extrapolator", "fraction", "sampler", "budget", "seed", "rate")
+    }
     assert settings == {
         "method": "top",
         "score": "du",
         "extrapolator": "knn-10",
         "fraction": "20",
+        "sampler": "random",
+        "budget": "epochs",
         "seed": 0,
         "rate": 0.2,
     }
-    assert row["metrics"] == "results/digits/retraining/top/du/knn-10/fraction-20/seed-0/rate-20/metrics.json"
+    assert row["metrics"] == "results/digits/retraining/epochs/top/du/knn-10/fraction-20/seed-0/rate-20/metrics.json"
 
 
 @pytest.mark.parametrize("rates", [[0.2, 0.5], [0, 0.5]])

@@ -93,6 +93,35 @@ def test_fractions_part_the_training_samples_and_keep_their_order(archive, tmp_p
     assert (tmp_path / "other/test.parquet").read_bytes() != (tmp_path / "out/test.parquet").read_bytes()
 
 
+def test_of_a_share_the_rest_is_in_no_split_and_in_no_statistic(archive, tmp_path):
+    whole = prepare(tmp_path / "whole", [archive], test=0.25)
+    summary = prepare(tmp_path / "out", [archive], test=0.25, share=0.5)
+    assert summary["n"] == {"train": 15, "test": 10}
+    assert (tmp_path / "out/test.npy").read_bytes() == (tmp_path / "whole/test.npy").read_bytes()
+    images, table = read_back(tmp_path / "out", "train")
+    every = tables.read_table(tmp_path / "whole/train.parquet")
+    assert set(table["source"]) < set(every["source"])
+    assert np.bincount(table["label"]).tolist() == [
+        9,
+        3,
+        3,
+    ]  # of 18, 7 and 5; of equal remainders the lower class gives
+    pixels = images.reshape(-1, 1) / 255
+    np.testing.assert_allclose(summary["mean"], pixels.mean(0))
+    assert summary["mean"] != whole["mean"]
+    other = prepare(tmp_path / "other", [archive], test=0.25, share=0.5, seed=1)
+    assert other["n"] == summary["n"]
+    assert (tmp_path / "other/train.parquet").read_bytes() != (tmp_path / "out/train.parquet").read_bytes()
+
+
+def test_a_share_must_leave_every_class(archive, tmp_path):
+    assert fault_of(tmp_path / "out", [archive], share=0.05) == (
+        "samples.share = 0.05 leaves 2 of 40 training samples, and there are 3 classes; give 0.075 or more"
+    )
+    assert prepare(tmp_path / "out", [archive], share=0.075)["n"] == {"train": 3}
+    assert prepare(tmp_path / "out", [archive], share=0.999)["n"] == {"train": 40}
+
+
 def test_statistics_are_those_of_the_training_pixels(tree, tmp_path):
     summary = prepare(tmp_path / "out", [tree], "imagefolder", test=0.25)
     pixels = np.load(tmp_path / "out" / "train.npy").astype(np.float64) / 255

@@ -8,15 +8,13 @@ import pytest
 import yaml
 
 from score_extrapolation.config import read_config
+from study_paths import table_path, table_paths, universe_path
 from study_rows import (
     agreement_rows,
     can_be_validated,
     nested_rows,
     retraining_rows,
     shift_rows,
-    table_path,
-    table_paths,
-    universe_path,
     validated_rows,
 )
 
@@ -121,7 +119,7 @@ NESTED_PREDICTIONS = [f"embeddings/{WITHIN}", f"neighbors/{WITHIN}/label", f"pre
 def of_arm(*stages, label, nested=()):
     run = f"top/du/{label}/fraction-20/seed-4/rate-20"
     own = {"extrapolation": [f"extrapolation/fraction-20/seed-4/du/{label}"]} if label != "computed" else {}
-    retrained = {"selection": [f"selection/{run}"], "retraining": [f"retraining/{run}"]}
+    retrained = {"selection": [f"selection/{run}"], "retraining": [f"retraining/epochs/{run}"]}
     found = {
         stage: paths for stages_of in (ONCE, SCORED, *stages, own, retrained) for stage, paths in stages_of.items()
     }
@@ -290,7 +288,14 @@ def test_those_are_validated_that_learn_from_the_subset_s_scores_alone():
     assert runs(rows) == all_runs(labels)
     row = next(row for row in rows if tuple(row[key] for key in RUN) == ("tdds", "gnn-10", "2.5", 3))
     path = "results/digits/evaluation/cross_validation/fraction-2.5/seed-3/tdds/gnn-10.json"
-    assert row == {"score": "tdds", "extrapolator": "gnn-10", "fraction": "2.5", "seed": 3, "metrics": path}
+    assert row == {
+        "score": "tdds",
+        "extrapolator": "gnn-10",
+        "fraction": "2.5",
+        "sampler": "random",
+        "seed": 3,
+        "metrics": path,
+    }
 
 
 def test_every_extrapolator_but_the_chosen_one_is_tried_within_the_subset():
@@ -303,6 +308,7 @@ def test_every_extrapolator_but_the_chosen_one_is_tried_within_the_subset():
         "score": "tdds",
         "extrapolator": "held_out-10",
         "fraction": "2.5",
+        "sampler": "random",
         "seed": 3,
         "extrapolated": "results/digits/extrapolation/fraction-1.25-within-2.5/seed-3/tdds/held_out-10.parquet",
         "truth": "results/digits/scores/fraction-2.5/seed-3/tdds.parquet",
@@ -316,6 +322,7 @@ def test_a_shift_is_between_the_scores_of_a_subset_and_of_the_one_nested_in_it()
     assert row == {
         "score": "tdds",
         "fraction": "2.5",
+        "sampler": "random",
         "seed": 3,
         "scores": "results/digits/scores/fraction-2.5/seed-3/tdds.parquet",
         "nested_scores": "results/digits/scores/fraction-1.25/seed-3/tdds.parquet",

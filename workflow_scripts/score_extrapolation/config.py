@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field
 
 from .contradictions import AUTO, find_contradictions
 from .faults import InputFault
-from .parts import EVERYTHING, universe
+from .parts import EVERYTHING, subset_part, universe
 from .plugins import Section, method_constant, method_options
 from .resources import Resources, Slurm
 from .sections import (
@@ -19,15 +19,16 @@ from .sections import (
     Embeddings,
     Evaluation,
     Neighbors,
+    Retraining,
     Samples,
     ScoreTraining,
     Selection,
     Subset,
+    TrainingFree,
     unique,
 )
 from .sentences import dotted, validate
 from .shorthands import extrapolator_label, fill_in_methods, fill_in_recipes, told_of_training
-from .training.recipe import Recipe
 
 # What stepping scores up reads beside them (extrapolators/_step_up.py), and what trainings must have noted for it.
 STEP_UP_NEEDS = ("dynamics", "nested/dynamics", "nested/scores")
@@ -39,6 +40,7 @@ STAGES = (
     "training",
     "scores",
     "embeddings",
+    "training_free",
     "predictions",
     "neighbors",
     "extrapolation",
@@ -65,10 +67,11 @@ class Config(Section):
     checkpoints: Checkpoints
     scores: list[dict] = Field(min_length=1)
     embeddings: Embeddings
+    training_free: TrainingFree
     neighbors: Neighbors
     extrapolation: list[dict] = Field(min_length=1)
     selection: Selection
-    retraining: Recipe
+    retraining: Retraining
     evaluation: Evaluation
     resources: dict[Literal["default", *STAGES], Resources]
     slurm: Slurm
@@ -82,9 +85,28 @@ class Config(Section):
         """Return where a file of this experiment lies."""
         return f"{self.results}/{self.experiment}/{name}"
 
+    def parts(self) -> list[str]:
+        """Return the names of all subsets: of each fraction, by each sampler."""
+        return _parts(self.subset.fractions, self.subset.samplers)
+
+    def pruned_parts(self) -> list[str]:
+        """Return the names of the subsets by whose scores is pruned."""
+        chosen = self.selection
+        return _parts(chosen.fractions or self.subset.fractions, chosen.samplers or self.subset.samplers)
+
     def score(self, name: str) -> dict:
         """Return a score's name and options."""
         return next(score for score in self.scores if score["name"] == name)
+
+    def training_free_method(self, name: str) -> dict:
+        """Return name and options of a training-free score; of one that the config does not list, the defaults."""
+        listed = (method for method in self.training_free.methods if method["name"] == name)
+        return next(listed, {"name": name, **method_options("training_free", name)().model_dump()})
+
+    def doubt(self, method: str) -> str | None:
+        """Return the other score that a selection method reads, by which it leaves out the likely mislabelled."""
+        entry = next((entry for entry in self.selection.methods if entry["name"] == method), {})
+        return entry.get(method_constant("selection", method, "DOUBT_OPTION"))
 
     def recipes(self) -> dict[str, dict]:
         """Return the recipe of each training that a score is computed from, by its name in paths."""
@@ -121,12 +143,18 @@ class Config(Section):
 
     def largest_k(self, scope: str, part: str) -> int:
         """Return how many neighbours to search for: once, at the maximum of the extrapolators that read this scope."""
+        if part == EVERYTHING:
+            return self.evaluation.neighborhoods or 0
         names = {f"neighbors/{scope}"}
         if universe(part) != EVERYTHING:
             # Within a subset, those who learn a step there; all, where estimates have them extrapolate there too.
             names = {f"nested/neighbors/{scope}"} | (names if "nested" in self.evaluation.estimates else set())
         ks = [entry["k"] for label, entry in self.extrapolators().items() if names & set(self.needs(label))]
         return max(ks, default=0)
+
+
+def _parts(fractions: list[float], samplers: list[str]) -> list[str]:
+    return [subset_part(fraction, sampler) for fraction in fractions for sampler in samplers]
 
 
 def read_config(raw: dict, origin: Callable[[tuple], str] = lambda location: "config") -> Config:

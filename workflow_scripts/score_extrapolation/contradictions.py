@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from .plugins import method_constant, method_options
+from .plugins import method_constant, method_names, method_options
 from .sentences import listed, repeated, shown
 from .shorthands import extrapolator_label
 
@@ -22,16 +22,23 @@ def find_contradictions(sound: dict) -> Faults:
     names = [score["name"] for score in scores or []]
     labels = [extrapolator_label(entry) for entry in extrapolation or []]
     methods = [method["name"] for method in selection.methods] if selection else []
-    for location, values in ((("scores",), names), (("extrapolation",), labels), (("selection", "methods"), methods)):
+    free = [method["name"] for method in sound["training_free"].methods] if "training_free" in sound else []
+    for location, values in (
+        (("scores",), names),
+        (("training_free", "methods"), free),
+        (("extrapolation",), labels),
+        (("selection", "methods"), methods),
+    ):
         if repeated(values):
             yield location, repeated(values)
     if scores and training:
         yield from _in_scores(scores, training)
-    fractions = sound["subset"].fractions if "subset" in sound else []
-    for i, fraction in enumerate((selection and fractions and selection.fractions) or []):
-        if fraction not in fractions:
-            text = f"= {shown(fraction)} is none of subset.fractions; there are {listed(fractions)}"
-            yield ("selection", "fractions", i), text
+    if "subset" in sound:
+        yield from _in_samplers(sound["subset"].samplers)
+        if selection:
+            yield from _in_parts(selection, sound["subset"])
+    if selection:
+        yield from _in_doubts(selection, names)
     estimates = sound["evaluation"].estimates if "evaluation" in sound else []
     if selection and AUTO in selection.extrapolators and labels and "nested" not in estimates:
         i, text = selection.extrapolators.index(AUTO), "chooses by nested estimates; add nested to evaluation.estimates"
@@ -79,6 +86,34 @@ def _in_scores(scores: list[dict], training) -> Faults:
         if epochs < needed:
             key = "training.epochs" if name == "base" else f"training.variants.{name}.epochs"
             yield ("scores", i), f"= {shown(score['name'])} needs {needed} epochs or more, but {key} is {epochs}"
+
+
+def _in_samplers(samplers: list[str]) -> Faults:
+    known = method_names("subset")
+    for i, name in enumerate(samplers):
+        if name not in known:
+            yield ("subset", "samplers", i), f"= {shown(name)} is none of {listed(known)}"
+
+
+def _in_parts(selection, subset) -> Faults:
+    """What is pruned by must be drawn."""
+    for key in ("fractions", "samplers"):
+        drawn = getattr(subset, key)
+        for i, chosen in enumerate(getattr(selection, key) or []):
+            if chosen not in drawn:
+                text = f"= {shown(chosen)} is none of subset.{key}; there are {listed(drawn)}"
+                yield ("selection", key, i), text
+
+
+def _in_doubts(selection, scores: list[str]) -> Faults:
+    """A score by which the likely mislabelled are dropped must be computed; no more can be dropped than is pruned."""
+    for i, method in enumerate(selection.methods):
+        location, option = ("selection", "methods", i), method_constant("selection", method["name"], "DOUBT_OPTION")
+        if option and scores and method[option] not in (None, *scores):
+            yield (*location, option), f"= {shown(method[option])} is not computed; there are {listed(scores)}"
+        dropped, least = method.get("dropped", 0), min(selection.rates)
+        if dropped > least:
+            yield (*location, "dropped"), f"= {shown(dropped)} is more than selection.rates removes, {least}; lower it"
 
 
 def _recipes(training, retraining) -> Iterator[tuple]:

@@ -4,10 +4,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from .parts import RANDOM
 from .plugins import Section
 from .sentences import repeated
 from .shorthands import OptionalPaths, as_paths
-from .training.recipe import Training
+from .training.recipe import Recipe, Training
 
 
 def _is_number(value) -> bool:
@@ -44,6 +45,13 @@ def _subset_fraction(value):
     raise ValueError(f"is not in (0, 1); a subset fraction is the part that is trained on for scores, {hint}")
 
 
+def _share(value):
+    if _is_number(value) and 0 < value < 1:
+        return float(value)
+    hint = "null is all of them" if value == 1 else _fraction_hint(value, "0.2")
+    raise ValueError(f"is not in (0, 1); it is the share of the training images that is used, {hint}")
+
+
 def unique(values: list) -> list:
     if repeated(values):
         raise ValueError(repeated(values))
@@ -60,6 +68,7 @@ def _image_size(value):
 Rate = Annotated[Any, BeforeValidator(_rate)]
 SubsetFraction = Annotated[Any, BeforeValidator(_subset_fraction)]
 HeldOut = Annotated[Any, BeforeValidator(_held_out)]
+Share = Annotated[Any, BeforeValidator(lambda value: None if value is None else _share(value))]
 Channels = Annotated[list[float], Field(min_length=1, max_length=3)]
 
 
@@ -70,6 +79,7 @@ class Samples(Section):
     train: OptionalPaths = None
     test: HeldOut = None
     validation: HeldOut = None
+    share: Share = None
     options: dict = Field(default_factory=dict)
     image_size: Annotated[Any, BeforeValidator(_image_size)] = None
     fit: Literal["crop", "stretch"] = "crop"
@@ -92,9 +102,10 @@ class Samples(Section):
 
 
 class Subset(Section):
-    """The random parts that are trained on for scores."""
+    """The parts that are trained on for scores."""
 
     fractions: Annotated[list[SubsetFraction], Field(min_length=1), AfterValidator(unique)]
+    samplers: Annotated[list[str], Field(min_length=1), AfterValidator(unique)] = Field([RANDOM])
     nested: float = Field(0.5, gt=0, lt=1, description="share of a subset that is trained on by itself too")
 
 
@@ -118,10 +129,30 @@ class Checkpoints(Section):
     epochs: int | None = Field(None, ge=1, description="epochs since the last")
 
 
+class Pretrained(Section):
+    """A network that was trained on other images, whose embeddings scores and distances can be made of."""
+
+    architecture: str = Field("tf_efficientnet_lite0", min_length=1, description="a timm name such as resnet18")
+    weights: str = Field("package", min_length=1, description="hub, package or the path of a file")
+    image_size: int | None = Field(None, ge=1, description="pixels of the side that images are resized to")
+    precision: Literal["float32", "bfloat16", "auto"] = "float32"
+
+
 class Embeddings(Section):
-    """How the embeddings are stored."""
+    """How the embeddings are stored, and by what frozen network some are made."""
 
     dtype: Literal["float32", "float16"] = "float32"
+    pretrained: Pretrained = Pretrained()
+
+
+Spaces = Annotated[list[Literal["pretrained", "subset"]], AfterValidator(unique)]
+
+
+class TrainingFree(Section):
+    """Scores of embeddings alone, to compare with."""
+
+    methods: list[dict] = Field(default_factory=list)
+    spaces: Annotated[Spaces, Field(min_length=1)] = Field(["pretrained"])
 
 
 class Neighbors(Section):
@@ -136,8 +167,17 @@ class Selection(Section):
     rates: Annotated[list[Rate], Field(min_length=1), AfterValidator(unique)]
     methods: list[dict] = Field(min_length=1)
     fractions: Annotated[list[SubsetFraction], Field(min_length=1), AfterValidator(unique)] | None = None
+    samplers: Annotated[list[str], Field(min_length=1), AfterValidator(unique)] | None = None
     scores: Annotated[list[str], Field(min_length=1), AfterValidator(unique)] | None = None
     extrapolators: Annotated[list[str], Field(min_length=1), AfterValidator(unique)]
+
+
+class Retraining(Recipe):
+    """The recipe of the training on what is kept, and how long it takes."""
+
+    budgets: Annotated[list[Literal["epochs", "steps"]], Field(min_length=1), AfterValidator(unique)] = Field(
+        ["epochs"]
+    )
 
 
 class Evaluation(Section):
@@ -147,3 +187,5 @@ class Evaluation(Section):
     estimates: Annotated[list[Literal["cross_validation", "nested"]], AfterValidator(unique)] = Field(
         default_factory=list, description="of the agreement, without the truth"
     )
+    coverage: Spaces = Field(default_factory=list, description="embeddings that the distance from the rest is of")
+    neighborhoods: int | None = Field(None, ge=1, description="nearest samples that true scores are compared with")

@@ -162,6 +162,7 @@ def fill_in_methods(raw: dict, faults: list) -> dict:
             recipe["model"] = _fill_in("models", recipe["model"], (*location, "model"), faults)
     for section, location, kind in (
         (filled, ("scores",), "scores"),
+        (filled.get("training_free"), ("training_free", "methods"), "training_free"),
         (filled, ("extrapolation",), "extrapolators"),
         (filled.get("selection"), ("selection", "methods"), "selection"),
     ):

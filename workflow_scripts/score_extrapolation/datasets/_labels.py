@@ -131,3 +131,35 @@ def draw_fraction(labels: np.ndarray, free: np.ndarray, fraction: float, seed: i
         if n
     ]
     return np.sort(np.concatenate(rows))
+
+
+def draw_unused(labels: np.ndarray, share: float, seed: int) -> np.ndarray:
+    """Draw the samples that are left out where only a share is used, each class in proportion.
+
+    Parameters
+    ----------
+    labels : (n,) int64
+    share : float
+        In (0, 1), of the samples that stay.
+    seed : int
+
+    Returns
+    -------
+    (n - round(share * n),) int64
+        Sorted rows, as of `draw_fraction`: each class keeps at least one.
+
+    Raises
+    ------
+    InputFault
+        Fewer would stay than there are classes.
+    """
+    n_used, n_classes = round(share * len(labels)), len(np.unique(labels))
+    if n_used < n_classes:
+        raise InputFault(
+            f"samples.share = {share} leaves {n_used} of {len(labels)} training samples, and there are {n_classes} "
+            f"classes; give {n_classes / len(labels):.2g} or more"
+        )
+    if n_used == len(labels):
+        return np.zeros(0, np.int64)
+    free = np.ones(len(labels), bool)
+    return draw_fraction(labels, free, 1 - n_used / len(labels), seed, "samples.share")

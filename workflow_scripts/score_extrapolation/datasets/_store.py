@@ -18,9 +18,10 @@ from ..tables import SAMPLES, write_table
 from . import Split
 from ._arrays import GrowingArray, growing_array
 from ._decode import decode_split, find_form
-from ._labels import draw_fraction, map_labels
+from ._labels import draw_fraction, draw_unused, map_labels
 
 NAMES = ("train", "test", "validation")
+UNUSED = "unused"  # in the place of a split: left out
 
 
 def prepare_samples(
@@ -30,6 +31,7 @@ def prepare_samples(
     validation: str | float | list[str] | dict | None,
     options: dict,
     folder: str | os.PathLike,
+    share: float | None = None,
     image_size: int | list[int] | None = None,
     fit: str = "crop",
     channels: int | None = None,
@@ -58,6 +60,9 @@ def prepare_samples(
         The reader's own settings.
     folder : path
         Made if need be.
+    share : float, optional
+        In (0, 1): of the training samples that no other split takes only so many are used, drawn in proportion to the
+        classes. None: all.
     image_size : int or [height, width], optional
         None: all images must have the size of the first.
     fit : {"crop", "stretch"}
@@ -67,7 +72,7 @@ def prepare_samples(
     on_bad_image : {"fail", "drop"}
         What to do about an image that cannot be decoded.
     seed : int
-        Of the draw of fractions.
+        Of the draw of fractions and of the share.
     mean, std : list of float, (C,), optional
         Per channel, in 0..1; computed over the training pixels where None (exactly, from integer sums).
     threads : int
@@ -92,9 +97,10 @@ def prepare_samples(
     others = {"test": test, "validation": validation}
     splits = _read_splits(dataset, train, others, options)
     classes, labels = map_labels(splits)
-    targets = _assign(labels, others, seed)
+    targets = _assign(labels, others, share, seed)
     form = find_form(splits["train"], image_size, fit, channels)
-    _check_space(folder, sum(map(len, labels.values())) * math.prod(form.shape))
+    n_used = sum(np.sum(target != UNUSED) for target in targets.values())
+    _check_space(folder, int(n_used) * math.prod(form.shape))
     # An old summary would vouch for a mixture of old and new files, were we killed while renaming.
     (folder / "summary.json").unlink(missing_ok=True)
     dropped = []
@@ -159,14 +165,17 @@ def _read_held_out(name: str, dataset: str, path: list[str] | None, split: str, 
         raise InputFault(text.replace("samples.options.", f"samples.{name}.options.")) from fault
 
 
-def _assign(labels: dict[str, np.ndarray], others: dict, seed: int) -> dict[str, np.ndarray]:
-    """Say of each sample that is read in which split it ends up; (n,) names per source."""
+def _assign(labels: dict[str, np.ndarray], others: dict, share: float | None, seed: int) -> dict[str, np.ndarray]:
+    """Say of each sample that is read in which split it ends up, or that it is unused; (n,) names per source."""
     targets = {name: np.full(len(values), name, dtype="U10") for name, values in labels.items()}
     for name, value in others.items():
         if isinstance(value, float):
             stream = derive_seed(seed, f"samples/{name}")
             free = targets["train"] == "train"
             targets["train"][draw_fraction(labels["train"], free, value, stream, f"samples.{name}")] = name
+    if share is not None:
+        free = np.flatnonzero(targets["train"] == "train")
+        targets["train"][free[draw_unused(labels["train"][free], share, derive_seed(seed, "samples/share"))]] = UNUSED
     return targets
 
 
@@ -195,7 +204,7 @@ def _distribute(
         dropped += [split.sources[row] for row in sorted(bad)]
         good = np.ones(len(images), dtype=bool)
         good[np.array(list(bad), dtype=np.int64) - start] = False
-        for target in np.unique(targets[start : start + len(images)]):
+        for target in np.setdiff1d(targets[start : start + len(images)], [UNUSED]):
             rows = np.flatnonzero(good & (targets[start : start + len(images)] == target))
             store = stores[target]
             store.array.append(images if len(rows) == len(images) else images[rows])

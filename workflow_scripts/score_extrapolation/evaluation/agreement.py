@@ -28,7 +28,7 @@ def tabulate_agreement(rows: list[dict]) -> pd.DataFrame:
     Parameters
     ----------
     rows : list of dict
-        One per run: score, extrapolator, fraction (percent, as in paths), seed, and the paths `extrapolated` and
+        One per run: score, extrapolator, fraction (percent, as in paths), sampler, seed, and the paths `extrapolated` and
         `truth` of its tables.
 
     Returns
@@ -39,7 +39,7 @@ def tabulate_agreement(rows: list[dict]) -> pd.DataFrame:
     """
     table = []
     for row in rows:
-        run = {key: row[key] for key in ("score", "extrapolator", "fraction", "seed")}
+        run = {key: row[key] for key in ("score", "extrapolator", "fraction", "sampler", "seed")}
         scores = read_scores(row["extrapolated"], row["truth"])
         computed = scores["computed"].to_numpy()
         for part, members in zip(PARTS, (~computed, computed, np.ones_like(computed)), strict=True):

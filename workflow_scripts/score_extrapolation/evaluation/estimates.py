@@ -12,7 +12,7 @@ from ..tables import read_table, rows_of
 from .agreement import pearson, spearman, tabulate_agreement
 
 FOLDS = 5
-RUN = ["score", "extrapolator", "fraction", "seed"]
+RUN = ["score", "extrapolator", "fraction", "sampler", "seed"]
 
 
 def cross_validate(
@@ -90,19 +90,19 @@ def tabulate_estimates(validated: list[dict], nested: list[dict], shifts: list[d
     Parameters
     ----------
     validated : list of dict
-        One per run: score, extrapolator, fraction, seed, and `metrics`, the path of what `cross_validate` returned.
+        One per run: score, extrapolator, fraction, sampler, seed, and `metrics`, the path of what `cross_validate` returned.
     nested : list of dict
         One per run, with the paths `extrapolated`, scores extrapolated to the subset from the subset nested in it, and
         `truth`, the subset's computed scores.
     shifts : list of dict
-        One per training: score, fraction, seed, and the paths `scores` and `nested_scores`, both computed.
+        One per training: score, fraction, sampler, seed, and the paths `scores` and `nested_scores`, both computed.
     agreement : pandas.DataFrame, optional
         As `agreement.tabulate_agreement` returns it.
 
     Returns
     -------
     pandas.DataFrame
-        Columns score, extrapolator, fraction, seed, estimate, n, pearson, spearman and, given the agreement,
+        Columns score, extrapolator, fraction, sampler, seed, estimate, n, pearson, spearman and, given the agreement,
         true_pearson and true_spearman: the run's correlations with the truth on the residual set. Estimates are
         ``cross_validation`` (see `cross_validate`), ``nested`` (the whole task done within the subset, from the subset
         nested in it, and compared with the subset's scores on the rest of it) and ``shift`` (no extrapolator: the same
@@ -132,7 +132,7 @@ def _beside_the_truth(estimates: pd.DataFrame, agreement: pd.DataFrame) -> pd.Da
     residual = truth[truth["part"] == "residual"]
     # The subset's own scores are the same for all extrapolators that leave them as computed; what was chosen may not.
     stepped_up = truth["extrapolator"].str.endswith("step_up") | (truth["extrapolator"] == "auto")
-    own = truth[(truth["part"] == "subset") & ~stepped_up].drop_duplicates(["score", "fraction", "seed"])
+    own = truth[(truth["part"] == "subset") & ~stepped_up].drop_duplicates(["score", "fraction", "sampler", "seed"])
     known = pd.concat([residual, own.assign(extrapolator="none")])
     return estimates.merge(known[[*RUN, "true_pearson", "true_spearman"]], how="left", on=RUN)
 

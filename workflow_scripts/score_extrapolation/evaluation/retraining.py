@@ -7,7 +7,7 @@ from scipy.stats import t
 from ..atomic import read_json
 from ..config import STAGES
 
-RUN = ("arm", "method", "score", "extrapolator", "fraction", "seed", "rate")
+RUN = ("arm", "method", "score", "extrapolator", "fraction", "sampler", "budget", "seed", "rate")
 # All stages of the pipeline, and what the smaller task within the subset takes (see `parts`), its stages together.
 TIMED = (
     *STAGES[: STAGES.index("scores") + 1],
@@ -24,7 +24,8 @@ def tabulate_retraining(rows: list[dict]) -> pd.DataFrame:
     Parameters
     ----------
     rows : list of dict
-        arm, method, score, extrapolator, fraction (the last three None where the method reads no scores), seed, rate
+        arm, method, score, extrapolator, fraction, sampler (the last four None where the method reads no scores),
+        budget (how long was trained: ``epochs`` of what is kept, or as many ``steps`` as on everything), seed, rate
         (fraction removed), `metrics` (path of JSON) and `benchmarks` (stage -> paths of Snakemake's TSV).
 
     Returns
@@ -61,12 +62,12 @@ def summarize_retraining(runs: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row per arm and rate in the order of `runs`: n_seeds; mean, standard deviation (ddof 1) and standard error
+        One row per arm, rate and budget in the order of `runs`: n_seeds; mean, standard deviation (ddof 1) and standard error
         of test_accuracy and total_s, NaN for the latter two of a single seed; and unavoidable_share, the mean share
         of total_s that the training on the subset and the retraining take.
     """
     runs = runs.assign(unavoidable_share=runs[UNAVOIDABLE].sum(axis=1) / runs["total_s"])
-    groups = runs.groupby(["arm", "rate"], sort=False)
+    groups = runs.groupby(["arm", "rate", "budget"], sort=False)
     columns = {"n_seeds": groups["seed"].nunique()}
     for value in ("test_accuracy", "total_s"):
         for name, statistic in (("mean", "mean"), ("sd", "std"), ("se", "sem")):
@@ -90,19 +91,19 @@ def compare_arms(runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row per pair of arms and rate: arm, other, rate, n_seeds, difference (mean of test_accuracy of the arm less
+        One row per pair of arms, rate and budget: arm, other, rate, budget, n_seeds, difference (mean of test_accuracy of the arm less
         that of the other), low and high (Student's interval; NaN of a single seed).
     """
-    accuracy = runs.set_index(["arm", "rate", "seed"])["test_accuracy"].sort_index()
+    accuracy = runs.set_index(["arm", "rate", "budget", "seed"])["test_accuracy"].sort_index()
     table = []
-    for arm, rate in runs[["arm", "rate"]].drop_duplicates().itertuples(index=False):
+    for arm, rate, budget in runs[["arm", "rate", "budget"]].drop_duplicates().itertuples(index=False):
         method, score, *_ = [*arm.split("/"), None]
         for other in dict.fromkeys(("random", f"{method}/{score}/computed/fraction-100")):
-            if other == arm or (other, rate) not in accuracy:
+            if other == arm or (other, rate, budget) not in accuracy:
                 continue
-            differences = (accuracy[arm, rate] - accuracy[other, rate]).dropna()
+            differences = (accuracy[arm, rate, budget] - accuracy[other, rate, budget]).dropna()
             n, mean = len(differences), differences.mean()
             half = t.ppf((1 + confidence) / 2, n - 1) * differences.sem() if n > 1 else np.nan
-            row = {"arm": arm, "other": other, "rate": rate, "n_seeds": n, "difference": mean}
+            row = {"arm": arm, "other": other, "rate": rate, "budget": budget, "n_seeds": n, "difference": mean}
             table.append({**row, "low": mean - half, "high": mean + half})
-    return pd.DataFrame(table, columns=["arm", "other", "rate", "n_seeds", "difference", "low", "high"])
+    return pd.DataFrame(table, columns=["arm", "other", "rate", "budget", "n_seeds", "difference", "low", "high"])
