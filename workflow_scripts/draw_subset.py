@@ -4,10 +4,18 @@ from snakemake_job import job
 
 with job(snakemake) as metadata:
     from score_extrapolation.subset import draw_subset
-    from score_extrapolation.tables import SUBSET, read_table, write_table
+    from score_extrapolation.tables import SUBSET, read_rows, read_table, write_table
 
     samples = read_table(snakemake.input.samples, ["sample_id", "label"])
-    rows = draw_subset(len(samples["sample_id"]), snakemake.params.fraction, snakemake.params.seed)
+    scores = snakemake.input.get("scores")
+    rows = draw_subset(
+        len(samples["sample_id"]),
+        snakemake.params.fraction,
+        snakemake.params.seed,
+        snakemake.params.sampler,
+        samples["label"],
+        scores and read_rows(scores, "score", samples["sample_id"]),
+    )
     write_table(
         snakemake.output[0], SUBSET, metadata, sample_id=samples["sample_id"][rows], label=samples["label"][rows]
     )

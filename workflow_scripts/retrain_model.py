@@ -5,6 +5,7 @@ from snakemake_job import job
 with job(snakemake):
     from score_extrapolation.atomic import write_json
     from score_extrapolation.models import load_model
+    from score_extrapolation.training.budget import retraining_budget
     from score_extrapolation.training.inference import measure_accuracy
     from score_extrapolation.training.runs import train_on
 
@@ -22,6 +23,7 @@ with job(snakemake):
         # From the config, since a param that changes runs the job again.
         checkpoints=snakemake.config["checkpoints"],
         n_processes=max(1, snakemake.resources.gpu),
+        **retraining_budget(snakemake.input.images, recipe, snakemake.params.budget, snakemake.params.redrawn_rate),
     )
     model = load_model(snakemake.output.model)
     for split, images, samples in zip(

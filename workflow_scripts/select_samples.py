@@ -12,5 +12,6 @@ with job(snakemake) as metadata:
         snakemake.params.rate,
         snakemake.params.method,
         snakemake.params.seed,
+        snakemake.input.get("doubts"),
     )
     write_blocks(snakemake.output[0], KEPT, metadata, blocks)

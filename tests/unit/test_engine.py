@@ -17,7 +17,8 @@ from score_extrapolation.models import build_model, load_model
 from score_extrapolation.rng import derive_seed
 from score_extrapolation.tables import SUBSET, write_table
 from score_extrapolation.training import devices, engine, prediction
-from score_extrapolation.training.engine import Trainer, epoch_batches, make_optimizer, make_schedule
+from score_extrapolation.training.engine import Trainer, make_optimizer, make_schedule
+from score_extrapolation.training.epochs import epoch_batches
 from score_extrapolation.training.images import ResidentImages, StreamedImages
 from score_extrapolation.training.inference import embed_store, measure_accuracy
 from score_extrapolation.training.prediction import accuracy, predict

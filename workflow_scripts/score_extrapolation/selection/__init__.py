@@ -3,13 +3,18 @@
 A selection method is a file of this folder with
 
 - ``SCORED = True``: whether it reads scores, a literal,
+- ``DOUBT_OPTION = "dropped_by"``, a literal, in those that may read a second score too, called doubts here: the option
+  that names it, or is None,
 - ``class Options(Section)``: its settings,
 - ``keep(options, n_kept, samples, seed)``, which returns the (n_kept,) rows that are kept, in any order; or, for more
   samples than fit into memory, an iterator of masks, one for each batch of ``samples.batches``.
 
-``samples`` has ``n``, ``batches("score", "label")``, ``class_sizes()``, and ``read("score")`` for a whole column
-(`_samples.Samples`). ``_highest.keep_highest`` keeps the highest scores of all or of each class, as many as it is told,
-without holding them.
+``samples`` has ``n``, ``batches("score", "label")``, ``class_sizes()``, and ``read("score")`` for a whole column, or
+``read("doubt")`` (`_samples.Samples`). ``_highest.keep_highest`` keeps the highest scores of all or of each class, as
+many as it is told, without holding them.
+
+A method with ``REDRAWN = True``, a literal, has no ``keep``: it stands for a training that sees other samples in each
+epoch (`training.epochs.Epochs`), as many as the rate would leave, so that there is no list of what is kept.
 """
 
 from collections.abc import Iterator
@@ -17,7 +22,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..faults import InputFault
-from ..plugins import load_method, method_options
+from ..plugins import load_method, method_constant, method_options
 from ._samples import SampleArrays, Samples, SampleTables
 
 
@@ -26,7 +31,7 @@ def count_kept(n: int, rate: float) -> int:
     return n - round(rate * n)
 
 
-def select(scores, rate: float, method: str = "top", labels=None, seed: int = 0, **options) -> np.ndarray:
+def select(scores, rate: float, method: str = "top", labels=None, seed: int = 0, doubts=None, **options) -> np.ndarray:
     """Return the rows of the samples to keep.
 
     Parameters
@@ -41,6 +46,8 @@ def select(scores, rate: float, method: str = "top", labels=None, seed: int = 0,
         For methods that balance classes.
     seed : int
         For methods that draw.
+    doubts : (n,) float array, optional
+        Another score of the same samples, for methods one of whose options names it: ``dropped_by`` of ``"ccs"``.
     **options
         The method's own.
 
@@ -52,14 +59,16 @@ def select(scores, rate: float, method: str = "top", labels=None, seed: int = 0,
     Raises
     ------
     InputFault
-        The rate is out of range, a score is NaN, labels are missing that the method reads, or nothing would be kept.
+        The rate is out of range, a score is NaN, labels or doubts are missing that the method reads, nothing would be
+        kept, or the method keeps no list.
     """
     classes = None if labels is None else np.unique(np.asarray(labels), return_inverse=True)[1]
-    samples = SampleArrays(np.asarray(scores, np.float64), classes)
+    doubts = None if doubts is None else np.asarray(doubts, np.float64)
+    samples = SampleArrays(np.asarray(scores, np.float64), classes, doubts)
     return np.flatnonzero(np.concatenate(list(_kept(samples, rate, {"name": method, **options}, seed))))
 
 
-def select_tables(samples_path, scores_path, rate: float, method: dict, seed: int) -> Iterator[dict]:
+def select_tables(samples_path, scores_path, rate: float, method: dict, seed: int, doubts_path=None) -> Iterator[dict]:
     """Select by sample_id, with no more than a batch of samples in memory if the method allows it.
 
     Parameters
@@ -72,6 +81,8 @@ def select_tables(samples_path, scores_path, rate: float, method: dict, seed: in
         As in `select`.
     method : dict
         ``{"name": ..., **options}``.
+    doubts_path : path, optional
+        As `scores_path`, of the score that an option of the method names beside its own.
 
     Returns
     -------
@@ -81,9 +92,9 @@ def select_tables(samples_path, scores_path, rate: float, method: dict, seed: in
     Raises
     ------
     InputFault
-        As of `select`, and where the two tables are not of the same samples.
+        As of `select`, and where the tables are not of the same samples.
     """
-    samples = SampleTables(samples_path, scores_path)
+    samples = SampleTables(samples_path, scores_path, doubts_path)
     masks = _kept(samples, rate, method, seed)
     for block, mask in zip(samples.blocks(), masks, strict=True):
         kept = block.filter(mask)
@@ -98,6 +109,11 @@ def _kept(samples: Samples, rate: float, method: dict, seed: int) -> Iterator[np
     n_kept = count_kept(samples.n, rate)
     if n_kept == 0:
         raise InputFault(f"rate = {rate} keeps none of {samples.n} samples; lower it")
+    if method_constant("selection", method["name"], "REDRAWN"):
+        raise InputFault(
+            f"{method['name']} keeps no list: each epoch of the training draws other samples; train with `per_epoch` = "
+            f"{n_kept} on all of them, or select by random for a list"
+        )
     settings = {key: value for key, value in method.items() if key != "name"}
     module = load_method("selection", method["name"])
     kept = module.keep(method_options("selection", method["name"])(**settings), n_kept, samples, seed)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ..shares import place_within
 from ._samples import Samples
 
 COUNTERS = 2**22  # at most, for all classes together, of 8 bytes each; fewer mean more passes
@@ -52,7 +53,7 @@ def keep_highest(samples: Samples, n_highest, contested=None, n_more: int = 0) -
         kept = keys > lowest
         equal = np.flatnonzero(keys == lowest)
         own = classes[equal]
-        place = n_seen[own] + _place_within(own)
+        place = n_seen[own] + place_within(own)
         kept[equal] = place < n_equal[own]
         rivals = equal[at_cut[own] & (place == n_equal[own] - 1)]
         kept[rivals[n_more:]] = False
@@ -108,11 +109,3 @@ def _keys_and_classes(samples: Samples, by_class: bool) -> Iterator[tuple[np.nda
     else:
         for (scores,) in samples.batches("score"):
             yield ordered_keys(scores), np.broadcast_to(np.int64(0), len(scores))
-
-
-def _place_within(classes: np.ndarray) -> np.ndarray:
-    """Return of each sample how many before it are of its class."""
-    order = np.argsort(classes, kind="stable")
-    in_order, places = classes[order], np.empty(len(classes), np.int64)
-    places[order] = np.arange(len(classes)) - np.searchsorted(in_order, in_order)
-    return places

@@ -10,6 +10,8 @@ import pyarrow.parquet as pq
 from ..faults import InputFault
 from ..progress import Progress
 
+# What a method may read, by the word for it in sentences.
+PLURALS = {"score": "scores", "doubt": "doubts", "label": "labels"}
 BATCH = 2**17  # large enough that a batch's cost is that of its rows, small enough for the processor's cache
 
 
@@ -35,17 +37,19 @@ class Samples(ABC):
 
         Parameters
         ----------
-        *columns : {"score", "label"}
-            score: (b,), higher = more important; label: int64, the classes' numbers, from 0.
+        *columns : {"score", "doubt", "label"}
+            score: (b,), higher = more important; doubt: another score of the same samples, which only a method reads
+            whose options name one; label: int64, the classes' numbers, from 0.
 
         Raises
         ------
         InputFault
-            A score is NaN, or labels are asked for where there are none.
+            A score is NaN, or a column is asked for that is not there.
         """
         for batch in self._batches(columns):
-            if "score" in columns and np.isnan(batch[columns.index("score")]).any():
-                raise self._nan_fault()
+            for column, values in zip(columns, batch, strict=True):
+                if column != "label" and np.isnan(values).any():
+                    raise self._nan_fault(column)
             yield batch
 
     def read(self, column: str) -> np.ndarray:
@@ -68,33 +72,42 @@ class Samples(ABC):
         for start in range(0, self.n, BATCH):
             yield everywhere[start : start + BATCH]
 
-    def _nan_fault(self) -> InputFault:
+    def _nan_fault(self, column: str) -> InputFault:
         n_nan, first, row = 0, None, 0
-        for (scores,) in self._batches(("score",)):
+        for (scores,) in self._batches((column,)):
             is_nan = np.isnan(scores)
             if first is None and is_nan.any():
                 first = row + is_nan.argmax()
             n_nan, row = n_nan + is_nan.sum(), row + len(scores)
-        return InputFault(f"{n_nan} scores are NaN, the first in row {first}; none can be ranked")
+        return InputFault(f"{n_nan} {PLURALS[column]} are NaN, the first in row {first}; none can be ranked")
 
 
 class SampleArrays(Samples):
-    """Scores, (n,) float64, and labels, (n,) int64 or None, in memory."""
+    """Scores and doubts, (n,) float64, and labels, (n,) int64, in memory; doubts and labels may be None.
 
-    def __init__(self, scores: np.ndarray, labels: np.ndarray | None):
+    Raises
+    ------
+    InputFault
+        There are more or fewer doubts than scores.
+    """
+
+    def __init__(self, scores: np.ndarray, labels: np.ndarray | None, doubts: np.ndarray | None = None):
+        if doubts is not None and len(doubts) != len(scores):
+            raise InputFault(f"there are {len(doubts)} doubts for {len(scores)} scores; give one per score")
         self.n, self.score_type = len(scores), scores.dtype
-        self.columns = {"score": scores, "label": labels}
+        self.columns = {"score": scores, "doubt": doubts, "label": labels}
 
     def _batches(self, columns):
         arrays = [self.columns[name] for name in columns]
-        if any(values is None for values in arrays):
-            raise InputFault("labels are missing; give one per score, or select by a method that reads none")
+        for name, values in zip(columns, arrays, strict=True):
+            if values is None:
+                raise _missing(name)
         for start in range(0, self.n, BATCH):
             yield tuple(values[start : start + BATCH] for values in arrays)
 
 
 class SampleTables(Samples):
-    """The files of the samples and of their scores, both in order of sample_id.
+    """The files of the samples and of their scores, all in order of sample_id.
 
     Parameters
     ----------
@@ -102,6 +115,8 @@ class SampleTables(Samples):
         Columns of `tables.SAMPLES`.
     scores_path : path or None
         Columns sample_id and score, for the same samples; None for a method that reads no scores.
+    doubts_path : path or None
+        The same of another score; None for a method that reads no other.
 
     Raises
     ------
@@ -111,18 +126,29 @@ class SampleTables(Samples):
 
     score_type = np.dtype(np.float32)
 
-    def __init__(self, samples_path, scores_path=None):
-        self.samples_path, self.scores_path = samples_path, scores_path
+    def __init__(self, samples_path, scores_path=None, doubts_path=None):
+        self.samples_path, self.scores_path, self.doubts_path = samples_path, scores_path, doubts_path
         self.n = pq.read_metadata(samples_path).num_rows
-        if scores_path and (n_scores := pq.read_metadata(scores_path).num_rows) != self.n:
-            raise InputFault(f"{scores_path}: has {n_scores} samples, {samples_path} has {self.n}; make it anew")
+        for path in filter(None, (scores_path, doubts_path)):
+            if (n_scores := pq.read_metadata(path).num_rows) != self.n:
+                raise InputFault(f"{path}: has {n_scores} samples, {samples_path} has {self.n}; make it anew")
 
     def _batches(self, columns):
-        passes = [self._read(self.scores_path if name == "score" else self.samples_path, [name]) for name in columns]
+        passes = [self._column(name) for name in columns]
         with Progress(self.n, f"read {' and '.join(columns)}", "samples") as progress:
             for batch in zip(*passes, strict=True):
-                yield tuple(part.column(0).to_numpy(zero_copy_only=False) for part in batch)
+                yield tuple(values.to_numpy(zero_copy_only=False) for values in batch)
                 progress.update(len(batch[0]))
+
+    def _column(self, name: str) -> Iterator[pa.Array]:
+        if name == "label":
+            return (batch["label"] for batch in self._read(self.samples_path, ["label"]))
+        path = {"score": self.scores_path, "doubt": self.doubts_path}[name]
+        if not path:
+            raise _missing(name)
+        if name == "score":  # whose ids are compared once, by `blocks`
+            return (batch["score"] for batch in self._read(path, ["score"]))
+        return (batch["score"] for batch in self._with_scores(["sample_id"], path))
 
     def blocks(self) -> Iterator[pa.RecordBatch]:
         """Yield all columns of `tables.KEPT` in the batches of `batches`; scores are null where there are none.
@@ -132,16 +158,25 @@ class SampleTables(Samples):
         InputFault
             A score is that of another sample than the one in its row.
         """
-        columns, start = ["sample_id", "label", "source"], 0
-        scored = self._read(self.scores_path, ["sample_id", "score"]) if self.scores_path else None
-        for samples in self._read(self.samples_path, columns):
-            if scored is None:
-                scores = pa.nulls(len(samples), pa.float32())
-            else:
-                batch = next(scored)
-                self._check_ids(start, samples["sample_id"].to_numpy(), batch["sample_id"].to_numpy())
-                scores = batch["score"]
-            yield samples.append_column("score", scores)
+        columns = ["sample_id", "label", "source"]
+        if self.scores_path:
+            yield from self._with_scores(columns, self.scores_path)
+        else:
+            for samples in self._read(self.samples_path, columns):
+                yield samples.append_column("score", pa.nulls(len(samples), pa.float32()))
+
+    def _with_scores(self, columns: list[str], path) -> Iterator[pa.RecordBatch]:
+        """Yield columns of the samples, sample_id first, and beside them the scores of a table, by the same ids."""
+        start, scored = 0, self._read(path, ["sample_id", "score"])
+        for samples, scores in zip(self._read(self.samples_path, columns), scored, strict=True):
+            sample_ids, scored_ids = samples["sample_id"].to_numpy(), scores["sample_id"].to_numpy()
+            if (other := sample_ids != scored_ids).any():
+                row = other.argmax()
+                raise InputFault(
+                    f"{path}: row {start + row} is sample {scored_ids[row]}, but in {self.samples_path} it is "
+                    f"sample {sample_ids[row]}; make it anew"
+                )
+            yield samples.append_column("score", scores["score"])
             start += len(samples)
 
     def _read(self, path, columns: list[str]) -> Iterator[pa.RecordBatch]:
@@ -149,10 +184,7 @@ class SampleTables(Samples):
         for batch in pq.ParquetFile(path, pre_buffer=False).iter_batches(BATCH, columns=columns):
             yield batch.select(columns)  # the file's order may be another
 
-    def _check_ids(self, start: int, sample_ids: np.ndarray, scored_ids: np.ndarray) -> None:
-        if (other := sample_ids != scored_ids).any():
-            row = other.argmax()
-            raise InputFault(
-                f"{self.scores_path}: row {start + row} is sample {scored_ids[row]}, but in {self.samples_path} it is "
-                f"sample {sample_ids[row]}; make it anew"
-            )
+
+def _missing(column: str) -> InputFault:
+    each = "sample" if column == "score" else "score"
+    return InputFault(f"{PLURALS[column]} are missing; give one per {each}, or select by a method that reads none")

@@ -14,24 +14,12 @@ from ..progress import LOGGER, Progress
 from ..rng import derive_seed
 from .augmentation import augment, draw_augmentation
 from .devices import autocast
+from .epochs import Epochs
 from .prediction import predict
 from .processes import Group
 from .recipe import Recipe
 
 STEPS_BETWEEN_AGREEMENTS = 20  # of several processes on whether to save or stop; each makes them wait for their devices
-
-
-def epoch_batches(rng: np.random.Generator, n: int, batch_size: int) -> list[np.ndarray]:
-    """Split a fresh permutation of 0..n-1 into batches; every sample comes exactly once.
-
-    The last batch may be short, but never of a single sample, over which BatchNorm has no variance: that sample
-    joins the batch before.
-    """
-    order = rng.permutation(n)
-    starts = list(range(0, n, batch_size))
-    if len(starts) > 1 and n - starts[-1] == 1:
-        starts.pop()
-    return np.split(order, starts[1:])
 
 
 def make_optimizer(network: Classifier, recipe: Recipe) -> torch.optim.Optimizer:
@@ -84,11 +72,17 @@ class Trainer:
         Where to go on from, and where to save.
     group : Group, optional
         The processes that share the work.
+    snapshots : Snapshots, optional
+        Keeps the network after some epochs.
+    n_steps, per_epoch : int, optional
+        As of `Epochs`: optimiser steps instead of epochs, and how many samples an epoch sees. A recorder that notes the
+        training forward pass needs epochs of all samples.
 
     Attributes
     ----------
     history : list of dict
-        Per finished epoch: mean loss and training accuracy, both over the augmented training batches.
+        Per finished epoch, and of the last one also where it is cut off: mean loss and training accuracy, both over the
+        augmented training batches.
     """
 
     def __init__(
@@ -103,17 +97,19 @@ class Trainer:
         checkpoints=None,
         group=None,
         snapshots=None,
+        n_steps: int | None = None,
+        per_epoch: int | None = None,
     ):
         self.network, self.images, self.labels = network, images, labels
         self.recipe, self.stage = recipe, stage
         self.recorder, self.checkpoints, self.group = recorder, checkpoints, group or Group()
         self.snapshots = snapshots
-        self.device, self.n = labels.device, len(labels)
+        self.device = labels.device
+        self.epochs = Epochs(len(labels), recipe, seed, stage, n_steps, per_epoch)
         self.rng = np.random.default_rng(derive_seed(seed, f"{stage}/batches"))
         torch.manual_seed(derive_seed(seed, f"{stage}/dropout"))
         self.optimizer = make_optimizer(network, recipe)
-        n_batches = len(epoch_batches(np.random.default_rng(0), self.n, recipe.batch_size))
-        self.schedule = make_schedule(self.optimizer, recipe, recipe.epochs * n_batches)
+        self.schedule = make_schedule(self.optimizer, recipe, self.epochs.n_steps)
         self.averaged = None
         if recipe.average_decay:
             average = get_ema_multi_avg_fn(recipe.average_decay)
@@ -139,12 +135,10 @@ class Trainer:
         state = self.checkpoints.load() if self.checkpoints else None
         if state:
             self.load_state_dict(state)
-            LOGGER.info(
-                "going on in epoch %d/%d after %d steps", self.epoch + 1, self.recipe.epochs, self.n_batches_done
-            )
-        n_done = self.epoch * self.n + self.n_batches_done * self.recipe.batch_size
-        with Progress(self.recipe.epochs * self.n, self.stage, "images", n_done) as progress:
-            while self.epoch < self.recipe.epochs:
+            LOGGER.info("going on in epoch %d/%d after %d steps", self.epoch + 1, len(self.epochs), self.n_batches_done)
+        n_done = self.epoch * self.epochs.per_epoch + self.epochs.n_seen(self.n_batches_done)
+        with Progress(self.epochs.n_images, self.stage, "images", n_done) as progress:
+            while self.epoch < len(self.epochs):
                 self._train_epoch(progress)
                 self._observe_apart()
                 if self.recorder:
@@ -197,8 +191,8 @@ class Trainer:
 
     def _train_epoch(self, progress: Progress) -> None:
         """Take the steps of an epoch that are not yet done."""
-        batches = epoch_batches(self.rng, self.n, self.recipe.batch_size)
-        drawn = draw_augmentation(self.rng, self.n, self.images.shape[1:3], self.recipe.augmentation)
+        batches = self.epochs.batches(self.epoch, self.rng)
+        drawn = draw_augmentation(self.rng, self.epochs.per_epoch, self.images.shape[1:3], self.recipe.augmentation)
         ends = np.cumsum([len(batch) for batch in batches])
         parts = [self.group.part(batch) for batch in batches]
         todo = slice(self.n_batches_done, None)
@@ -251,12 +245,12 @@ class Trainer:
 
     def _end_epoch(self, progress: Progress) -> None:
         """Read the epoch's sums off the device, log them, stop a training that has diverged, begin the next epoch."""
-        loss, accuracy = (self.group.sum(self.totals) / self.n).tolist()
+        loss, accuracy = (self.group.sum(self.totals) / self.epochs.n_seen(self.n_batches_done)).tolist()
         self.history.append({"loss": loss, "accuracy": accuracy})
         self.epoch += 1
         LOGGER.info(
             "epoch %d/%d: loss %.4f, training accuracy %.4f, %s",
-            *(self.epoch, self.recipe.epochs, loss, accuracy, progress.outlook()),
+            *(self.epoch, len(self.epochs), loss, accuracy, progress.outlook()),
         )
         progress.note = f"loss {loss:.3f}, accuracy {accuracy:.3f}"
         if not math.isfinite(loss):

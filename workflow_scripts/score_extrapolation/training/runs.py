@@ -56,6 +56,8 @@ def train_here(
     snapshots_path: str | None = None,
     code: str = "",
     checkpoints: dict | None = None,
+    n_steps: int | None = None,
+    per_epoch: int | None = None,
 ) -> dict:
     """Train a fresh network on the samples of a table, or go on where such a training stopped.
 
@@ -86,27 +88,37 @@ def train_here(
         Digest of the code: a checkpoint of other code is not taken up.
     checkpoints : dict, optional
         When to save: minutes and epochs, as of `Checkpoints`.
+    n_steps : int, optional
+        Optimiser steps, instead of the recipe's epochs: the last epoch is cut off there. `epochs.steps_of` counts those
+        of a training on another number of samples.
+    per_epoch : int, optional
+        How many of the samples each epoch sees, another random part each time, as of `epochs.Epochs`; None: all. With
+        either of the two nothing is recorded: a record has every sample in every epoch.
 
     Returns
     -------
     dict
-        n_samples, peak_gpu_memory_bytes and each epoch's loss and accuracy. No times, which would make every run's
-        file another one: they are in the log and in Snakemake's benchmark.
+        n_samples, which is `per_epoch` where that is given, peak_gpu_memory_bytes and each epoch's loss and accuracy.
+        No times, which would make every run's file another one: they are in the log and in Snakemake's benchmark.
 
     Raises
     ------
     InputFault
-        Fewer than two samples, no such device, not enough memory, or a diverged training.
+        Fewer than two samples or of an epoch's, `n_steps` or `per_epoch` out of range, no such device, not enough
+        memory, or a diverged training.
     Interrupted
         SIGTERM or SIGUSR1 came; where the training stands is saved.
     """
+    if dynamics_path and (n_steps is not None or per_epoch is not None):
+        raise ValueError("a training that records sees every sample in every epoch: give no n_steps and no per_epoch")
     stage, chosen = ("training", Training(**recipe)) if dynamics_path else ("retraining", Recipe(**recipe))
     group = Group()
     torch_device = resolve_device(device, group.size, group.rank)
     samples = read_table(samples_path, ["sample_id", "label"])
     sample_ids, labels = samples["sample_id"], torch.from_numpy(samples["label"].copy()).to(torch_device)
-    if len(sample_ids) < 2:
-        raise InputFault(f"{samples_path}: {len(sample_ids)} samples cannot be trained on; keep 2 or more")
+    n_samples, each = (len(sample_ids), "") if per_epoch is None else (per_epoch, " an epoch")
+    if n_samples < 2:
+        raise InputFault(f"{samples_path}: {n_samples} samples{each} cannot be trained on; keep 2 or more")
     store = np.load(images_path, mmap_mode="r")
     summary = json.loads(Path(summary_path).read_text())
     network = _fresh_network(chosen, store.shape, summary, derive_seed(seed, f"{stage}/initialisation"))
@@ -116,6 +128,8 @@ def train_here(
         "seed": seed,
         "records": list(records),
         "snapshots": bool(snapshots_path),
+        "n_steps": n_steps,
+        "per_epoch": per_epoch,
         "code": code,
         "torch": torch.__version__,
     }
@@ -133,7 +147,10 @@ def train_here(
     resident = plan_memory(network, chosen, store.shape[1:], len(labels), n_bytes, group.size)
     images = (ResidentImages.load if resident else StreamedImages)(store, sample_ids, torch_device)
     with Checkpoints(checkpoint_path, digest, **(checkpoints or {}), writes=group.rank == 0) as saved:
-        history = Trainer(network, images, labels, chosen, seed, stage, recorder, saved, group, snapshots).run()
+        trainer = Trainer(
+            *(network, images, labels, chosen, seed, stage, recorder, saved, group, snapshots, n_steps, per_epoch)
+        )
+        history = trainer.run()
         if recorder:
             recorder.write(dynamics_path, sample_ids)
         if snapshots:
@@ -141,7 +158,7 @@ def train_here(
         if group.rank == 0:
             save_model(model_path, network)
     saved.remove()
-    return {"n_samples": len(labels), "peak_gpu_memory_bytes": peak_gpu_memory_bytes(torch_device), "epochs": history}
+    return {"n_samples": n_samples, "peak_gpu_memory_bytes": peak_gpu_memory_bytes(torch_device), "epochs": history}
 
 
 def _fresh_network(recipe: Recipe, store_shape: tuple, summary: dict, seed: int) -> Classifier:

@@ -1,0 +1,96 @@
+"""Keep samples of all scores alike, but for those with the very highest, many of which have wrong labels.
+
+CCS, coverage-centric coreset selection (Zheng et al., Coverage-centric coreset selection for high pruning rates, ICLR
+2023).
+"""
+
+import numpy as np
+from pydantic import Field
+
+from ..faults import InputFault
+from ..plugins import Section
+from ..rng import derive_seed
+from ..shares import place_within
+
+SCORED = True
+DOUBT_OPTION = "dropped_by"
+
+
+class Options(Section):
+    """What is dropped first, and how the scores of the rest are divided."""
+
+    bins: int = Field(50, ge=1, description="parts of equal width that the range of scores is divided into")
+    dropped: float = Field(0.1, ge=0, lt=1, description="share of all samples that is dropped first")
+    dropped_by: str | None = Field(
+        None, description="the score whose highest values are dropped, such as aum; null: the score that is pruned by"
+    )
+
+
+def keep(options: Options, n_kept: int, samples, seed: int) -> np.ndarray:
+    """Return n_kept rows: the highest scores are dropped, then every bin of scores gets as many places.
+
+    The bins are of equal width, from the least to the greatest of the scores that are left. One with fewer samples than
+    its part of the places gives all it has, and the others share the rest. Within a bin samples are drawn at random.
+
+    All of this is one order of the samples: by their places in a random order of their bin, of equal ones those of the
+    larger bin first, of bins of one size those of the higher one. So of one seed what is kept at 0.9 lies in what is
+    kept at 0.5, and the numbers of each bin are those of the paper's loop, which goes through the bins from the
+    smallest and gives each the places left over the bins left, rounded down; its order of bins of one size is open.
+
+    Of equal scores the lower rows are kept where some are dropped. The paper rounds the number of those dropped down,
+    here it is rounded as that of those pruned. Its own `dropped_by` is AUM, the lowest of which it drops: the score
+    `aum` here is its negative.
+
+    Parameters
+    ----------
+    options : Options
+    n_kept : int
+    samples : Samples
+        Their "doubt" is read where `options.dropped_by` is not None.
+    seed : int
+        Of one random order of all samples, whatever is dropped.
+
+    Returns
+    -------
+    (n_kept,) int64
+        In no order.
+
+    Raises
+    ------
+    InputFault
+        Fewer are left than are to be kept, or the range of their scores is not finite.
+
+    Notes
+    -----
+    Cost: two sorts of n. Memory: whole arrays, 63 bytes a sample at the most, of float32 scores.
+    """
+    n_dropped = round(options.dropped * samples.n)
+    if samples.n - n_dropped < n_kept:
+        raise InputFault(
+            f"ccs: its option dropped = {options.dropped:g} leaves {samples.n - n_dropped} of {samples.n} samples, and "
+            f"{n_kept} are to be kept; lower it to the pruning rate or less, or raise the rate"
+        )
+    doubts = samples.read("score" if options.dropped_by is None else "doubt")
+    left = np.ones(samples.n, bool)
+    left[np.argsort(doubts, kind="stable")[samples.n - n_dropped :]] = False
+    order = np.random.default_rng(derive_seed(seed, "selection/ccs")).permutation(samples.n)
+    order = order[left[order]]
+    bins = _bins_of(samples.read("score")[order].astype(np.float64), options.bins)
+    sizes = np.bincount(bins)
+    rank_of_bin = np.empty(len(sizes), np.int64)
+    rank_of_bin[np.lexsort((-np.arange(len(sizes)), -sizes))] = np.arange(len(sizes))
+    return order[np.lexsort((rank_of_bin[bins], place_within(bins)))[:n_kept]]
+
+
+def _bins_of(scores: np.ndarray, n_bins: int) -> np.ndarray:
+    """Return each score's bin, (n,) int64 from 0; the greatest score is in the last, equal ones are all in 0."""
+    least = scores.min()
+    with np.errstate(over="ignore", invalid="ignore"):
+        width = scores.max() - least
+    if not np.isfinite(width):
+        raise InputFault(
+            "ccs: the range of the scores is not finite, and has no bins of equal width; give finite scores"
+        )
+    if width == 0:
+        return np.zeros(len(scores), np.int64)
+    return np.minimum((scores - least) / width * n_bins, n_bins - 1).astype(np.int64)
