@@ -1,0 +1,26 @@
+"""Embed every sample with a network that was trained on other data."""
+
+from snakemake_job import job
+
+with job(snakemake) as metadata:
+    import shutil
+
+    from score_extrapolation.pretrained import embed_pretrained
+    from score_extrapolation.tables import read_table, write_vectors
+
+    sample_ids = read_table(snakemake.input.samples, ["sample_id"])["sample_id"]
+    embeddings = embed_pretrained(
+        images_path=snakemake.input.images,
+        sample_ids=sample_ids,
+        architecture=snakemake.params.architecture,
+        weights=snakemake.params.weights,
+        image_size=snakemake.params.image_size,
+        precision=snakemake.params.precision,
+        device=snakemake.params.device,
+        checkpoint_path=snakemake.params.checkpoint,
+        code=snakemake.params.code,
+    )
+    write_vectors(
+        snakemake.output[0], metadata, sample_id=sample_ids, embedding=embeddings.astype(snakemake.params.dtype)
+    )
+    shutil.rmtree(snakemake.params.checkpoint, ignore_errors=True)
