@@ -22,6 +22,7 @@ include: "rules/extrapolation.smk"
 include: "rules/selection.smk"
 include: "rules/retraining.smk"
 include: "rules/evaluation.smk"
+include: "rules/study.smk"
 include: "rules/report.smk"
 
 

@@ -61,6 +61,7 @@ rule embed_pretrained:
     input:
         images=out("samples/train.npy"),
         samples=out("samples/train.parquet"),
+        weights=EXPERIMENT.embeddings.pretrained.files(),
     output:
         out("embeddings/pretrained.parquet"),
     log:
@@ -74,7 +75,7 @@ rule embed_pretrained:
         **resources_of("embeddings", gpu=True),
     params:
         stage="embeddings",
-        network=EXPERIMENT.embeddings.pretrained.model_dump(),
+        **EXPERIMENT.embeddings.pretrained.model_dump(),
         dtype=EXPERIMENT.embeddings.dtype,
         device=EXPERIMENT.device,
         checkpoint=out("checkpoints/embeddings/pretrained"),

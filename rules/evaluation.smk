@@ -23,6 +23,9 @@ VALIDATED, NESTED, SHIFTS = validated_rows(EXPERIMENT), nested_rows(EXPERIMENT),
 COVERED, SURROUNDED = coverage_rows(EXPERIMENT), neighborhood_rows(EXPERIMENT)
 RETRAINED = retraining_rows(EXPERIMENT, SCORED_ARMS + TRUE_ARMS + FREE_ARMS + UNSCORED_ARMS)
 
+TESTED = EXPERIMENT.samples.test is not None
+TRUTH = EXPERIMENT.evaluation.full_data_scores
+
 # The report's chapters; it sorts them by name.
 ACCURACY, TIME, AGREEMENT, DISTRIBUTIONS, IMAGES = (
     "1 Accuracy",

@@ -14,41 +14,26 @@ report: "captions/workflow.rst"
 
 
 CAPTIONS = sorted(Path(workflow.current_basedir.join("captions").get_path_or_uri(secret_free=False)).iterdir())
-TESTED = EXPERIMENT.samples.test is not None
-TRUTH = EXPERIMENT.evaluation.full_data_scores
 SHEETS = [sheet for sheet in SHEET_LABELS if TRUTH or not sheet.endswith("estimated")]
 SCORED = "fraction-{fraction}/seed-{seed}/{score}/{extrapolator}"
 # How the report's tables name the scores that a figure is about.
 SCORED_LABELS = {"Scores": "{score}, {extrapolator}, {fraction} % subset"}
 
 
-rule plot_retraining:
+rule plot_stages:
     input:
-        runs=out("evaluation/retraining.csv"),
-        summary=out("evaluation/retraining_summary.csv"),
+        out("evaluation/retraining.csv"),
     output:
-        accuracy=report(
-            out("report/accuracy.svg"),
-            caption="captions/accuracy.rst",
-            category=ACCURACY,
-            labels={"Result": "Accuracy against pruning rate"},
-        ),
-        time=report(
-            out("report/time.svg"),
-            caption="captions/time.rst",
-            category=TIME,
-            labels={"Result": "Accuracy against time"},
-        ),
-        stages=report(
+        report(
             out("report/stages.svg"),
             caption="captions/stages.rst",
             category=TIME,
             labels={"Result": "Time of each stage"},
         ),
     log:
-        out("logs/report/retraining.log"),
+        out("logs/report/stages.log"),
     benchmark:
-        out("benchmarks/report/retraining.tsv")
+        out("benchmarks/report/stages.tsv")
     retries: 0
     conda:
         "../envs/analysis.yaml"
@@ -57,9 +42,9 @@ rule plot_retraining:
         **resources_of("report"),
     params:
         stage="report",
-        code=code_digest("plot_retraining.py"),
+        code=code_digest("plot_stages.py"),
     script:
-        "../workflow_scripts/plot_retraining.py"
+        "../workflow_scripts/plot_stages.py"
 
 
 rule plot_estimates:
@@ -215,7 +200,8 @@ rule plot_contact_sheets:
 # The lists of samples to keep, and all tables and figures: with no test set no accuracy, with no truth no agreement.
 STUDY = [
     *kept_files(),
-    *([*rules.tabulate_retraining.output, *rules.plot_retraining.output] if TESTED else []),
+    *(path for item in ITEMS for path in getattr(rules, item).output),
+    *([*rules.tabulate_retraining.output, *rules.plot_stages.output] if TESTED else []),
     *([*rules.tabulate_agreement.output, *rules.plot_agreement.output] if TRUTH else []),
     *([*rules.tabulate_estimates.output, *rules.plot_estimates.output] if EXPERIMENT.evaluation.estimates else []),
     *expand(

@@ -46,12 +46,15 @@ def missing_items(experiment: Config) -> dict[str, str]:
     """Return one sentence for each table or figure that an experiment cannot bring: what it lacks, how to get it."""
     missing = {name: f"{name} {text}" for name, text in ABSENT.items()}
     for name in method_names("study"):
-        lacks = [
-            text
-            for needed in method_constant("study", name, "NEEDS")
-            for has, text in [CONDITIONS[needed]]
-            if not has(experiment)
-        ]
+        needed = [CONDITIONS[condition] for condition in method_constant("study", name, "NEEDS")]
+        lacks = [text for is_met, text in needed if not is_met(experiment)]
         if lacks:
             missing[name] = f"{name} needs {', and '.join(lacks)}; {BROUGHT_BY}"
     return missing
+
+
+def describe_experiment(experiment: Config) -> dict[str, str]:
+    """Return how tables that may be put beside those of other experiments name this one and its network."""
+    options = dict(experiment.training.model)
+    words = [options.pop("name"), *(f"{key} {value}" for key, value in options.items() if value is not None)]
+    return {"dataset": experiment.experiment, "model": ", ".join(words)}

@@ -89,6 +89,11 @@ def check_paths(config: Config) -> None:
             # torchvision's folder may be made by its download.
             if not glob.glob(path) and dataset != "torchvision":
                 faults.append(f"samples.{key}: {path} does not exist; give an existing file, folder or glob")
+    for path in config.embeddings.pretrained.files():
+        if not os.path.isfile(path):
+            faults.append(
+                f"embeddings.pretrained.weights: {path} does not exist; give an existing file, or hub, or package"
+            )
     existing = Path(config.results)
     while not existing.exists():
         existing = existing.parent

@@ -137,6 +137,10 @@ class Pretrained(Section):
     image_size: int | None = Field(None, ge=1, description="pixels of the side that images are resized to")
     precision: Literal["float32", "bfloat16", "auto"] = "float32"
 
+    def files(self) -> list[str]:
+        """Return the file of the weights, where they are the user's own."""
+        return [] if self.weights in ("hub", "package") else [self.weights]
+
 
 class Embeddings(Section):
     """How the embeddings are stored, and by what frozen network some are made."""

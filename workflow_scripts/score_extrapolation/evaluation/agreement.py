@@ -28,8 +28,8 @@ def tabulate_agreement(rows: list[dict]) -> pd.DataFrame:
     Parameters
     ----------
     rows : list of dict
-        One per run: score, extrapolator, fraction (percent, as in paths), sampler, seed, and the paths `extrapolated` and
-        `truth` of its tables.
+        One per run: score, extrapolator, fraction (percent, as in paths), sampler, seed, and the paths `extrapolated`
+        and `truth` of its tables.
 
     Returns
     -------

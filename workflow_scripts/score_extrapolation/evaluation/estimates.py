@@ -90,7 +90,8 @@ def tabulate_estimates(validated: list[dict], nested: list[dict], shifts: list[d
     Parameters
     ----------
     validated : list of dict
-        One per run: score, extrapolator, fraction, sampler, seed, and `metrics`, the path of what `cross_validate` returned.
+        One per run: score, extrapolator, fraction, sampler, seed, and `metrics`, the path of what `cross_validate`
+        returned.
     nested : list of dict
         One per run, with the paths `extrapolated`, scores extrapolated to the subset from the subset nested in it, and
         `truth`, the subset's computed scores.

@@ -62,9 +62,9 @@ def summarize_retraining(runs: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row per arm, rate and budget in the order of `runs`: n_seeds; mean, standard deviation (ddof 1) and standard error
-        of test_accuracy and total_s, NaN for the latter two of a single seed; and unavoidable_share, the mean share
-        of total_s that the training on the subset and the retraining take.
+        One row per arm, rate and budget in the order of `runs`: n_seeds; mean, standard deviation (ddof 1) and
+        standard error of test_accuracy and total_s, NaN for the latter two of a single seed; and unavoidable_share,
+        the mean share of total_s that the training on the subset and the retraining take.
     """
     runs = runs.assign(unavoidable_share=runs[UNAVOIDABLE].sum(axis=1) / runs["total_s"])
     groups = runs.groupby(["arm", "rate", "budget"], sort=False)
@@ -91,8 +91,8 @@ def compare_arms(runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row per pair of arms, rate and budget: arm, other, rate, budget, n_seeds, difference (mean of test_accuracy of the arm less
-        that of the other), low and high (Student's interval; NaN of a single seed).
+        One row per pair of arms, rate and budget: arm, other, rate, budget, n_seeds, difference (mean of test_accuracy
+        of the arm less that of the other), low and high (Student's interval; NaN of a single seed).
     """
     accuracy = runs.set_index(["arm", "rate", "budget", "seed"])["test_accuracy"].sort_index()
     table = []

@@ -1,0 +1,21 @@
+"""Make a table or figure of the paper from the evaluation's tables."""
+
+from snakemake_job import job
+
+with job(snakemake):
+    import pandas as pd
+
+    from score_extrapolation.evaluation import read_csv, write_csv
+    from score_extrapolation.plugins import load_method
+    from score_extrapolation.study import write_html
+
+    item = load_method("study", snakemake.params.item)
+    tables = {name: read_csv(path) for name, path in snakemake.input.items()}
+    tables["experiment"] = pd.DataFrame([snakemake.params.experiment])
+    found = item.tabulate(tables)
+    data, shown = snakemake.output
+    write_csv(data, found)
+    if hasattr(item, "draw"):
+        item.draw(found, shown)
+    else:
+        write_html(item.format_table(found), item.TITLE, item.NOTE, shown)
