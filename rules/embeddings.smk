@@ -74,8 +74,8 @@ rule embed_pretrained:
     resources:
         **resources_of("embeddings", gpu=True),
     params:
-        stage="embeddings",
         **EXPERIMENT.embeddings.pretrained.model_dump(),
+        stage="embeddings",
         dtype=EXPERIMENT.embeddings.dtype,
         device=EXPERIMENT.device,
         checkpoint=out("checkpoints/embeddings/pretrained"),

@@ -6,8 +6,17 @@ Writes: study/{table}.csv and .html, study/{figure}.csv and .svg (.png where it 
 
 from study_items import describe_experiment, missing_items
 
+
+def literal(item, name):
+    """Return what an item's file says of itself."""
+    return method_constant("study", item, name)
+
+
 MISSING = missing_items(EXPERIMENT)
 ITEMS = [item for item in method_names("study") if item not in MISSING]
+# Of tables alone; that which shows images has a rule of its own.
+TABULATED = [item for item in ITEMS if "scores" not in literal(item, "READS")]
+FIRST_SEED, PRUNED_EXTRAPOLATOR = EXPERIMENT.seeds[0], EXPERIMENT.selection.extrapolators[0]
 # The evaluation's tables by the names that items know them by.
 EVALUATED = {
     "retraining": rules.tabulate_retraining.output.runs,
@@ -30,24 +39,14 @@ MADE = {
 
 def read_by(item):
     """Return the files of the evaluation's tables that an item is made from, by their names."""
-    optional = [name for name in method_constant("study", item, "ALSO_READS") or () if MADE[name]]
-    names = [*method_constant("study", item, "READS"), *optional]
+    optional = [name for name in literal(item, "ALSO_READS") or () if MADE[name]]
+    names = [*literal(item, "READS"), *optional]
     return {name: EVALUATED[name] for name in names if name in EVALUATED}
 
 
-def made_by(item):
-    """Return the files that an item writes, for the report."""
-    kinds = ["csv", method_constant("study", item, "FORMAT") or ("html" if item.startswith("table") else "svg")]
-    title, chapter = (method_constant("study", item, name) for name in ("TITLE", "CHAPTER"))
-    return [
-        report(
-            out(f"study/{item}.{kind}"),
-            caption="captions/study.rst",
-            category=chapter,
-            labels={"Result": title + (" (CSV)" if kind == "csv" else "")},
-        )
-        for kind in kinds
-    ]
+def shown_as(item):
+    """Return the suffix of the file that people look at."""
+    return literal(item, "FORMAT") or ("html" if item.startswith("table") else "svg")
 
 
 def tell_missing(item):
@@ -60,7 +59,7 @@ def tell_missing(item):
     return tell
 
 
-for item in ITEMS:
+for item in TABULATED:
 
     rule:
         name:
@@ -68,7 +67,18 @@ for item in ITEMS:
         input:
             **read_by(item),
         output:
-            made_by(item),
+            report(
+                out(f"study/{item}.csv"),
+                caption="captions/study.rst",
+                category=literal(item, "CHAPTER"),
+                labels={"Result": f"{literal(item, 'TITLE')} (CSV)"},
+            ),
+            report(
+                out(f"study/{item}.{shown_as(item)}"),
+                caption="captions/study.rst",
+                category=literal(item, "CHAPTER"),
+                labels={"Result": literal(item, "TITLE")},
+            ),
         log:
             out(f"logs/study/{item}.log"),
         benchmark:
@@ -83,10 +93,54 @@ for item in ITEMS:
             stage="report",
             item=item,
             experiment=describe_experiment(EXPERIMENT),
-            note=method_constant("study", item, "NOTE"),
+            note=literal(item, "NOTE"),
             code=code_digest("make_item.py", ("study", item)),
         script:
             "../workflow_scripts/make_item.py"
+
+
+# Of the first scores that are pruned by, and the first seed.
+for item in set(ITEMS) - set(TABULATED):
+
+    rule:
+        name:
+            item
+        input:
+            scores=out(f"{extrapolated_path(PRUNED_BY[0], PRUNED_EXTRAPOLATOR, PRUNED_FROM[0], FIRST_SEED)}.parquet"),
+            truth=out(f"{scores_path(PRUNED_BY[0], EVERYTHING, FIRST_SEED)}.parquet"),
+            images=out("samples/train.npy"),
+            samples=out("samples/train.parquet"),
+            summary=out("samples/summary.json"),
+        output:
+            report(
+                out(f"study/{item}.csv"),
+                caption="captions/study.rst",
+                category=literal(item, "CHAPTER"),
+                labels={"Result": f"{literal(item, 'TITLE')} (CSV)"},
+            ),
+            report(
+                out(f"study/{item}.{shown_as(item)}"),
+                caption="captions/study.rst",
+                category=literal(item, "CHAPTER"),
+                labels={"Result": literal(item, "TITLE")},
+            ),
+        log:
+            out(f"logs/study/{item}.log"),
+        benchmark:
+            out(f"benchmarks/study/{item}.tsv")
+        retries: 0
+        conda:
+            "../envs/analysis.yaml"
+        threads: threads_of("report")
+        resources:
+            **resources_of("report"),
+        params:
+            stage="report",
+            item=item,
+            note=literal(item, "NOTE"),
+            code=code_digest("make_image_item.py", ("study", item)),
+        script:
+            "../workflow_scripts/make_image_item.py"
 
 
 for item in MISSING:

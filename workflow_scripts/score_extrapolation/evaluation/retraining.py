@@ -1,11 +1,10 @@
 """What pruning costs and gives: accuracy of the retrained models, and the time of everything that led to them."""
 
-import numpy as np
 import pandas as pd
-from scipy.stats import t
 
 from ..atomic import read_json
 from ..config import STAGES
+from .intervals import paired_interval
 
 RUN = ("arm", "method", "score", "extrapolator", "fraction", "sampler", "budget", "seed", "rate")
 # All stages of the pipeline, and what the smaller task within the subset takes (see `parts`), its stages together.
@@ -78,8 +77,7 @@ def summarize_retraining(runs: pd.DataFrame) -> pd.DataFrame:
 def compare_arms(runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
     """Compare the accuracies of arms seed by seed, each with random and with the same selection by full-data scores.
 
-    At one seed two arms begin with the same initial weights; what a difference says is said by its interval, which
-    holds if differences are normal. Of few seeds it is wide.
+    At one seed two arms begin with the same initial weights; what a difference says is said by its interval.
 
     Parameters
     ----------
@@ -92,7 +90,7 @@ def compare_arms(runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
     -------
     pandas.DataFrame
         One row per pair of arms, rate and budget: arm, other, rate, budget, n_seeds, difference (mean of test_accuracy
-        of the arm less that of the other), low and high (Student's interval; NaN of a single seed).
+        of the arm less that of the other), low and high (its interval as of `paired_interval`; NaN of a single seed).
     """
     accuracy = runs.set_index(["arm", "rate", "budget", "seed"])["test_accuracy"].sort_index()
     table = []
@@ -102,8 +100,7 @@ def compare_arms(runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
             if other == arm or (other, rate, budget) not in accuracy:
                 continue
             differences = (accuracy[arm, rate, budget] - accuracy[other, rate, budget]).dropna()
-            n, mean = len(differences), differences.mean()
-            half = t.ppf((1 + confidence) / 2, n - 1) * differences.sem() if n > 1 else np.nan
-            row = {"arm": arm, "other": other, "rate": rate, "budget": budget, "n_seeds": n, "difference": mean}
-            table.append({**row, "low": mean - half, "high": mean + half})
+            mean, low, high = paired_interval(differences, confidence)
+            row = {"arm": arm, "other": other, "rate": rate, "budget": budget, "n_seeds": len(differences)}
+            table.append({**row, "difference": mean, "low": low, "high": high})
     return pd.DataFrame(table, columns=["arm", "other", "rate", "budget", "n_seeds", "difference", "low", "high"])

@@ -1,5 +1,7 @@
 """Figures and contact sheets for people. Here: the names that people read; nothing heavy, the workflow imports it."""
 
+from typing import NamedTuple
+
 NO_PRUNING = "no pruning"
 SHEETS = {
     "highest": "highest scores",
@@ -7,6 +9,32 @@ SHEETS = {
     "overestimated": "most overestimated",
     "underestimated": "most underestimated",
 }
+# Where a score that needs no training reads its embeddings: of a frozen backbone, or of the subset's own network.
+EMBEDDING_SPACES = ("pretrained", "subset")
+NAMES = {"computed": "full data", "auto": "auto", "zcoreset": "ZCoreSet"}
+
+
+class Arm(NamedTuple):
+    """The parts of an arm's name; those after `method` are None where it reads no scores."""
+
+    method: str
+    score: str | None = None
+    extrapolator: str | None = None
+    subset: str | None = None  # percent and, unless it was drawn at random, how: 20, 20-stratified
+
+    @property
+    def training_free(self) -> bool:
+        """Whether it reads scores that come of no training, but of embeddings."""
+        return self.extrapolator in EMBEDDING_SPACES
+
+
+def split_arm(arm: str) -> Arm:
+    """Take an arm's name apart: top/du/knn-10/fraction-20 or random."""
+    method, *scored_by = arm.split("/")
+    if not scored_by:
+        return Arm(method)
+    score, extrapolator, fraction = scored_by
+    return Arm(method, score, extrapolator, fraction.removeprefix("fraction-"))
 
 
 def method_label(name: str) -> str:
@@ -14,10 +42,10 @@ def method_label(name: str) -> str:
 
     Names of up to four letters are taken for acronyms, but for auto.
     """
-    if name == "computed":
-        return "full data"
+    if name in NAMES:
+        return NAMES[name]
     name, k, options = split_label(name)
-    words = [name.upper() if len(name) <= 4 and name != "auto" else name, *([] if k is None else [f"k={k}"]), *options]
+    words = [name.upper() if len(name) <= 4 else name, *([] if k is None else [f"k={k}"]), *options]
     return " ".join(words).replace("_", " ")
 
 
@@ -28,12 +56,30 @@ def split_label(label: str) -> tuple[str, int | None, tuple[str, ...]]:
     return name, k, tuple(options)
 
 
+def family(label: str) -> str:
+    """Return the label of an extrapolator without its k: knn-10-uniform is of knn-uniform."""
+    name, _, options = split_label(label)
+    return "-".join([name, *options])
+
+
+def subset_label(subset: str) -> str:
+    """Return the name of a subset: 20 is 20 % subset, 20-stratified is 20 % stratified subset."""
+    percent, _, sampler = subset.partition("-")
+    return " ".join([f"{percent} %", *([method_label(sampler)] if sampler else []), "subset"])
+
+
 def scores_label(score: str, extrapolator: str, fraction: str, seed: str | None = None) -> str:
-    """Return the name of a set of scores, such as ``DU, KNN k=10, 20 % subset, seed 0``; fraction in percent."""
-    subset = () if extrapolator == "computed" else (f"{fraction} % subset",)
-    return ", ".join(
-        (method_label(score), method_label(extrapolator), *subset, *(() if seed is None else (f"seed {seed}",)))
-    )
+    """Return the name of a set of scores, such as ``DU, KNN k=10, 20 % subset, seed 0``; fraction as in paths."""
+    if extrapolator in EMBEDDING_SPACES:
+        names = (embeddings_label(extrapolator, fraction),)
+    else:
+        names = (method_label(extrapolator), *(() if extrapolator == "computed" else (subset_label(fraction),)))
+    return ", ".join((method_label(score), *names, *(() if seed is None else (f"seed {seed}",))))
+
+
+def embeddings_label(space: str, fraction: str) -> str:
+    """Return whose embeddings a score reads that comes of no training."""
+    return "pretrained embeddings" if space == "pretrained" else f"embeddings of the {subset_label(fraction)}"
 
 
 def arm_label(arm: str) -> str:
@@ -41,9 +87,8 @@ def arm_label(arm: str) -> str:
 
     ``random`` is random, ``top/du/knn-10/fraction-20`` is DU, KNN k=10, 20 % subset.
     """
-    method, *scored_by = arm.split("/")
-    if not scored_by:
+    method, score, extrapolator, subset = split_arm(arm)
+    if score is None:
         return method_label(method)
-    score, extrapolator, fraction = scored_by
-    scores = scores_label(score, extrapolator, fraction.removeprefix("fraction-"))
+    scores = scores_label(score, extrapolator, subset)
     return scores if method == "top" else f"{method_label(method)}: {scores}"

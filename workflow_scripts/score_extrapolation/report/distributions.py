@@ -84,17 +84,22 @@ def plot_distributions(counts: pd.DataFrame, title: str, path) -> None:
     title : str
     path : path
     """
-    edges = np.append(counts["bin_start"], counts["bin_stop"].iloc[-1])
     with drawing(path, 7.5, 5) as figure:
         axes = figure.subplots()
-        for name, color in zip(counts.columns[2:], (BLUE, VERMILION, BLACK), strict=False):
-            n = counts[name].sum()
-            density = counts[name] / n / np.diff(edges)
-            line = {"color": color, "linewidth": 1.5, "linestyle": "--" if color == BLACK else "-"}
-            axes.stairs(density, edges, label=f"{name} (n = {n:,})", **line)
-            if color != BLACK:
-                axes.stairs(density, edges, color=color, fill=True, alpha=0.2)
-        axes.set(xlabel="Score", ylabel="Density")
-        axes.yaxis.set_major_locator(MaxNLocator(5))
+        draw_distributions(axes, counts)
         axes.set_title(title)
         figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center")
+
+
+def draw_distributions(axes, counts: pd.DataFrame) -> None:
+    """Draw what `plot_distributions` does into axes, with the labels of a legend but no legend."""
+    edges = np.append(counts["bin_start"], counts["bin_stop"].iloc[-1])
+    for name, color in zip(counts.columns[2:], (BLUE, VERMILION, BLACK), strict=False):
+        n = counts[name].sum()
+        density = counts[name] / n / np.diff(edges)
+        line = {"color": color, "linewidth": 1.5, "linestyle": "--" if color == BLACK else "-"}
+        axes.stairs(density, edges, label=f"{name} (n = {n:,})", **line)
+        if color != BLACK:
+            axes.stairs(density, edges, color=color, fill=True, alpha=0.2)
+    axes.set(xlabel="Score", ylabel="Density")
+    axes.yaxis.set_major_locator(MaxNLocator(5))

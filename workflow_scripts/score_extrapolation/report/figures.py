@@ -5,7 +5,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.lines import Line2D
 
-from . import NO_PRUNING, arm_label, method_label, split_label
+from . import NO_PRUNING, Arm, arm_label, family, method_label, split_arm, split_label, subset_label
 from .style import (
     BLACK,
     BLUE,
@@ -15,6 +15,7 @@ from .style import (
     NO_PRUNING_STYLE,
     ORANGE,
     PURPLE,
+    SAND,
     SKY,
     TEAL,
     VERMILION,
@@ -33,6 +34,7 @@ STAGE_COLORS = {
     "training": BLUE,
     "scores": PURPLE,
     "nested": WINE,
+    "training_free": SAND,
     "embeddings": SKY,
     "predictions": TEAL,
     "neighbors": GREEN,
@@ -41,6 +43,7 @@ STAGE_COLORS = {
     "retraining": ORANGE,
 }
 BARS_AT_MOST = 30
+STEPS = "as many steps as without pruning"
 PRUNED = "Pruned share of the training set (%)"
 TIME = "Time of all stages, samples to retraining (s)"
 ACCURACY = "Test accuracy (%)"
@@ -57,20 +60,38 @@ def is_reference(table: pd.DataFrame) -> pd.Series:
 
 
 def group_arms(arms) -> dict[str, list[str]]:
-    """Return the arms of each panel by its title: per score, subset and selection, each with all to compare with."""
-    parts = {arm: arm.split("/") for arm in dict.fromkeys(arms)}
+    """Return the arms of each panel by its title: per score, subset and selection, each with all to compare with.
+
+    To compare with are the arms that read no scores, those of the full data's scores with the same selection, and those
+    of scores that need no training: with the same selection where there are such, else of their highest scores.
+
+    Parameters
+    ----------
+    arms : iterable of str
+        In the order that the arms of a panel are to have; more than once will do.
+    """
+    parts = {arm: split_arm(arm) for arm in dict.fromkeys(arms)}
+    trained = [part for part in parts.values() if part.score and not part.training_free]
+    extrapolated = [part for part in trained if part.extrapolator != "computed"]
+    found = {part[:2] for part in extrapolated}
     panels = {}
-    for method, score, extrapolator, fraction in (names for names in parts.values() if len(names) == 4):
-        if extrapolator != "computed":
-            title = f"{method_label(score)}, {fraction.removeprefix('fraction-')} % subset"
-            title += "" if method == "top" else f", {method_label(method)}"
-            panels[title] = [
-                arm
-                for arm, names in parts.items()
-                if len(names) == 1
-                or (names[:2] == [method, score] and (names[2] == "computed" or names[3] == fraction))
-            ]
+    for own in extrapolated + [part for part in trained if part[:2] not in found]:
+        subset = method_label("computed") if own.extrapolator == "computed" else subset_label(own.subset)
+        title = f"{method_label(own.score)}, {subset}" + (
+            "" if own.method == "top" else f", {method_label(own.method)}"
+        )
+        panels[title] = [arm for arm, part in parts.items() if _belongs(part, own, parts.values())]
     return panels or {"": list(parts)}
+
+
+def _belongs(part: Arm, own: Arm, parts) -> bool:
+    """Return whether an arm is shown where another's score, subset and selection are."""
+    if part.score is None:
+        return True
+    if part.training_free:
+        as_selected = part._replace(method=own.method) in parts
+        return part.method == (own.method if as_selected else "top") and part.subset in ("0", own.subset)
+    return part[:2] == own[:2] and (part.extrapolator == "computed" or part.subset == own.subset)
 
 
 def mean_text(runs: pd.DataFrame, spread: str = " ± s.d.") -> str:
@@ -79,34 +100,53 @@ def mean_text(runs: pd.DataFrame, spread: str = " ± s.d.") -> str:
     return "1 seed" if n == 1 else f"mean{spread} of {n} seeds"
 
 
-def plot_accuracy(runs: pd.DataFrame, path) -> None:
-    """Draw test accuracy against pruning rate: a line per arm, mean and standard deviation, each seed a dot.
+def group_panels(runs: pd.DataFrame) -> dict[str, tuple[str, list[str]]]:
+    """Return budget and arms of each panel by its title: of each budget those of `group_arms`.
 
     Parameters
     ----------
     runs : pandas.DataFrame
-        Columns arm, rate, seed, test_accuracy; the rows of random at rate 0 become the dashed line and its band.
-    path : path
+        Columns arm and budget: ``epochs`` of what is kept or ``steps``, as many as training on everything takes.
     """
+    panels = {}
+    for budget, own in runs.groupby("budget", sort=True):
+        for title, arms in group_arms(own["arm"]).items():
+            words = [*([title] if title else []), *([STEPS] if budget == "steps" else [])]
+            panels["\n".join(words)] = (budget, arms)
+    return panels
+
+
+def plot_accuracy(runs: pd.DataFrame, path, heading: str = "Test accuracy after pruning") -> None:
+    """Draw test accuracy against pruning rate: a line per arm, mean and standard error, each seed a dot.
+
+    Parameters
+    ----------
+    runs : pandas.DataFrame
+        Columns arm, rate, seed, test_accuracy and, unless all were trained for epochs of what they keep, budget; the
+        rows of random at rate 0 become the dashed line and its band.
+    path : path
+    heading : str
+    """
+    runs = runs if "budget" in runs else runs.assign(budget="epochs")
     reference = 100 * runs.loc[is_reference(runs), "test_accuracy"]
-    mean, spread = reference.mean(), reference.std(ddof=1)
+    mean, error = reference.mean(), reference.sem()
     pruned = runs[~is_reference(runs)]
-    styles, panels = arm_styles(pruned["arm"]), group_arms(pruned["arm"])
-    heading = f"Test accuracy after pruning, {mean_text(runs)}"
+    styles, panels = arm_styles(pruned["arm"]), group_panels(pruned)
     keys = [Line2D([], [], **NO_PRUNING_LINE), *legend_keys(styles)]
+    heading = f"{heading}, {mean_text(runs, ' ± s.e.')}"
     with drawing_panels(path, heading, list(panels), (PRUNED, ACCURACY), keys) as (_, grid):
-        for axes, arms in zip(grid, panels.values(), strict=True):
+        for axes, (budget, arms) in zip(grid, panels.values(), strict=True):
             axes.axhline(mean, **NO_PRUNING_LINE)
-            if spread > 0:
-                axes.axhspan(mean - spread, mean + spread, color=BLACK, alpha=0.08, linewidth=0)
+            if error > 0:
+                axes.axhspan(mean - error, mean + error, color=BLACK, alpha=0.08, linewidth=0)
             arms = [arm for arm in styles if arm in arms]
             for position, arm in enumerate(arms):
-                of_arm = pruned[pruned["arm"] == arm]
+                of_arm = pruned[(pruned["arm"] == arm) & (pruned["budget"] == budget)]
                 # A little aside, or the bars of arms of one accuracy would hide each other.
                 aside = 1.6 * (position / max(1, len(arms) - 1) - 0.5)
                 x, y = 100 * of_arm["rate"] + aside, 100 * of_arm["test_accuracy"]
                 axes.scatter(x, y, edgecolor=styles[arm]["color"], **SEED_DOTS)
-                sns.lineplot(x=x, y=y, ax=axes, **MEAN_AND_SPREAD, **styles[arm])
+                sns.lineplot(x=x, y=y, ax=axes, **{**MEAN_AND_SPREAD, "errorbar": "se"}, **styles[arm])
             axes.set_xticks(100 * np.unique(pruned["rate"]))
             axes.set_xlim(100 * pruned["rate"].min() - 4, 100 * pruned["rate"].max() + 4)
 
@@ -195,10 +235,7 @@ def plot_agreement(agreement: pd.DataFrame, ceiling: pd.DataFrame, path) -> None
         As `evaluation.agreement.tabulate_ceiling` returns it; may have no rows. Dotted: its mean over pairs of seeds.
     path : path
     """
-    panels = {
-        f"{method_label(score)}, {fraction} % subset": panel
-        for (score, fraction), panel in agreement.groupby(["score", "fraction"], sort=False)
-    }
+    panels = _panels_of_subsets(agreement)
     heading = f"Correlation with the true scores, {mean_text(agreement)}"
     keys = [
         Line2D([], [], color=color, label=f"{statistic}, {part}", **look)
@@ -214,16 +251,25 @@ def plot_agreement(agreement: pd.DataFrame, ceiling: pd.DataFrame, path) -> None
             _draw_agreement(axes, panel, ceiling[ceiling["score"] == panel["score"].iloc[0]])
 
 
+def _panels_of_subsets(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return the rows of each score and subset by their title."""
+    subset = table["fraction"]
+    if "sampler" in table:
+        subset = subset.where(table["sampler"] == "random", subset + "-" + table["sampler"])
+    groups = table.groupby(["score", subset.rename("subset")], sort=False)
+    return {f"{method_label(score)}, {subset_label(subset)}": panel for (score, subset), panel in groups}
+
+
 def _draw_agreement(axes, panel: pd.DataFrame, ceiling: pd.DataFrame) -> None:
     """Draw one panel: extrapolators side by side, those that differ in k alone joined by a line."""
-    panel = panel.assign(family=panel["extrapolator"].map(_family))
-    labels = sorted(set(panel["extrapolator"]), key=lambda label: (_family(label), split_label(label)[1] or 0))
+    panel = panel.assign(family=panel["extrapolator"].map(family))
+    labels = sorted(set(panel["extrapolator"]), key=lambda label: (family(label), split_label(label)[1] or 0))
     subset = panel[panel["part"] == "subset"].groupby("extrapolator")
     for shift, statistic, color in ((-0.06, "pearson", BLUE), (0.06, "spearman", VERMILION)):
-        for _, family in panel[panel["part"] == "residual"].groupby("family"):
-            x = family["extrapolator"].map(labels.index) + shift
-            axes.scatter(x, family[statistic], edgecolor=color, **SEED_DOTS)
-            sns.lineplot(x=x, y=family[statistic], ax=axes, color=color, marker="o", markersize=7, **MEAN_AND_SPREAD)
+        for _, alike in panel[panel["part"] == "residual"].groupby("family"):
+            x = alike["extrapolator"].map(labels.index) + shift
+            axes.scatter(x, alike[statistic], edgecolor=color, **SEED_DOTS)
+            sns.lineplot(x=x, y=alike[statistic], ax=axes, color=color, marker="o", markersize=7, **MEAN_AND_SPREAD)
         axes.plot(range(len(labels)), subset[statistic].mean()[labels], color=color, **SUBSET_DASHES)
         if len(ceiling):
             axes.axhline(ceiling[statistic].mean(), color=color, linestyle=":", linewidth=1.5)
@@ -249,19 +295,17 @@ def plot_estimates(estimates: pd.DataFrame, path) -> None:
     }
     looks = {name: look for name, look in looks.items() if (of_extrapolators["estimate"] == name).any()}
     if "true_pearson" in estimates:
-        truth = of_extrapolators.drop_duplicates(["score", "fraction", "extrapolator", "seed"])
+        run = [name for name in ("score", "fraction", "sampler", "extrapolator", "seed") if name in of_extrapolators]
+        truth = of_extrapolators.drop_duplicates(run)
         truth = truth.assign(estimate="truth", value=truth[["true_pearson", "true_spearman"]].mean(axis=1))
         of_extrapolators = pd.concat([of_extrapolators, truth])
         looks["truth"] = {"label": "truth: with the full data's scores", "color": BLACK, "marker": "o"}
-    panels = {
-        f"{method_label(score)}, {fraction} % subset": panel
-        for (score, fraction), panel in of_extrapolators.groupby(["score", "fraction"], sort=False)
-    }
+    panels = _panels_of_subsets(of_extrapolators)
     heading = f"Agreement estimated without the truth, {mean_text(of_extrapolators)}"
     keys = [Line2D([], [], linestyle="none", markersize=7, **look) for look in looks.values()]
     with drawing_panels(path, heading, list(panels), ("", "Mean of Pearson and Spearman"), keys) as (_, grid):
         for axes, panel in zip(grid, panels.values(), strict=True):
-            labels = sorted(set(panel["extrapolator"]), key=lambda label: (_family(label), split_label(label)[1] or 0))
+            labels = sorted(set(panel["extrapolator"]), key=lambda label: (family(label), split_label(label)[1] or 0))
             for shift, (name, look) in zip((-0.15, 0, 0.15), looks.items(), strict=False):
                 values = panel[panel["estimate"] == name].groupby("extrapolator")["value"].agg(["mean", "std"])
                 x = [labels.index(label) + shift for label in values.index]
@@ -277,9 +321,3 @@ def _name_extrapolators(axes, labels: list[str]) -> None:
     axes.tick_params(axis="x", labelsize=8 if len(labels) > 6 else 10)
     axes.set_xlim(-0.5, len(labels) - 0.5)
     axes.set_xlabel("")
-
-
-def _family(label: str) -> str:
-    """Return the label of an extrapolator without its k."""
-    name, _, options = split_label(label)
-    return "-".join([name, *options])

@@ -15,16 +15,29 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
 from ..atomic import replacing
-from . import NO_PRUNING, arm_label, method_label
+from . import NO_PRUNING, family, method_label, split_arm, split_label
 
 # Okabe and Ito's colours, told apart by the colour-blind; yellow is too faint on white for lines.
 BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, YELLOW = (
     "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442",
 )  # fmt: skip
-TEAL, WINE = "#44AA99", "#882255"  # of Tol's, for the two stages more
+TEAL, WINE, OLIVE, INDIGO, SAND = "#44AA99", "#882255", "#999933", "#332288", "#DDCC77"  # Tol's, for what is more
 GREY, LIGHT_GREY, BLACK = "#767676", "#BBBBBB", "#000000"
-SCORED_COLORS, SCORED_MARKERS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY), "sD^vPXp"
-UNSCORED_COLORS, UNSCORED_MARKERS = (GREY, "#404040", "#A0A0A0"), "o<>h"
+# Whatever the experiment, a family of methods has its colour and its first markers; further k and options have the
+# next marker and kind of line, so that print in grey tells them apart too.
+FAMILY_LOOKS = {
+    "computed": (BLUE, "o"),
+    "knn": (ORANGE, "sDp"),
+    "gnn": (GREEN, "^v<>"),
+    "held_out": (VERMILION, "PX"),
+    "auto": (TEAL, "p"),
+    "ssp": (PURPLE, "d"),
+    "zcoreset": (SKY, "H"),
+    "random": (GREY, "X"),
+    "rs2": ("#303030", "8"),
+}
+OTHER_COLORS = (WINE, OLIVE, INDIGO)
+MARKERS, LINES = "osD^v<>PXdHhp8*", ("-", "--", "-.", ":")
 NO_PRUNING_STYLE = {"label": NO_PRUNING, "color": BLACK, "marker": "*", "markersize": 12, "linestyle": "none"}
 SETTINGS = {
     "svg.hashsalt": "score_extrapolation",  # or the ids in the file would be drawn at random
@@ -39,7 +52,7 @@ SETTINGS = {
     "legend.fontsize": 10,
 }
 DPI = 160
-LABEL_SIZE = np.array([27, 10])  # points of print that a label such as 80 % covers
+LABEL_SIZE, LETTER_WIDTH = np.array([27, 10]), 5.2  # points of print that a label such as 80 % covers; of longer ones
 HALO = withStroke(linewidth=2.5, foreground="white")  # keeps text legible where lines cross it
 
 
@@ -66,9 +79,15 @@ def drawing(path, width: float, height: float) -> Iterator[Figure]:
 
 @contextmanager
 def drawing_panels(
-    path, heading: str, titles: list[str], labels: tuple[str, str], keys: list[Line2D]
+    path,
+    heading: str,
+    titles: list[str],
+    labels: tuple[str, str],
+    keys: list[Line2D],
+    columns: int | None = None,
+    share: str = "all",
 ) -> Iterator[tuple[Figure, list]]:
-    """Yield a figure and its panels, with one vertical scale and one legend below.
+    """Yield a figure and its panels, with one legend below.
 
     Parameters
     ----------
@@ -81,13 +100,17 @@ def drawing_panels(
         Of the horizontal and the vertical axes.
     keys : list of matplotlib.lines.Line2D
         The legend's entries.
+    columns : int, optional
+        Panels in a row; by default as many as look well.
+    share : {"all", "row"}
+        Which panels have one vertical scale.
     """
-    columns = {1: 1, 2: 2, 4: 2}.get(len(titles), 3)
+    columns = columns or {1: 1, 2: 2, 4: 2}.get(len(titles), 3)
     rows = -(-len(titles) // columns)
     width, height = (7.5, 3.9) if len(titles) == 1 else (4.6 * columns, 3.4 * rows)
     key_columns = int(width / 3.6)
     with drawing(path, width, height + 0.9 + 0.21 * -(-len(keys) // key_columns)) as figure:
-        grid = list(figure.subplots(rows, columns, squeeze=False, sharey=True).flat)
+        grid = list(figure.subplots(rows, columns, squeeze=False, sharey=share).flat)
         for axes in grid[len(titles) :]:
             axes.remove()
         grid = grid[: len(titles)]
@@ -101,29 +124,59 @@ def drawing_panels(
 
 
 def arm_styles(arms) -> dict[str, dict]:
-    """Return label, colour and marker of each arm, in alphabetical order, those that read no scores last and grey.
+    """Return label, colour, marker and line of each arm, in the order of a legend, those that read no scores last.
 
-    They tell whose scores, not how it is selected by them and from which subset, which a panel's title says: so the
-    same scores look the same in all panels and figures. They depend on the experiment's arms alone; every combination
-    of colour and marker occurs once in 42.
+    They tell whose scores, not which score, how it is selected by them and from which subset, which a panel's title
+    says: so the same extrapolator looks the same in all panels and figures. The colour is that of its family
+    (`FAMILY_LOOKS`) in all experiments; other families have theirs by their names' order in the experiment. Of one
+    family, 60 looks differ.
+
+    Parameters
+    ----------
+    arms : iterable of str
+        Such as ``random`` and ``top/du/knn-10/fraction-20``, in any order.
+
+    Returns
+    -------
+    dict of str to dict
+        Settings of a matplotlib line.
     """
-    whose = {arm: tuple(arm.split("/")[1:3]) for arm in sorted({arm for arm in arms if "/" in arm})}
-    unscored = sorted({arm for arm in arms if "/" not in arm}, key=lambda arm: (arm != "random", arm))
-    looks = {
-        **_looks(sorted(set(whose.values())), SCORED_COLORS, SCORED_MARKERS),
-        **_looks(unscored, UNSCORED_COLORS, UNSCORED_MARKERS),
-    }
-    return {
-        **{arm: {"label": ", ".join(map(method_label, scores)), **looks[scores]} for arm, scores in whose.items()},
-        **{arm: {"label": arm_label(arm), **looks[arm]} for arm in unscored},
-    }
+    whose = {arm: _whose(arm) for arm in sorted(set(arms), key=_place_in_legend)}
+    families: dict[str, list[str]] = {}
+    for name, label in dict.fromkeys(whose.values()):
+        families.setdefault(name, []).append(label)
+    others, looks = sorted(families.keys() - FAMILY_LOOKS.keys()), {}
+    for name, labels in families.items():
+        if name in FAMILY_LOOKS:
+            color, first = FAMILY_LOOKS[name]
+        else:
+            color, first = OTHER_COLORS[others.index(name) % len(OTHER_COLORS)], "h"
+        markers = first + "".join(marker for marker in MARKERS if marker not in first)
+        for i, label in enumerate(labels):
+            shape = {"marker": markers[i % len(markers)], "linestyle": LINES[(i + i // len(markers)) % len(LINES)]}
+            looks[name, label] = {"label": label, "color": color, "markersize": 7, **shape}
+    return {arm: looks[name_and_label] for arm, name_and_label in whose.items()}
 
 
-def _looks(names: list, colors: tuple, markers: str) -> dict:
-    return {
-        name: {"color": colors[i % len(colors)], "marker": markers[i % len(markers)], "markersize": 7}
-        for i, name in enumerate(names)
-    }
+def _whose(arm: str) -> tuple[str, str]:
+    """Return the family that an arm's colour is of, and the arm's name in a legend."""
+    part = split_arm(arm)
+    if part.score is None:
+        return part.method, method_label(part.method)
+    if part.training_free:
+        whose = "pretrained" if part.extrapolator == "pretrained" else "subset's"
+        return part.score, f"{method_label(part.score)}, {whose} embeddings"
+    return split_label(part.extrapolator)[0], method_label(part.extrapolator)
+
+
+def _place_in_legend(arm: str) -> tuple:
+    """Return a key: full data, extrapolators by family and k, what needs no training, what reads no scores."""
+    part = split_arm(arm)
+    if part.score is None:
+        return 3, part.method, 0, arm
+    if part.training_free:
+        return 2, part.score, 0, arm
+    return part.extrapolator != "computed", family(part.extrapolator), split_label(part.extrapolator)[1] or 0, arm
 
 
 def legend_keys(styles: dict[str, dict], **more) -> list[Line2D]:
@@ -145,18 +198,19 @@ def label_points(axes, points: np.ndarray, labels: list[str], colors: list[str])
     colors : list of str
     """
     sides = np.array([(1, 1), (-1, 1), (1, -1), (-1, -1), (0, 1), (0, -1), (1, 0), (-1, 0)])
-    offsets = [far * side * LABEL_SIZE * 0.7 for far in (1, 1.6) for side in sides]
     points_per_pixel = 72 / axes.figure.dpi
     places = axes.transData.transform(points) * points_per_pixel
-    low, high = axes.bbox.get_points() * points_per_pixel + [LABEL_SIZE / 2, -LABEL_SIZE / 2]
+    low, high = axes.bbox.get_points() * points_per_pixel
     written = []
     for place, point, label, color in zip(places, points, labels, colors, strict=True):
+        size = np.maximum(LABEL_SIZE, (len(label) * LETTER_WIDTH, 0))
+        offsets = [side * (far * LABEL_SIZE * 0.7 + (size - LABEL_SIZE) / 2) for far in (1, 1.6) for side in sides]
         for offset in offsets if label else []:
             centre = place + offset
-            inside = (centre >= low).all() and (centre <= high).all()
-            free = all((abs(centre - other) > LABEL_SIZE).any() for other in written)
-            if inside and free and all((abs(centre - other) > 0.6 * LABEL_SIZE).any() for other in places):
+            inside = (centre - size / 2 >= low).all() and (centre + size / 2 <= high).all()
+            free = all((abs(centre - other) > (size + other_size) / 2).any() for other, other_size in written)
+            if inside and free and all((abs(centre - other) > 0.6 * size).any() for other in places):
                 look = {"ha": "center", "va": "center", "fontsize": 9, "color": color, "path_effects": [HALO]}
                 axes.annotate(label, point, offset, textcoords="offset points", **look)
-                written.append(centre)
+                written.append((centre, size))
                 break

@@ -1,0 +1,25 @@
+"""Make a figure of the paper that shows images beside their scores."""
+
+from snakemake_job import job
+
+with job(snakemake):
+    import numpy as np
+
+    from score_extrapolation.atomic import read_json
+    from score_extrapolation.evaluation import write_csv
+    from score_extrapolation.evaluation.agreement import read_scores
+    from score_extrapolation.plugins import load_method
+    from score_extrapolation.tables import read_table, rows_of
+
+    item = load_method("study", snakemake.params.item)
+    scores = read_scores(snakemake.input.scores, snakemake.input.truth)
+    residual = scores[~scores["computed"]]
+    samples = read_table(snakemake.input.samples, ["sample_id", "label"])
+    classes = np.array(read_json(snakemake.input.summary)["classes"], dtype=object)
+    labels = classes[samples["label"][rows_of(samples["sample_id"], residual["sample_id"].to_numpy())]]
+    residual = residual.assign(label=labels)
+    found = item.tabulate({"scores": residual})
+    data, shown = snakemake.output
+    write_csv(data, found)
+    images = np.load(snakemake.input.images, mmap_mode="r")[found["sample_id"]]
+    item.draw(found, shown, residual, images)

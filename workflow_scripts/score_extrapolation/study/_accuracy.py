@@ -1,0 +1,48 @@
+"""Accuracy against pruning rate: figures 2 and 6, which differ in the subsets that they show."""
+
+import pandas as pd
+
+from ..report.figures import plot_accuracy
+from ..report.style import drawing
+from ._runs import is_extrapolated, of_experiment
+from ._statistics import summarize
+
+VALUE = "test_accuracy_percent"
+RUN = ["arm", "budget", "rate_percent"]
+
+
+def tabulate_accuracy(tables: dict[str, pd.DataFrame], largest: bool) -> pd.DataFrame:
+    """Return one row per retrained model whose scores come from the largest subset, or from all smaller ones.
+
+    Parameters
+    ----------
+    tables : dict of str to pandas.DataFrame
+        ``retraining`` and ``experiment``.
+    largest : bool
+
+    Returns
+    -------
+    pandas.DataFrame
+        dataset, model, arm, budget, rate_percent (0 of random: no pruning), seed, test_accuracy_percent, and of the
+        seeds of such a model n_seeds, ``_mean`` and ``_se``. What was scored on everything, or on nothing, is in both;
+        no rows of smaller subsets where there are none.
+    """
+    runs = tables["retraining"]
+    of_subset = is_extrapolated(runs) | (runs["extrapolator"] == "subset")
+    share = runs["fraction"].astype(float).where(of_subset)
+    shown = ~of_subset | ((share == share.max()) if largest else (share < share.max()))
+    if not largest and not shown[of_subset].any():
+        shown[:] = False
+    runs = runs[shown].assign(rate_percent=(100 * runs["rate"]).round(9), **{VALUE: 100 * runs["test_accuracy"]})
+    table = runs[[*RUN, "seed", VALUE]].merge(summarize(runs, RUN, [VALUE]), on=RUN, how="left")
+    return of_experiment(table, tables)
+
+
+def draw_accuracy(table: pd.DataFrame, path) -> None:
+    """Draw a panel per score, subset, selection and budget; of a table without rows a line that says so."""
+    if not len(table):
+        with drawing(path, 7.5, 1) as figure:
+            figure.text(0.02, 0.5, "Nothing was pruned by scores from a smaller subset.", va="center")
+        return
+    runs = table.assign(rate=table["rate_percent"] / 100, test_accuracy=table[VALUE] / 100)
+    plot_accuracy(runs, path)
