@@ -18,7 +18,7 @@ import pydantic
 from .faults import InputFault
 
 PACKAGE = Path(__file__).parent
-KINDS = ("datasets", "models", "records", "scores", "extrapolators", "selection")
+KINDS = ("datasets", "models", "records", "scores", "training_free", "extrapolators", "selection")
 
 
 class Section(pydantic.BaseModel):
