@@ -18,7 +18,17 @@ import pydantic
 from .faults import InputFault
 
 PACKAGE = Path(__file__).parent
-KINDS = ("datasets", "models", "records", "scores", "extrapolators", "selection", "subset", "study")
+KINDS = (
+    "datasets",
+    "subset",
+    "models",
+    "records",
+    "scores",
+    "training_free",
+    "extrapolators",
+    "selection",
+    "study",
+)
 
 
 class Section(pydantic.BaseModel):
