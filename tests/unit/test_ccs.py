@@ -136,13 +136,8 @@ def test_a_range_that_is_not_finite_is_refused(scores):
 
 def test_what_is_dropped_may_be_infinite():
     assert select([0, np.inf, 1, 2], 0.25, "ccs", dropped=0.25).tolist() == [0, 2, 3]
-    assert select(
-        [0, 1, 2, 3], 0.25, "ccs", doubts=[0, np.inf, 0, -np.inf], dropped=0.25, dropped_by="aum"
-    ).tolist() == [
-        0,
-        2,
-        3,
-    ]
+    by_other = {"doubts": [0, np.inf, 0, -np.inf], "dropped_by": "aum"}
+    assert select([0, 1, 2, 3], 0.25, "ccs", dropped=0.25, **by_other).tolist() == [0, 2, 3]
 
 
 # The other score
@@ -185,9 +180,9 @@ def kept_of(folder, doubts="doubts", rate=0.4, **options):
 def test_tables_and_arrays_give_the_same(folder, batch, monkeypatch):
     monkeypatch.setattr("score_extrapolation.selection._samples.BATCH", batch)
     samples, scores, doubts = (read_table(folder / f"{name}.parquet") for name in ("samples", "scores", "doubts"))
-    for given in ({"dropped_by": "aum"}, {}):
-        kept = kept_of(folder, **given)
-        rows = select(scores["score"], 0.4, "ccs", seed=1, doubts=doubts["score"], **given)
+    for options in ({"dropped_by": "aum"}, {}):
+        kept = kept_of(folder, **options)
+        rows = select(scores["score"], 0.4, "ccs", seed=1, doubts=doubts["score"], **options)
         np.testing.assert_array_equal(kept["sample_id"], samples["sample_id"][rows])
         np.testing.assert_array_equal(kept["score"], scores["score"][rows])
     assert kept_of(folder, doubts=None)["sample_id"].tolist() == kept["sample_id"].tolist()

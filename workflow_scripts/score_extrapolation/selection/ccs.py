@@ -85,14 +85,13 @@ def keep(options: Options, n_kept: int, samples, seed: int) -> np.ndarray:
 
 def _bins_of(scores: np.ndarray, n_bins: int) -> np.ndarray:
     """Return each score's bin, (n,) int64 from 0; the greatest score is in the last, equal ones are all in 0."""
-    least = scores.min()
+    least, greatest = scores.min(), scores.max()
     with np.errstate(over="ignore", invalid="ignore"):
-        width = scores.max() - least
-        on_scale = (scores - least) * n_bins  # whole numbers stay whole before they are divided
-    if not np.isfinite(width * n_bins):
+        places = (scores - least) * n_bins  # multiplied first, as whole numbers stay whole
+    if not np.isfinite(places).all():
         raise InputFault(
             "ccs: the range of the scores is not finite, and has no bins of equal width; give finite scores"
         )
-    if width == 0:
+    if greatest == least:
         return np.zeros(len(scores), np.int64)
-    return np.minimum(on_scale / width, n_bins - 1).astype(np.int64)
+    return np.minimum(places / (greatest - least), n_bins - 1).astype(np.int64)
