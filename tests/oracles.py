@@ -169,6 +169,53 @@ def class_balanced(scores, labels, rate):
     return sorted(sorted(range(len(scores)), key=lambda row: (before(row), -scores[row], row))[:n_kept])
 
 
+def ccs_left(scores, n_dropped, doubts=None):
+    """Rows that CCS does not drop: all but the highest doubts, of equal ones the lower rows stay."""
+    doubts = scores if doubts is None else doubts
+    return sorted(sorted(range(len(scores)), key=lambda row: (doubts[row], row))[: len(scores) - n_dropped])
+
+
+def ccs_bin(score, scores, n_bins):
+    """The one of n_bins equal parts of the scores' range in which a score lies; an edge belongs to the higher one."""
+    least, greatest = Fraction(float(min(scores))), Fraction(float(max(scores)))
+    for i in range(n_bins):
+        if Fraction(float(score)) < least + (greatest - least) * (i + 1) / n_bins:
+            return i
+    return n_bins - 1 if greatest > least else 0
+
+
+def ccs_counts(sizes, n_kept):
+    """How many CCS keeps of each bin: from the smallest on, places left over bins left, rounded down, or all."""
+    counts, places = [0] * len(sizes), n_kept
+    ascending = sorted(range(len(sizes)), key=lambda i: (sizes[i], i))
+    for done, i in enumerate(ascending):
+        counts[i] = min(sizes[i], places // (len(sizes) - done))
+        places -= counts[i]
+    return counts
+
+
+def stratified_counts(sizes, m):
+    """How many of each class lie among m: the least shares before them, one after the other; None where classes tie."""
+    shares = sorted((Fraction(before, size), i) for i, size in enumerate(sizes) for before in range(size))
+    tied = {i for share, i in shares if share == shares[m - 1][0]} if m < len(shares) else set()
+    if m < len(shares) and shares[m][0] != shares[m - 1][0]:
+        tied = set()
+    chosen = [i for _, i in shares[:m]]
+    return [None if i in tied else chosen.count(i) for i in range(len(sizes))]
+
+
+def parts(n, per_epoch, n_epochs, seed, stage):
+    """The rows of each epoch of RS2: one permutation after the other, cut into parts, what is left over thrown away."""
+    epochs, number = [], 0
+    while len(epochs) < n_epochs:
+        waiting = np.random.default_rng(derive_seed(seed, f"{stage}/parts/{number}")).permutation(n).tolist()
+        while len(waiting) >= per_epoch and len(epochs) < n_epochs:
+            epochs.append(set(waiting[:per_epoch]))
+            waiting = waiting[per_epoch:]
+        number += 1
+    return epochs
+
+
 def crop_and_flip(image, row, column, flipped, padding, size):
     """Pad one (h, w, c) image with black, cut a part of a size out of it at an offset, mirror it left-right."""
     padded = np.pad(image, ((padding, padding), (padding, padding), (0, 0)))

@@ -37,6 +37,7 @@ NEEDED = {
     ("datasets", "torchvision"): {"name": "CIFAR10"},
     ("models", "timm"): {"architecture": "resnet18"},
     ("extrapolators", "held_out"): {"k": 7},
+    ("selection", "ccs"): {"dropped": 0.0},  # else it refuses to keep all
 }
 SCOPES = {"neighbors/subset", "neighbors/label", "neighbors/all"}
 OWN = {"embeddings", "subset", "samples", "predictions", "dynamics", *SCOPES}
@@ -500,12 +501,26 @@ def by_layers(given, tables, shards):
 # Selection
 
 
-@every("selection")
-def test_a_selection_says_whether_it_reads_scores(name):
-    assert method_constant("selection", name, "SCORED") in (True, False)
+KEEPING = [name for name in method_names("selection") if not method_constant("selection", name, "REDRAWN")]
 
 
 @every("selection")
+def test_a_selection_says_whether_it_reads_scores_and_which(name):
+    scored, option, redrawn = (method_constant("selection", name, of) for of in ("SCORED", "DOUBT_OPTION", "REDRAWN"))
+    assert scored in (True, False)
+    assert redrawn in (True, None)
+    if option:
+        assert scored
+        assert getattr(options_of("selection", name), option) is None  # by itself it asks for no other score
+        assert getattr(options_of("selection", name, **{option: "aum"}), option) == "aum"
+    if redrawn:
+        assert not scored
+        assert not hasattr(load_method("selection", name), "keep")
+        with pytest.raises(InputFault, match=f"{name} keeps no list"):
+            select(np.arange(40.0), 0.5, name)
+
+
+@pytest.mark.parametrize("name", KEEPING)
 @pytest.mark.parametrize("n_kept", [1, 7, 40])
 def test_a_selection_keeps_that_many_samples_each_once(name, n_kept):
     rng = np.random.default_rng(0)
@@ -519,8 +534,37 @@ def test_a_selection_keeps_that_many_samples_each_once(name, n_kept):
     np.testing.assert_array_equal(scores, given)
 
 
-@every("selection")
+@pytest.mark.parametrize("name", KEEPING)
 def test_a_selection_that_reads_no_scores_does_not_depend_on_them(name):
     labels = np.random.default_rng(0).integers(0, 3, 40)
     kept = [select(scores, 0.5, name, labels).tolist() for scores in (np.arange(40.0), -np.arange(40.0))]
     assert (kept[0] == kept[1]) == (not method_constant("selection", name, "SCORED"))
+
+
+# Samplers of the subset
+
+
+@every("subset")
+@pytest.mark.parametrize("n, m", [(60, 2), (60, 3), (60, 59), (4, 2), (4, 3)])
+def test_a_sampler_draws_so_many_rows_each_once_and_fewer_among_more(name, n, m):
+    rng = np.random.default_rng(0)
+    labels, scores = rng.integers(0, 4, n), rng.integers(0, 5, n).astype(np.float64)
+    labels = np.unique(labels, return_inverse=True)[1]
+    given = labels.copy(), scores.copy()
+    draw = load_method("subset", name).draw
+    rows, again, more = draw(n, m, 0, labels, scores), draw(n, m, 0, labels, scores), draw(n, m + 1, 0, labels, scores)
+    np.testing.assert_array_equal(rows, again)
+    assert rows.dtype.kind == "i"
+    assert len(rows) == len(set(rows.tolist())) == m
+    assert set(rows.tolist()) < set(more.tolist()) <= set(range(n))
+    for values, before in zip((labels, scores), given, strict=True):
+        np.testing.assert_array_equal(values, before)
+
+
+@every("subset")
+def test_a_sampler_that_names_a_score_goes_by_it_and_another_by_none(name):
+    score, labels = method_constant("subset", name, "SCORE"), np.zeros(40, np.int64)
+    draw = load_method("subset", name).draw
+    drawn = [set(draw(40, 8, 0, labels, scores).tolist()) for scores in (np.arange(40.0), -np.arange(40.0))]
+    assert isinstance(score, str | None)
+    assert (drawn[0] == drawn[1]) == (score is None)

@@ -9,10 +9,13 @@ from hypothesis import strategies as st
 
 import oracles
 from score_extrapolation.faults import InputFault
-from score_extrapolation.plugins import method_names
+from score_extrapolation.plugins import method_constant, method_names
 from score_extrapolation.selection import count_kept, select
 
-every_method = pytest.mark.parametrize("method", method_names("selection"))
+# Those that keep a list, and options with which they keep as many as any rate says.
+METHODS = [name for name in method_names("selection") if not method_constant("selection", name, "REDRAWN")]
+OPTIONS = {"ccs": {"dropped": 0.0}}
+every_method = pytest.mark.parametrize("method", METHODS)
 
 
 def scores_and_labels(n, seed=0):
@@ -41,12 +44,12 @@ def test_the_number_kept_is_n_less_the_rounded_share(n, rate, n_kept):
 def test_every_method_keeps_the_number_that_the_rate_says(n, rate):
     n_kept = n - round(rate * n)
     scores, labels = scores_and_labels(n)
-    for method in method_names("selection"):
+    for method in METHODS:
         if n_kept == 0:
             with pytest.raises(InputFault, match="keeps none"):
                 select(scores, rate, method, labels)
             continue
-        kept = select(scores, rate, method, labels)
+        kept = select(scores, rate, method, labels, **OPTIONS.get(method, {}))
         assert len(kept) == n_kept
         assert (np.diff(kept) > 0).all()
         assert kept[0] >= 0
@@ -56,7 +59,8 @@ def test_every_method_keeps_the_number_that_the_rate_says(n, rate):
 @every_method
 def test_what_is_kept_at_a_higher_rate_is_kept_at_a_lower_one(method):
     scores, labels = scores_and_labels(200)
-    kept = [set(select(scores, rate, method, labels)) for rate in (0.0, 0.1, 0.5, 0.9, 0.95)]
+    options = OPTIONS.get(method, {})
+    kept = [set(select(scores, rate, method, labels, **options)) for rate in (0.0, 0.1, 0.5, 0.9, 0.95)]
     assert kept[0] == set(range(200))
     assert all(fewer < more for more, fewer in itertools.pairwise(kept))
 
@@ -101,7 +105,9 @@ def test_keeping_nothing_is_refused():
 
 
 def test_an_unknown_method_or_option_is_refused():
-    with pytest.raises(InputFault, match=r"'best' is none of the selection; there are: class_balanced, random.*top"):
+    with pytest.raises(
+        InputFault, match=r"'best' is none of the selection; there are: ccs, class_balanced, random.*top"
+    ):
         select([1.0, 2.0], 0.5, "best")
     with pytest.raises(ValueError, match="bins"):
         select([1.0, 2.0], 0.5, "top", bins=3)
@@ -159,6 +165,12 @@ def test_class_balanced_of_one_class_is_top():
 def test_class_balanced_needs_labels():
     with pytest.raises(InputFault, match="labels are missing; give one per score"):
         select([1.0, 2.0], 0.5, "class_balanced")
+
+
+def test_a_method_that_draws_anew_each_epoch_keeps_no_list():
+    message = "rs2 keeps no list: each epoch of the training draws other samples; train with `per_epoch` = 7 on all of"
+    with pytest.raises(InputFault, match=message):
+        select(np.zeros(10), 0.3, "rs2")
 
 
 def test_random_is_another_draw_for_another_seed():

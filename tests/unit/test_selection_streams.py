@@ -17,10 +17,12 @@ from score_extrapolation.faults import InputFault
 from score_extrapolation.plugins import method_constant, method_names
 from score_extrapolation.rng import derive_seed
 from score_extrapolation.selection import _highest, _samples, count_kept, select, select_tables
-from score_extrapolation.selection.class_balanced import share_out
+from score_extrapolation.shares import share_out
 from score_extrapolation.tables import KEPT, SAMPLES, SCORES, read_metadata, read_table, write_blocks, write_table
 
-METHODS = method_names("selection")
+# Those that keep a list, and options with which they keep as many as any rate says.
+METHODS = [name for name in method_names("selection") if not method_constant("selection", name, "REDRAWN")]
+OPTIONS = {"ccs": {"dropped": 0.0}}
 every_method = pytest.mark.parametrize("method", METHODS)
 few_values = st.sampled_from([-np.inf, -2.5, -0.0, 0.0, 1e-42, 1.0, 1.0000001, 7.0, np.inf])
 RATES = [0, 0.1, 0.25, 0.5, 0.7, 0.9]
@@ -45,7 +47,8 @@ def selected(folder, rate, method, seed=0):
     """Return the table of what is kept."""
     scored = method_constant("selection", method, "SCORED")
     scores_path = folder / "scores.parquet" if scored else None
-    blocks = select_tables(folder / "samples.parquet", scores_path, rate, {"name": method}, seed)
+    chosen = {"name": method, **OPTIONS.get(method, {})}
+    blocks = select_tables(folder / "samples.parquet", scores_path, rate, chosen, seed)
     write_blocks(folder / "kept.parquet", KEPT, {"stage": "selection"}, blocks)
     return read_table(folder / "kept.parquet")
 
@@ -163,7 +166,8 @@ def test_tables_and_arrays_give_the_same_and_a_higher_rate_keeps_a_part_of_a_low
     write_samples(folder, scores, labels)
     for method in METHODS:
         kept = [rows_kept(folder, rate, method, 3) for rate in RATES if count_kept(n, rate)]
-        expected = [select(scores, rate, method, labels, 3).tolist() for rate in RATES if count_kept(n, rate)]
+        rates, options = [rate for rate in RATES if count_kept(n, rate)], OPTIONS.get(method, {})
+        expected = [select(scores, rate, method, labels, 3, **options).tolist() for rate in rates]
         assert kept == expected
         assert all(set(fewer) <= set(more) for more, fewer in itertools.pairwise(kept))
 
@@ -297,6 +301,8 @@ def test_memory_does_not_grow_with_the_samples(tmp_path, monkeypatch):
         assert more - fewer < 0.5 * 350_000, peaks  # what Parquet notes of each row group, here of 8,192 rows
     fewer, more = peaks["random"]
     assert 4 * 350_000 < more - fewer < 6 * 350_000, peaks  # its permutation, 4 bytes, and a mask
+    fewer, more = peaks["ccs"]
+    assert 40 * 350_000 < more - fewer < 66 * 350_000, peaks  # its docstring says 63
 
 
 def test_a_method_may_ask_for_whole_columns(monkeypatch):

@@ -39,7 +39,8 @@ def keep(options: Options, n_kept: int, samples, seed: int) -> np.ndarray:
 
     Of equal scores the lower rows are kept where some are dropped. The paper rounds the number of those dropped down,
     here it is rounded as that of those pruned. Its own `dropped_by` is AUM, the lowest of which it drops: the score
-    `aum` here is its negative.
+    `aum` here is its negative. The authors' code multiplies the greatest score by 1.0001, so that it is within the last
+    bin, which moves all edges a little; here the last bin has its upper edge.
 
     Parameters
     ----------
@@ -84,13 +85,13 @@ def keep(options: Options, n_kept: int, samples, seed: int) -> np.ndarray:
 
 def _bins_of(scores: np.ndarray, n_bins: int) -> np.ndarray:
     """Return each score's bin, (n,) int64 from 0; the greatest score is in the last, equal ones are all in 0."""
-    least = scores.min()
+    least, greatest = scores.min(), scores.max()
     with np.errstate(over="ignore", invalid="ignore"):
-        width = scores.max() - least
-    if not np.isfinite(width):
+        places = (scores - least) * n_bins  # multiplied first, as whole numbers stay whole
+    if not np.isfinite(places).all():
         raise InputFault(
             "ccs: the range of the scores is not finite, and has no bins of equal width; give finite scores"
         )
-    if width == 0:
+    if greatest == least:
         return np.zeros(len(scores), np.int64)
-    return np.minimum((scores - least) / width * n_bins, n_bins - 1).astype(np.int64)
+    return np.minimum(places / (greatest - least), n_bins - 1).astype(np.int64)

@@ -13,7 +13,7 @@ class Options(Section):
 
 
 def draw(n: int, m: int, seed: int, labels, scores) -> np.ndarray:
-    """Return (m,) int64 rows of 0..n-1: of each class the share m / n, in whole samples.
+    """Return (m,) int64 rows of 0..n-1: the same share of each class, rounded up.
 
     How many is `share_out`'s: every class has one while there are as many places as classes. Of classes that it leaves
     equal, those have one more that come first in the random order of all samples.
