@@ -8,8 +8,8 @@ TITLE = "Table 11. Correlation of GNN extrapolation with the truth by the number
 READS = ("agreement", "experiment")
 NOTE = (
     "Correlation of extrapolated scores with those of a training on everything, on the residual set; mean ± standard "
-    "error over seeds. Bold is the best k of a row and statistic, if the 95 % interval of its difference to the second "
-    "best, paired by seed, excludes 0."
+    "error over seeds. Bold is the best k of a row and statistic, if the 95 % interval of its difference to the "
+    "second best, paired by seed, excludes 0."
 )
 
 
