@@ -23,10 +23,10 @@ TITLE = "Figure 3. Accuracy against the time of every stage"
 NEEDS = ("test", "truth", "random", "top")
 READS = ("retraining", "experiment")
 NOTE = (
-    "Mean ± standard error over seeds, the pruned share beside the points. The broad line is the Pareto front: nothing "
-    "takes less time and is as accurate. The dotted line is the work that nobody who extrapolates gets around, (subset "
-    "fraction) x training on everything for scores + (kept share) x retraining on everything, as both were measured, at "
-    "the accuracy of the best extrapolation of each rate: what lies between the two is overhead."
+    "Mean ± standard error over seeds, the pruned share beside the points. The broad line is the Pareto front: "
+    "nothing takes less time and is as accurate. The dotted line is the work that nobody who extrapolates gets "
+    "around, (subset fraction) x training on everything for scores + (kept share) x retraining on everything, as both"
+    " were measured, at the accuracy of the best extrapolation of each rate: what lies between the two is overhead."
 )
 VALUES = ["test_accuracy_percent", "total_s"]
 FRONT = {"color": LIGHT_GREY, "linewidth": 6, "alpha": 0.7, "solid_capstyle": "round", "zorder": 1}

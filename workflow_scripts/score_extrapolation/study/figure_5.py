@@ -14,9 +14,9 @@ NEEDS = ("truth",)
 READS = ("scores",)
 FORMAT = "png"
 NOTE = (
-    "Of one seed, one score and one extrapolation, on the residual set. The rank difference is that of a sample's places "
-    "by its extrapolated and by its true score, in percent of the samples; images are those with the least and with the "
-    "largest, of all classes, equal ones in the order of sample_id."
+    "Of one seed, one score and one extrapolation, on the residual set. The rank difference is that of a sample's "
+    "places by its extrapolated and by its true score, in percent of the samples; images are those with the least and"
+    " with the largest, of all classes, equal ones in the order of sample_id."
 )
 COLUMNS, ROWS = 6, 2
 GROUPS = {"least": "least rank difference", "most": "largest rank difference"}

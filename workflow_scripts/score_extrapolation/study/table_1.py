@@ -13,10 +13,10 @@ TITLE = "Table 1. Accuracy and time at the maximum useful pruning rate"
 NEEDS = ("test", "truth", "random", "top")
 READS = ("retraining", "experiment")
 NOTE = (
-    "At the largest rate at which the full data's scores still beat random pruning (at the smallest, and marked, where "
-    "there is no such rate); mean ± standard error over seeds, and the difference from random pruning paired by seed "
-    "with its 95 % interval, in percentage points. Bold is the best of all but the original, if the interval of its "
-    "difference to the second best excludes 0. Time is that of all stages, from samples to retraining."
+    "At the largest rate at which the full data's scores still beat random pruning (at the smallest, and marked, "
+    "where there is no such rate); mean ± standard error over seeds, and the difference from random pruning paired by"
+    " seed with its 95 % interval, in percentage points. Bold is the best of all but the original, if the interval of"
+    " its difference to the second best excludes 0. Time is that of all stages, from samples to retraining."
 )
 ACCURACY = "test_accuracy_percent"
 

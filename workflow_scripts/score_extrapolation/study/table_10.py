@@ -10,8 +10,8 @@ NEEDS = ("truth", "knn")
 READS = ("agreement", "experiment")
 NOTE = (
     "Correlation of extrapolated scores with those of a training on everything, on the residual set; mean ± standard "
-    "error over seeds. Bold is the best k of a row and statistic, if the 95 % interval of its difference to the second "
-    "best, paired by seed, excludes 0."
+    "error over seeds. Bold is the best k of a row and statistic, if the 95 % interval of its difference to the "
+    "second best, paired by seed, excludes 0."
 )
 
 

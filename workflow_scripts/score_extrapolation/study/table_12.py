@@ -12,8 +12,8 @@ TITLE = "Table 12. Correlation with the truth by the way in which the subset is 
 NEEDS = ("truth", "samplers")
 READS = ("agreement", "experiment")
 NOTE = (
-    "Correlation of extrapolated scores with those of a training on everything, on the residual set, which is another "
-    "for each way; mean ± standard error over seeds, and the difference from random subsets paired by seed with its "
+    "Correlation of extrapolated scores with those of a training on everything, on the residual set, which is another"
+    " for each way; mean ± standard error over seeds, and the difference from random subsets paired by seed with its "
     "95 % interval. Bold is what is better than random subsets by an interval that excludes 0."
 )
 GROUP = ["score", "fraction", "extrapolator"]

@@ -13,9 +13,9 @@ NEEDS = ("coverage",)
 READS = ("coverage", "experiment")
 NOTE = (
     "Between Gaussians fitted to the embeddings of both; less is closer. Mean ± standard error over seeds, and the "
-    "difference from random subsets paired by seed with its 95 % interval; bold is what is closer than random subsets "
-    "by an interval that excludes 0. Distances of different embeddings, data sets or sizes of subsets do not compare: "
-    "that of two samples of one distribution is not 0 either, and grows as they get smaller."
+    "difference from random subsets paired by seed with its 95 % interval; bold is what is closer than random subsets"
+    " by an interval that excludes 0. Distances of different embeddings, data sets or sizes of subsets do not "
+    "compare: that of two samples of one distribution is not 0 either, and grows as they get smaller."
 )
 GROUP = ["fraction", "embedding"]
 VALUE = "frechet_distance"

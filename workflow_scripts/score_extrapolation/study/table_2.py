@@ -14,10 +14,10 @@ READS = ("agreement", "experiment")
 ALSO_READS = ("estimates",)
 NOTE = (
     "Correlation of extrapolated scores with those of a training on everything, on the residual set; mean ± standard "
-    "error over seeds. On the left k is chosen as who prunes can choose it, without the truth: by the nested estimate "
-    "or, where there is none, the first in the config; on the right is the k with the highest Pearson correlation with "
-    "the truth, as in the paper, which nobody has who prunes. Bold is the best extrapolation of a score, subset and "
-    "statistic, if the 95 % interval of its difference to the second best, paired by seed, excludes 0."
+    "error over seeds. On the left k is chosen as who prunes can choose it, without the truth: by the nested estimate"
+    " or, where there is none, the first in the config; on the right is the k with the highest Pearson correlation "
+    "with the truth, as in the paper, which nobody has who prunes. Bold is the best extrapolation of a score, subset "
+    "and statistic, if the 95 % interval of its difference to the second best, paired by seed, excludes 0."
 )
 STATISTICS = {"pearson": "Pearson", "spearman": "Spearman"}
 NESTED, FIRST, TRUTH = "nested estimate", "first configured", "truth"
