@@ -48,7 +48,7 @@ def _subset_fraction(value):
 def _share(value):
     if _is_number(value) and 0 < value < 1:
         return float(value)
-    hint = "null is all of them" if value == 1 else _fraction_hint(value, "0.2")
+    hint = "null is all of them" if _is_number(value) and value == 1 else _fraction_hint(value, "0.2")
     raise ValueError(f"is not in (0, 1); it is the share of the training images that is used, {hint}")
 
 

@@ -1,0 +1,226 @@
+"""The config of what a study compares: samplers, training-free scores, budgets, a share, and what each item needs."""
+
+import pytest
+from test_config import assert_says, changed, faults_of
+
+from score_extrapolation.config import read_config
+from score_extrapolation.plugins import method_constant, method_names
+from study_items import ABSENT, CONDITIONS, describe_experiment, missing_items
+from study_rows import coverage_rows, neighborhood_rows, retraining_rows
+
+FOLDER = "results/digits"
+THREE = ["random", "stratified", "zcoreset"]
+
+
+def study(*changes):
+    return read_config(changed(*changes))
+
+
+def rows_of_arm(experiment, arm):
+    return [row for row in retraining_rows(experiment, [arm]) if row["arm"] == arm and row["rate"]]
+
+
+def assert_say(faults, *sentences):
+    for fault, sentence in zip(faults, sentences, strict=True):
+        assert_says(fault, sentence)
+
+
+# Subsets
+
+
+def test_each_sampler_draws_a_subset_of_each_fraction_and_random_goes_without_saying():
+    experiment = study(("subset.fractions", [0.4, 0.2]), ("subset.samplers", THREE))
+    assert experiment.parts() == ["40", "40-stratified", "40-zcoreset", "20", "20-stratified", "20-zcoreset"]
+    assert experiment.pruned_parts() == experiment.parts()
+
+
+def test_what_is_pruned_by_can_be_fewer():
+    chosen = ("selection.samplers", ["stratified"]), ("selection.fractions", [0.2])
+    experiment = study(("subset.fractions", [0.4, 0.2]), ("subset.samplers", THREE), *chosen)
+    assert experiment.pruned_parts() == ["20-stratified"]
+
+
+def test_samplers_must_be_there_and_drawn():
+    faults = faults_of(changed(("subset.samplers", ["random", "straified"]), ("selection.samplers", ["zcoreset"])))
+    assert_say(
+        faults,
+        'subset.samplers[1] = "straified" is none of random, stratified, zcoreset',
+        'selection.samplers[0] = "zcoreset" is none of subset.samplers; there are random, straified',
+    )
+
+
+@pytest.mark.parametrize(
+    "share, text",
+    [
+        (20, "write 0.2"),
+        (1, "null is all of them"),
+        (1.0, "null is all of them"),
+        (0, "such as 0.2"),
+        (True, "such as 0.2"),
+    ],
+)
+def test_a_share_is_a_fraction_and_all_is_null(share, text):
+    (fault,) = faults_of(changed(("samples.share", share)))
+    assert fault.endswith(f"is not in (0, 1); it is the share of the training images that is used, {text}")
+    assert study(("samples.share", 0.2)).samples.share == 0.2
+
+
+# Selection
+
+
+def test_ccs_can_drop_no_more_than_is_pruned_and_by_no_score_that_is_not_computed():
+    ccs = {"name": "ccs", "dropped": 0.3, "dropped_by": "aum"}
+    faults = faults_of(changed(("selection.methods", ["top", ccs])))
+    assert_say(
+        faults,
+        'selection.methods[1].dropped_by = "aum" is not computed; there are du',
+        "selection.methods[1].dropped = 0.3 is more than selection.rates removes, 0.2; lower it",
+    )
+
+
+def test_an_arm_is_charged_for_both_scores_that_it_reads():
+    ccs = {"name": "ccs", "dropped_by": "aum"}
+    experiment = study(("selection.methods", [ccs]), ("scores", ["du", "aum"]))
+    assert (experiment.doubt("ccs"), experiment.doubt("top")) == ("aum", None)
+    row = rows_of_arm(experiment, "ccs/du/knn-10/fraction-20")[0]
+    jobs = row["benchmarks"]
+    assert [path.split("/")[-1] for path in jobs["scores"]] == ["du.tsv", "aum.tsv"]
+    assert [path.split("/")[-2] for path in jobs["extrapolation"]] == ["du", "aum"]
+    assert len(jobs["training"]) == len(jobs["embeddings"]) == 1
+
+
+def test_what_draws_anew_has_no_list_and_pays_for_none():
+    (row, *_) = rows_of_arm(study(("selection.methods", ["rs2"])), "rs2")
+    assert row["benchmarks"]["selection"] == []
+    assert row["metrics"] == f"{FOLDER}/retraining/epochs/rs2/seed-0/rate-20/metrics.json"
+
+
+def test_budgets_double_the_trainings_but_for_that_without_pruning():
+    experiment = study(("retraining.budgets", ["epochs", "steps"]))
+    rows = retraining_rows(experiment, ["random"])
+    runs = [(row["budget"], row["rate"]) for row in rows if row["seed"] == 0]
+    assert runs == [*(("epochs", r) for r in (0.2, 0.5, 0.8)), *(("steps", r) for r in (0.2, 0.5, 0.8)), ("epochs", 0)]
+    assert {row["metrics"].split("/")[3] for row in rows} == {"epochs", "steps"}
+    assert "budgets" not in experiment.training.model_dump()
+
+
+@pytest.mark.parametrize("budgets", [[], ["epoch"], ["steps", "steps"], None])
+def test_budgets_are_one_or_two(budgets):
+    (fault,) = faults_of(changed(("retraining.budgets", budgets)))
+    assert "retraining.budgets" in fault
+
+
+# Training-free scores
+
+
+def test_training_free_scores_take_their_options_or_the_defaults():
+    experiment = study(("training_free.methods", ["ssp", {"name": "zcoreset", "draws": 9}]))
+    assert experiment.training_free_method("zcoreset") == {"name": "zcoreset", "draws": 9, "penalized": 1000}
+    assert study().training_free_method("zcoreset")["draws"] == 1_000_000
+    faults = faults_of(changed(("training_free.methods", ["ssp", "scp", {"name": "zcoreset", "draws": 0}])))
+    assert_say(
+        faults,
+        'training_free.methods[1] = "scp" is none of ssp, zcoreset',
+        "training_free.methods[2].draws = 0 is below 1 (random points, each in two dimensions of the embedding)",
+    )
+    (fault,) = faults_of(changed(("training_free.methods", ["ssp", {"name": "ssp", "clusters": 3}])))
+    assert "ssp" in fault
+
+
+def test_an_arm_without_training_is_charged_with_its_embeddings_and_its_score():
+    row = rows_of_arm(study(), "top/ssp/pretrained/fraction-0")[0]
+    assert (row["score"], row["extrapolator"], row["fraction"], row["sampler"]) == ("ssp", "pretrained", "0", "random")
+    assert {stage: paths for stage, paths in row["benchmarks"].items() if stage not in ("selection", "retraining")} == {
+        "samples": [f"{FOLDER}/benchmarks/samples.tsv"],
+        "embeddings": [f"{FOLDER}/benchmarks/embeddings/pretrained.tsv"],
+        "training_free": [f"{FOLDER}/benchmarks/training_free/fraction-0/seed-0/ssp/pretrained.tsv"],
+    }
+
+
+def test_one_by_the_subset_s_model_is_charged_with_its_training_too():
+    row = rows_of_arm(study(), "top/ssp/subset/fraction-20")[0]
+    assert set(row["benchmarks"]) == {
+        *("samples", "subset", "training", "embeddings", "training_free", "selection", "retraining"),
+    }
+
+
+def test_a_subset_that_is_drawn_by_scores_is_charged_with_them():
+    arm = "top/du/knn-10/fraction-20-zcoreset"
+    row = rows_of_arm(study(("subset.samplers", THREE)), arm)[0]
+    assert (row["fraction"], row["sampler"]) == ("20", "zcoreset")
+    assert row["benchmarks"]["training_free"] == [
+        f"{FOLDER}/benchmarks/training_free/fraction-0/seed-0/zcoreset/pretrained.tsv"
+    ]
+    assert row["benchmarks"]["subset"] == [f"{FOLDER}/benchmarks/subset/fraction-20-zcoreset/seed-0.tsv"]
+    assert f"{FOLDER}/benchmarks/embeddings/pretrained.tsv" in row["benchmarks"]["embeddings"]
+
+
+# What subsets and neighbourhoods are measured by
+
+
+def test_coverage_is_of_every_subset_in_every_space():
+    changes = ("subset.samplers", THREE), ("evaluation.coverage", ["pretrained", "subset"]), ("shards", 2)
+    rows = coverage_rows(study(*changes))
+    assert len(rows) == 2 * 3 * 2
+    row = next(row for row in rows if (row["embedding"], row["sampler"], row["seed"]) == ("subset", "zcoreset", 1))
+    folder = f"{FOLDER}/embeddings/base/fraction-20-zcoreset/seed-1"
+    assert row["embeddings"] == [f"{folder}/1-of-2.parquet", f"{folder}/2-of-2.parquet"]
+    assert row["subset"] == f"{FOLDER}/subset/fraction-20-zcoreset/seed-1.parquet"
+    assert {path for row in rows if row["embedding"] == "pretrained" for path in row["embeddings"]} == {
+        f"{FOLDER}/embeddings/pretrained.parquet"
+    }
+
+
+def test_neighbourhoods_are_those_of_the_training_on_everything():
+    experiment = study(("evaluation.neighborhoods", 20), ("seeds", [3]))
+    assert neighborhood_rows(experiment) == [
+        {
+            "score": "du",
+            "seed": 3,
+            "truth": f"{FOLDER}/scores/fraction-100/seed-3/du.parquet",
+            "neighbors": [f"{FOLDER}/neighbors/base/fraction-100/seed-3/all.parquet"],
+        }
+    ]
+    assert experiment.largest_k("all", "100") == 20
+    assert neighborhood_rows(study()) == []
+    assert neighborhood_rows(study(("evaluation.neighborhoods", 5), ("evaluation.full_data_scores", False))) == []
+
+
+# Tables and figures
+
+
+@pytest.mark.parametrize("item", method_names("study"))
+def test_an_item_says_what_it_needs_and_where_it_stands(item):
+    assert set(method_constant("study", item, "NEEDS")) <= set(CONDITIONS)
+    assert method_constant("study", item, "CHAPTER")[0] in "12345"
+
+
+def test_with_everything_configured_only_what_is_not_there_yet_is_missing():
+    changes = [("subset.samplers", THREE), ("subset.fractions", [0.4, 0.2]), ("evaluation.coverage", ["pretrained"])]
+    changes += [("evaluation.neighborhoods", 20), ("extrapolation", ["knn", "gnn"])]
+    experiment = study(*changes, ("selection.extrapolators", ["knn-20"]))
+    assert set(missing_items(experiment)) == set(ABSENT)
+
+
+@pytest.mark.parametrize(
+    "changes, item, text",
+    [
+        ([], "table_11", "table_11 needs the graph network; add {name: gnn, k: [10, 20, 50]} to extrapolation; "),
+        ([], "table_13", "table_13 needs distances; set evaluation.coverage: [pretrained]; "),
+        ([("samples.test", None)], "figure_2", "figure_2 needs accuracy on test images; set samples.test; "),
+        (
+            [("evaluation.full_data_scores", False), ("selection.methods", ["random"])],
+            "table_1",
+            "table_1 needs full-data scores; set evaluation.full_data_scores: true, and pruning by the highest scores; "
+            "add top to selection.methods; ",
+        ),
+    ],
+)
+def test_a_missing_item_says_what_brings_it(changes, item, text):
+    sentence = missing_items(study(*changes))[item]
+    assert sentence == f"{text}config/digits_study.yaml and config/cifar10_study.yaml bring it"
+
+
+def test_tables_say_of_what_experiment_and_network_they_are():
+    model = ("training.model", {"name": "resnet9", "width": 24})
+    assert describe_experiment(study(model)) == {"dataset": "digits", "model": "resnet9, width 24"}
