@@ -62,9 +62,7 @@ def find_clusters(embeddings: np.ndarray, n_clusters: int, seed: int) -> tuple[n
     Lloyd's algorithm from one k-means++ start, scikit-learn's default. Where there are fewer different embeddings than
     clusters, some have no members.
     """
-    means = KMeans(
-        n_clusters, init="k-means++", n_init=1, random_state=derive_seed(seed, "training_free/ssp") % 2**32
-    )
+    means = KMeans(n_clusters, init="k-means++", n_init=1, random_state=derive_seed(seed, "training_free/ssp") % 2**32)
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # of equal embeddings, of which each is its own centroid
         means.fit(embeddings)
