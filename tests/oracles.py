@@ -297,3 +297,48 @@ def draw(trees, features, targets, wanted, seed, stage):
         there = [i for i in range(len(features)) if tree.apply(features[i : i + 1].astype(np.float32))[0] == leaf]
         drawn.append(float(targets[there[int(place * len(there))]]))
     return drawn
+
+
+def ssp(embeddings, clusters, centroids):
+    """1 - the cosine of each embedding and its cluster's centroid, of zero vectors 1."""
+    scores = []
+    for vector, cluster in zip(embeddings.tolist(), clusters, strict=True):
+        centroid = centroids[cluster].tolist()
+        product = math.fsum(x * y for x, y in zip(vector, centroid, strict=True))
+        norms = math.sqrt(math.fsum(x * x for x in vector)) * math.sqrt(math.fsum(y * y for y in centroid))
+        scores.append(1 - product / norms if norms else 1.0)
+    return np.array(scores)
+
+
+def zcoreset(embeddings, dimensions, points, penalized):
+    """What each sample wins and loses by some draws, of (n, d) float32: one after the other, all distances sorted."""
+    scores = np.zeros(len(embeddings))
+    for pair, point in zip(dimensions, points, strict=True):
+        plane = embeddings[:, pair]
+        covering = int(np.argmin(np.abs(plane - point).sum(axis=1)))
+        scores[covering] += 1
+        distances = np.abs(plane - plane[covering]).sum(axis=1)
+        others = [row for row in np.argsort(distances, kind="stable") if row != covering]
+        if not others:
+            continue
+        if distances[others[0]] == 0:
+            scores[others[0]] -= 1
+            continue
+        losing = others[:penalized]
+        shares = distances[losing].astype(np.float64) ** -4
+        scores[losing] -= shares / shares.sum()
+    return scores
+
+
+def neighborhoods(labels, neighbor_rows, distances):
+    """Of each sample: count, mean and least distance of its neighbours with its label, then of the others."""
+    table = []
+    for label, rows, apart in zip(labels, neighbor_rows, distances, strict=True):
+        line = []
+        for wanted in (True, False):
+            of_label = [float(d) for row, d in zip(rows, apart, strict=True) if (labels[row] == label) == wanted]
+            n = len(of_label)
+            line.append((n, sum(of_label) / n if n else math.nan, min(of_label, default=math.nan)))
+        (n_same, mean_same, min_same), (n_other, mean_other, min_other) = line
+        table.append((n_same, n_other, mean_same, mean_other, min_same, min_other))
+    return np.array(table)

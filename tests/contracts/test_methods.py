@@ -12,6 +12,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from threadpoolctl import threadpool_limits
 
 from score_extrapolation.config import STEP_UP_NEEDS
 from score_extrapolation.datasets import Split
@@ -31,6 +32,7 @@ from score_extrapolation.scores import score_dynamics
 from score_extrapolation.selection import select
 from score_extrapolation.selection._samples import SampleArrays
 from score_extrapolation.shards import STAGES
+from score_extrapolation.training_free import score_embeddings
 
 # Options that have no default, and small values of others.
 NEEDED = {
@@ -324,6 +326,77 @@ def test_a_stored_sample_has_its_score_whatever_its_place_its_neighbours_and_its
     moved = score_dynamics(name, probabilities[:, some][:, :, classes], np.argsort(classes)[labels[some]])
     # The classes are summed in another order.
     np.testing.assert_allclose(moved, scores[some], rtol=1e-12, atol=1e-13)
+
+
+# Training-free scores
+
+
+def score_by_embeddings(name, embeddings, seed=0, n_classes=3):
+    small = {"draws": 3000, "penalized": 9}
+    options = {key: value for key, value in small.items() if key in method_options("training_free", name).model_fields}
+    return score_embeddings({"name": name, **options}, embeddings, n_classes, seed)
+
+
+def embeddings_of(n=60, width=5):
+    return np.random.default_rng(0).normal(size=(n, width)).astype(np.float32)
+
+
+@every("training_free")
+def test_a_training_free_score_is_one_finite_number_a_sample_in_float64(name):
+    embeddings = embeddings_of()
+    given = embeddings.copy()
+    scores = load_method("training_free", name).score(options_of("training_free", name), embeddings[:9], 3, 0)
+    assert scores.shape == (9,)
+    assert scores.dtype == np.float64
+    stored = score_by_embeddings(name, embeddings)
+    assert stored.shape == (60,)
+    assert stored.dtype == np.float32
+    assert np.isfinite(stored).all()
+    assert np.unique(stored).size > 1
+    np.testing.assert_array_equal(embeddings, given)
+
+
+@every("training_free")
+def test_a_training_free_score_is_the_same_with_the_same_seed_whatever_the_threads(name, monkeypatch):
+    embeddings = embeddings_of(2000, 16)
+    scores = score_by_embeddings(name, embeddings, seed=4)
+    for threads in (1, 2):
+        monkeypatch.setenv("OMP_NUM_THREADS", str(threads))
+        with threadpool_limits(threads):
+            np.testing.assert_array_equal(score_by_embeddings(name, embeddings, seed=4), scores)
+
+
+@every("training_free")
+@pytest.mark.parametrize(
+    "embeddings",
+    [
+        embeddings_of(1),
+        embeddings_of(2),
+        embeddings_of(60, 1),
+        np.ones((20, 3), np.float32),
+        np.zeros((20, 3), np.float32),
+        embeddings_of() * [1, 0, 1, 1, 0],
+        np.repeat(embeddings_of(10), 6, axis=0),
+    ],
+    ids=["one", "two", "one dimension", "all equal", "all zero", "constant dimensions", "duplicates"],
+)
+@pytest.mark.filterwarnings("error")
+def test_a_training_free_score_of_embeddings_that_say_little_is_finite(name, embeddings):
+    scores = score_by_embeddings(name, embeddings)
+    assert scores.shape == (len(embeddings),)
+    assert np.isfinite(scores).all()
+
+
+@every("training_free")
+def test_a_training_free_score_sees_neither_a_common_scale_nor_the_float_type(name):
+    embeddings = embeddings_of().astype(np.float16)
+    scores = score_by_embeddings(name, embeddings)
+    for other in (
+        embeddings.astype(np.float32),
+        embeddings.astype(np.float64),
+        np.ldexp(embeddings.astype(float), 500),
+    ):
+        np.testing.assert_array_equal(score_by_embeddings(name, other), scores)
 
 
 # Extrapolators

@@ -35,10 +35,9 @@ def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
     symmetric eigendecompositions, without the directions in which a set has no variance: nothing is complex, and sets
     of fewer rows than dimensions need no offset on the diagonal. All in float64.
 
-    Few rows bias it upwards, by about the trace over their number and more where they are fewer than the dimensions:
-    compare sets of the same sizes.
+    Few rows bias it upwards, by tr(C_a) / n + tr(C_b) / m through the means alone: compare sets of the same sizes.
 
-    Cost: 2 (n + m) d^2 operations and about 40 d^3. Memory: 5 d^2 numbers and a block of rows.
+    Cost: 2 (n + m) d^2 operations and some tens of d^3. Memory: 5 d^2 numbers and a block of rows.
     """
     a, b = np.asarray(a), np.asarray(b)
     if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1]:

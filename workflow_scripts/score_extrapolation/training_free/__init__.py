@@ -56,7 +56,7 @@ def score_embeddings(method: dict, embeddings: np.ndarray, n_classes: int, seed:
     bad = np.flatnonzero(~np.isfinite(embeddings).all(axis=1))
     if len(bad):
         raise InputFault(
-            f"training_free: {len(bad)} of {len(embeddings)} embeddings are infinite or NaN, the first in row {bad[0]}; "
-            "set embeddings.dtype: float32 and training.precision: float32"
+            f"training_free: {len(bad)} of {len(embeddings)} embeddings are infinite or NaN, the first in row {bad[0]};"
+            " set embeddings.dtype: float32 and training.precision: float32"
         )
     return module.score(options, embeddings, n_classes, seed).astype(np.float32)
