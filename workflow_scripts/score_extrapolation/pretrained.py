@@ -216,7 +216,7 @@ class Backbone(nn.Module):
         except (AssertionError, RuntimeError, ValueError) as error:
             raise InputFault(
                 f"pretrained.image_size: the network cannot take images of {self.size[0]} x {self.size[1]} "
-                f"({_first_line(error)}); leave it out, which is {' x '.join(map(str, settings['input_size'][1:]))}"
+                f"({_first_line(error)}); leave it out for the network's own {' x '.join(map(str, settings['input_size'][1:]))}"
             ) from error
 
     def embed(self, images: torch.Tensor) -> torch.Tensor:
