@@ -5,6 +5,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.lines import Line2D
 
+from ..evaluation.intervals import paired_interval
 from . import NO_PRUNING, Arm, arm_label, family, method_label, split_arm, split_label, subset_label
 from .style import (
     BLACK,
@@ -47,6 +48,7 @@ STEPS = "as many steps as without pruning"
 PRUNED = "Pruned share of the training set (%)"
 TIME = "Time of all stages, samples to retraining (s)"
 ACCURACY = "Test accuracy (%)"
+GAIN = "Better than random (points)"
 # The standard deviation with ddof 1; a single seed has no bar.
 MEAN_AND_SPREAD = {"errorbar": "sd", "err_style": "bars", "err_kws": {"capsize": 2.5}, "legend": False}
 NO_PRUNING_LINE = {"color": BLACK, "linestyle": "--", "linewidth": 1.2, "label": NO_PRUNING}
@@ -116,8 +118,11 @@ def group_panels(runs: pd.DataFrame) -> dict[str, tuple[str, list[str]]]:
     return panels
 
 
-def plot_accuracy(runs: pd.DataFrame, path, heading: str = "Test accuracy after pruning") -> None:
-    """Draw test accuracy against pruning rate: a line per arm, mean and standard error, each seed a dot.
+def plot_accuracy(runs: pd.DataFrame, path) -> None:
+    """Draw test accuracy against pruning rate and, below, by how much each arm is better than random pruning.
+
+    A line per arm: above, mean and standard error, each seed a dot; below, the mean of the differences paired by seed
+    and their 95 % interval. Without random pruning there is nothing below.
 
     Parameters
     ----------
@@ -125,30 +130,72 @@ def plot_accuracy(runs: pd.DataFrame, path, heading: str = "Test accuracy after 
         Columns arm, rate, seed, test_accuracy and, unless all were trained for epochs of what they keep, budget; the
         rows of random at rate 0 become the dashed line and its band.
     path : path
-    heading : str
     """
     runs = runs if "budget" in runs else runs.assign(budget="epochs")
-    reference = 100 * runs.loc[is_reference(runs), "test_accuracy"]
-    mean, error = reference.mean(), reference.sem()
-    pruned = runs[~is_reference(runs)]
+    reference, pruned = runs[is_reference(runs)], runs[~is_reference(runs)]
     styles, panels = arm_styles(pruned["arm"]), group_panels(pruned)
+    heading = f"Test accuracy after pruning, {mean_text(runs, ' ± s.e.')}"
+    drawn = [_draw_accuracy]
+    if (pruned["arm"] == "random").any():
+        drawn.append(_draw_gain)
+        heading += "; below, difference from random pruning"
+        heading += ", 95 % interval" if runs["seed"].nunique() > 1 else ""
+    columns = min(3, len(panels))
+    rows = [list(panels)[i : i + columns] for i in range(0, len(panels), columns)]
+    titles: list[str | None] = []
+    for names in rows:
+        for draw in drawn:
+            titles += [name if draw is _draw_accuracy else "" for name in names] + [None] * (columns - len(names))
     keys = [Line2D([], [], **NO_PRUNING_LINE), *legend_keys(styles)]
-    heading = f"{heading}, {mean_text(runs, ' ± s.e.')}"
-    with drawing_panels(path, heading, list(panels), (PRUNED, ACCURACY), keys) as (_, grid):
-        for axes, (budget, arms) in zip(grid, panels.values(), strict=True):
-            axes.axhline(mean, **NO_PRUNING_LINE)
-            if error > 0:
-                axes.axhspan(mean - error, mean + error, color=BLACK, alpha=0.08, linewidth=0)
-            arms = [arm for arm in styles if arm in arms]
-            for position, arm in enumerate(arms):
-                of_arm = pruned[(pruned["arm"] == arm) & (pruned["budget"] == budget)]
-                # A little aside, or the bars of arms of one accuracy would hide each other.
-                aside = 1.6 * (position / max(1, len(arms) - 1) - 0.5)
-                x, y = 100 * of_arm["rate"] + aside, 100 * of_arm["test_accuracy"]
-                axes.scatter(x, y, edgecolor=styles[arm]["color"], **SEED_DOTS)
-                sns.lineplot(x=x, y=y, ax=axes, **{**MEAN_AND_SPREAD, "errorbar": "se"}, **styles[arm])
-            axes.set_xticks(100 * np.unique(pruned["rate"]))
-            axes.set_xlim(100 * pruned["rate"].min() - 4, 100 * pruned["rate"].max() + 4)
+    with drawing_panels(path, heading, titles, (PRUNED, ACCURACY), keys, columns, "row") as (_, grid):
+        places = iter(grid)
+        for names in rows:
+            for draw in drawn:
+                for budget, arms in map(panels.get, names):
+                    axes = next(places)
+                    own = pruned[pruned["arm"].isin(arms) & (pruned["budget"] == budget)]
+                    draw(axes, own, reference, {arm: look for arm, look in styles.items() if arm in arms})
+                    axes.set_xticks(100 * np.unique(pruned["rate"]))
+                    axes.set_xlim(100 * pruned["rate"].min() - 4, 100 * pruned["rate"].max() + 4)
+        above = [
+            axes for axes, title in zip(grid, filter(lambda title: title is not None, titles), strict=True) if title
+        ]
+        limits = np.array([axes.get_ylim() for axes in above])
+        for axes in above:
+            axes.set_ylim(limits[:, 0].min(), limits[:, 1].max())
+
+
+def _draw_accuracy(axes, pruned: pd.DataFrame, reference: pd.DataFrame, styles: dict[str, dict]) -> None:
+    """Draw one panel: a line per arm, and no pruning's line and band."""
+    mean, error = 100 * reference["test_accuracy"].mean(), 100 * reference["test_accuracy"].sem()
+    axes.axhline(mean, **NO_PRUNING_LINE)
+    if error > 0:
+        axes.axhspan(mean - error, mean + error, color=BLACK, alpha=0.08, linewidth=0)
+    for aside, arm in _asides(styles, 1.6):
+        of_arm = pruned[pruned["arm"] == arm]
+        x, y = 100 * of_arm["rate"] + aside, 100 * of_arm["test_accuracy"]
+        axes.scatter(x, y, edgecolor=styles[arm]["color"], **SEED_DOTS)
+        sns.lineplot(x=x, y=y, ax=axes, **{**MEAN_AND_SPREAD, "errorbar": "se"}, **styles[arm])
+
+
+def _draw_gain(axes, pruned: pd.DataFrame, _, styles: dict[str, dict]) -> None:
+    """Draw the panel below: a line per arm, its difference from random pruning at the same rates and seeds."""
+    accuracy = 100 * pruned.set_index(["arm", "rate", "seed"])["test_accuracy"].sort_index()
+    if axes.get_ylabel():
+        axes.set_ylabel(GAIN)
+    axes.axhline(0, color=styles["random"]["color"], linewidth=1.2)
+    for aside, arm in _asides([arm for arm in styles if arm != "random"], 3):
+        differences = (accuracy[arm] - accuracy["random"]).dropna().groupby("rate")
+        mean, low, _ = np.transpose([paired_interval(of_rate) for _, of_rate in differences])
+        rates = 100 * np.array(list(differences.groups)) + aside
+        color = styles[arm]["color"]
+        axes.errorbar(rates, mean, mean - low, fmt="none", ecolor=color, elinewidth=0.9, capsize=2)
+        axes.plot(rates, mean, markeredgecolor="white", linewidth=1.2, **styles[arm])
+
+
+def _asides(arms, width: float) -> list[tuple[float, str]]:
+    """Return how far beside its rate each arm is drawn, or the bars of arms of one accuracy would hide each other."""
+    return [(width * (i / max(1, len(arms) - 1) - 0.5), arm) for i, arm in enumerate(arms)]
 
 
 def plot_time(summary: pd.DataFrame, path) -> None:

@@ -27,14 +27,14 @@ GREY, LIGHT_GREY, BLACK = "#767676", "#BBBBBB", "#000000"
 # next marker and kind of line, so that print in grey tells them apart too.
 FAMILY_LOOKS = {
     "computed": (BLUE, "o"),
-    "knn": (ORANGE, "sDp"),
-    "gnn": (GREEN, "^v<>"),
+    "knn": (ORANGE, "sD"),
+    "gnn": (GREEN, "^<"),
     "held_out": (VERMILION, "PX"),
     "auto": (TEAL, "p"),
-    "ssp": (PURPLE, "d"),
-    "zcoreset": (SKY, "H"),
+    "ssp": (PURPLE, ">"),
+    "zcoreset": (SKY, "v"),
     "random": (GREY, "X"),
-    "rs2": ("#303030", "8"),
+    "rs2": ("#303030", "d"),
 }
 OTHER_COLORS = (WINE, OLIVE, INDIGO)
 MARKERS, LINES = "osD^v<>PXdHhp8*", ("-", "--", "-.", ":")
@@ -81,7 +81,7 @@ def drawing(path, width: float, height: float) -> Iterator[Figure]:
 def drawing_panels(
     path,
     heading: str,
-    titles: list[str],
+    titles: list[str | None],
     labels: tuple[str, str],
     keys: list[Line2D],
     columns: int | None = None,
@@ -94,8 +94,8 @@ def drawing_panels(
     path : path
     heading : str
         Above all panels.
-    titles : list of str
-        One per panel.
+    titles : list of str or None
+        One per panel; where there is None the place stays empty.
     labels : (str, str)
         Of the horizontal and the vertical axes.
     keys : list of matplotlib.lines.Line2D
@@ -111,13 +111,15 @@ def drawing_panels(
     key_columns = int(width / 3.6)
     with drawing(path, width, height + 0.9 + 0.21 * -(-len(keys) // key_columns)) as figure:
         grid = list(figure.subplots(rows, columns, squeeze=False, sharey=share).flat)
-        for axes in grid[len(titles) :]:
-            axes.remove()
-        grid = grid[: len(titles)]
-        for axes, title in zip(grid, titles, strict=True):
-            axes.set(title=title, xlabel=labels[0])
         for axes in grid[::columns]:
             axes.set_ylabel(labels[1])
+        titles = [*titles, *[None] * (len(grid) - len(titles))]
+        for axes, title in zip(grid, titles, strict=True):
+            if title is None:
+                axes.remove()
+            else:
+                axes.set(title=title, xlabel=labels[0])
+        grid = [axes for axes, title in zip(grid, titles, strict=True) if title is not None]
         figure.suptitle(heading, x=0.015, ha="left")
         figure.legend(handles=keys, loc="outside lower center", ncols=key_columns)
         yield figure, grid

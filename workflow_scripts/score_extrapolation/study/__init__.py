@@ -29,11 +29,11 @@ import pandas as pd
 from ..atomic import replacing
 
 STYLE = """
-body { font: 15px/1.45 system-ui, sans-serif; color: #111; background: #fff; margin: 1.5rem; }
+body { font: 13px/1.4 system-ui, sans-serif; color: #111; background: #fff; margin: 1.5rem; }
 h1 { font-size: 1.15rem; margin: 0 0 0.8rem; }
 table { border-collapse: collapse; border-block: 2px solid #111; font-variant-numeric: tabular-nums; }
 thead { border-bottom: 1px solid #111; }
-th, td { padding: 0.25rem 0.7rem; text-align: right; vertical-align: baseline; white-space: nowrap; }
+th, td { padding: 0.2rem 0.55rem; text-align: right; vertical-align: baseline; white-space: nowrap; }
 thead th { font-weight: 600; vertical-align: bottom; white-space: pre-line; }
 thead th[colspan] { text-align: center; border-bottom: 1px solid #999; }
 tbody th, thead th.index { font-weight: 400; text-align: left; }
@@ -42,7 +42,9 @@ tbody th { vertical-align: top; }
 tbody tr.first { border-top: 1px solid #bbb; }
 tbody tr:first-child { border-top: none; }
 p { max-width: 48rem; color: #333; }
-@media print { body { margin: 0; font-size: 9pt; } th, td { padding: 0.15rem 0.4rem; } }
+div { overflow-x: auto; }
+@page { size: landscape; margin: 1cm; }
+@media print { body { margin: 0; font-size: 8pt; } th, td { padding: 0.12rem 0.35rem; } div { overflow: visible; } }
 """
 
 
@@ -84,7 +86,7 @@ def _table(table: pd.DataFrame) -> str:
         last = level == n_levels - 1
         names = [name if last and name else "" for name in table.index.names]
         rows.append("".join([*(f'<th class="index">{_text(name)}</th>' for name in names), *cells]))
-    lines = ["<table>", "<thead>", *(f"<tr>{row}</tr>" for row in rows), "</thead>", "<tbody>"]
+    lines = ["<div><table>", "<thead>", *(f"<tr>{row}</tr>" for row in rows), "</thead>", "<tbody>"]
     index = [label if isinstance(label, tuple) else (label,) for label in table.index]
     for i, values in enumerate(table.itertuples(index=False, name=None)):
         cells = []
@@ -97,7 +99,7 @@ def _table(table: pd.DataFrame) -> str:
         cells += [f"<td>{_text(value)}</td>" for value in values]
         kind = ' class="first"' if first else ""
         lines.append(f"<tr{kind}>{''.join(cells)}</tr>")
-    return "\n".join([*lines, "</tbody>", "</table>"])
+    return "\n".join([*lines, "</tbody>", "</table></div>"])
 
 
 def _span(kind: str, n: int) -> str:

@@ -4,8 +4,8 @@ import pandas as pd
 
 from ..report.figures import plot_accuracy
 from ..report.style import drawing
-from ._runs import is_extrapolated, of_experiment
-from ._statistics import summarize
+from ._runs import RANDOM, is_extrapolated, of_experiment
+from ._statistics import add_differences, summarize
 
 VALUE = "test_accuracy_percent"
 RUN = ["arm", "budget", "rate_percent"]
@@ -24,8 +24,9 @@ def tabulate_accuracy(tables: dict[str, pd.DataFrame], largest: bool) -> pd.Data
     -------
     pandas.DataFrame
         dataset, model, arm, budget, rate_percent (0 of random: no pruning), seed, test_accuracy_percent, and of the
-        seeds of such a model n_seeds, ``_mean`` and ``_se``. What was scored on everything, or on nothing, is in both;
-        no rows of smaller subsets where there are none.
+        seeds of such a model n_seeds, ``_mean``, ``_se`` and difference_points from random pruning at the same rate and
+        budget, paired by seed, with its 95 % interval ``_low`` and ``_high``. What was scored on everything, or on
+        nothing, is in both; no rows of smaller subsets where there are none.
     """
     runs = tables["retraining"]
     of_subset = is_extrapolated(runs) | (runs["extrapolator"] == "subset")
@@ -34,7 +35,9 @@ def tabulate_accuracy(tables: dict[str, pd.DataFrame], largest: bool) -> pd.Data
     if not largest and not shown[of_subset].any():
         shown[:] = False
     runs = runs[shown].assign(rate_percent=(100 * runs["rate"]).round(9), **{VALUE: 100 * runs["test_accuracy"]})
-    table = runs[[*RUN, "seed", VALUE]].merge(summarize(runs, RUN, [VALUE]), on=RUN, how="left")
+    summary = add_differences(summarize(runs, RUN, [VALUE]), runs, RUN[1:], "arm", VALUE, RANDOM)
+    names = {f"{VALUE}_difference{end}": f"difference_points{end}" for end in ("", "_low", "_high")}
+    table = runs[[*RUN, "seed", VALUE]].merge(summary.rename(columns=names), on=RUN, how="left")
     return of_experiment(table, tables)
 
 

@@ -9,8 +9,9 @@ TITLE = "Figure 2. Accuracy against pruning rate, scores from the largest subset
 NEEDS = ("test", "random", "top")
 READS = ("retraining", "experiment")
 NOTE = (
-    "Mean ± standard error over seeds, each seed a dot; arms are drawn a little beside the rate that all share. The "
-    "dashed line and its band are training without pruning. Colours tell the family of scores, in all figures alike."
+    "Above, mean ± standard error over seeds, each seed a dot, with training without pruning as the dashed line and "
+    "its band; below, the difference from random pruning, paired by seed, with its 95 % interval: where that leaves "
+    "out 0 an arm is better or worse than random. Arms are drawn a little beside the rate that all share."
 )
 
 

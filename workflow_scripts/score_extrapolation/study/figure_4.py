@@ -15,9 +15,9 @@ NEEDS = ("test", "truth", "random", "top")
 READS = ("retraining", "agreement", "experiment")
 NOTE = (
     "Each point is a way to choose samples, at the largest rate at which the full data's scores beat random pruning, "
-    "beside it its subset; mean ± standard error over seeds, of both. The two hollow points are anchors: random "
-    "pruning counts as agreement 0 and the full data's scores as 1, by definition. Agreement is that of the residual "
-    "set."
+    "beside it its subset where there is room; mean ± standard error over seeds, of both. The two hollow points are "
+    "anchors: random pruning counts as agreement 0 and the full data's scores as 1, by definition. Agreement is that "
+    "of the residual set."
 )
 STATISTICS = {"pearson": "Pearson", "spearman": "Spearman"}
 

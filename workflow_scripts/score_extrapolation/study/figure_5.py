@@ -7,6 +7,7 @@ from scipy.stats import rankdata
 from ..report.contact_sheets import three_digits
 from ..report.distributions import count_scores, draw_distributions
 from ..report.style import drawing
+from ._texts import number
 
 CHAPTER = "5 Images"
 TITLE = "Figure 5. Distribution of the scores, and the images that are extrapolated best and worst"
@@ -88,6 +89,6 @@ def draw(table: pd.DataFrame, path, scores: pd.DataFrame, images: np.ndarray) ->
 
 def _caption(sample: pd.Series) -> str:
     """Return class, both scores and the difference of their ranks."""
-    ranks = f"{sample['rank_difference_percent']:+.1f}".replace("-", "−")
+    ranks = number(sample["rank_difference_percent"], 1, sign="+")
     scores = f"{three_digits(sample['score'])} (true {three_digits(sample['truth'])})"
     return f"{sample['label']}\n{scores}\nrank {ranks} %"

@@ -14,13 +14,13 @@ NEEDS = ("test", "truth", "random", "top")
 READS = ("retraining", "agreement", "experiment")
 NOTE = (
     "Over the ways to choose samples, at the largest rate at which the full data's scores beat random pruning: "
-    "correlation (ρ Pearson, r_s Spearman) of agreement with the truth on the residual set and accuracy A, both means"
-    " over seeds. With the anchors, as in the paper, random pruning counts as agreement 0 and the full data's scores "
+    "correlation (ρ Pearson, rₛ Spearman) of agreement with the truth on the residual set and accuracy A, both means "
+    "over seeds. With the anchors, as in the paper, random pruning counts as agreement 0 and the full data's scores "
     "as 1, so that a line is nearly guaranteed; without them only extrapolated scores are compared. Of few points "
-    "such a correlation is mostly chance, and of fewer than three there is none; nothing is bold."
+    "such a correlation is mostly chance, and of fewer than three there is none."
 )
 OVER_POINTS = {"pearson": pearson, "spearman": spearman}
-SYMBOLS = {"pearson": "ρ", "spearman": "r_s"}
+SYMBOLS = {"pearson": "ρ", "spearman": "rₛ"}
 
 
 def tabulate(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:

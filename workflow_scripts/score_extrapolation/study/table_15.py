@@ -14,8 +14,7 @@ READS = ("neighborhoods", "experiment")
 NOTE = (
     "Scores of a training on everything, and the k nearest neighbours of each sample in its embeddings; mean ± "
     "standard error over seeds. A sample that has no such neighbour is not in that row (the CSV says how many are). "
-    "The two counts add up to k, so that their correlations are each other's negatives. Nothing is bold: rows do not "
-    "compete."
+    "The two counts add up to k, so that their correlations are each other's negatives."
 )
 METRICS = {
     "n_same_label": "number of same-label neighbours",
