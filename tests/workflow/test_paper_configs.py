@@ -12,6 +12,7 @@ from snakemake.utils import update_config
 
 import formats
 from score_extrapolation.config import Config, read_config
+from study_items import ABSENT, missing_items
 
 from .conftest import CHECKOUT, Workflow, copy_checkout
 
@@ -105,9 +106,19 @@ def test_the_settings_are_the_paper_s_whatever_the_default_config_says(name):
         assert {key: recipe[key] for key in ("epochs", "batch_size", "augmentation")}.items() <= paper.items()
         assert (recipe["optimizer"], recipe["schedule"]) == (optimizer, schedule)
         assert (recipe["label_smoothing"], recipe["clip_gradient"], recipe["average_decay"]) == (0, None, None)
-    assert [entry["k"] for entry in config.extrapolation] == [10, 20, 50, 100]
-    assert {(entry["name"], entry["weighting"]) for entry in config.extrapolation} == {("knn", "distance")}
+    labels = [*(f"knn-{k}" for k in (10, 20, 50, 100)), *(f"gnn-{k}" for k in (10, 20, 50))]
+    assert list(config.extrapolators()) == labels
     assert config.selection.rates == [0.1, 0.2, 0.5, 0.8, 0.9, 0.95]
+    assert [method["name"] for method in config.training_free.methods] == ["ssp", "zcoreset"]
+    assert config.training_free_method("zcoreset")["draws"] == 10**6
+    missing = set(missing_items(config)) - set(ABSENT)
+    # Which of the paper's tables are of which data sets; figure 6 of all.
+    assert missing == {
+        "cifar10": set(),
+        "synthetic_cifar100": {"table_12", "table_15"},
+        "places365": {"table_15"},
+        "imagenet64": {"table_12"},
+    }[name]
 
 
 class Experiment(Workflow):
@@ -137,27 +148,39 @@ def checkout(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("name", sorted(set(NAMES) - {"cifar10_extrapolation"}))
+@pytest.mark.parametrize("name", sorted(set(NAMES) - {"cifar10_extrapolation", "cifar10_study"}))
 def test_every_experiment_plans_each_training_once(name, checkout):
     config = read(name)
-    n_seeds, n_fractions, n_scores = len(config.seeds), len(config.subset.fractions), len(config.scores)
+    n_seeds, n_parts, n_scores = len(config.seeds), len(config.parts()), len(config.scores)
     n_trainings = len({score["training"] for score in config.scores})
-    n_ways = len(config.selection.extrapolators) * n_fractions + 1  # to score all: extrapolated, or on the full data
-    n_arms = n_ways * len(config.selection.scores or config.scores)
+    n_scopes = len({entry["name"] for entry in config.extrapolation})  # KNN's neighbours and the graph's
+    n_embedded = n_parts + bool(config.evaluation.neighborhoods)
+    n_searched = n_parts * n_scopes + bool(config.evaluation.neighborhoods)
+    # To score all: extrapolated, or on the full data.
+    n_ways = len(config.selection.extrapolators) * len(config.pruned_parts()) + 1
+    n_free = len(config.training_free.methods)
+    n_arms = n_ways * len(config.selection.scores or config.scores) + n_free
+    n_unscored = sum(method["name"] in ("random", "rs2") for method in config.selection.methods)
     n_lists = n_seeds * len(config.selection.rates)  # of an arm
     planned = Experiment(checkout, name).planned("study")
-    assert {rule: n for rule, n in planned.items() if "plot" not in rule and "tabulate" not in rule} == {
+    expected = {
         "prepare_samples": 1,
-        "draw_subset": n_seeds * (n_fractions + 1),
-        "train_subset": n_seeds * (n_fractions + 1) * n_trainings,
-        "score_subset": n_seeds * (n_fractions + 1) * n_scores,
-        "embed_samples": n_seeds * n_fractions * n_trainings,
-        "find_neighbors": n_seeds * n_fractions * n_trainings,
-        "extrapolate_scores": n_seeds * n_fractions * n_scores * len(config.extrapolation),
+        "draw_subset": n_seeds * (n_parts + 1),
+        "train_subset": n_seeds * (n_parts + 1) * n_trainings,
+        "score_subset": n_seeds * (n_parts + 1) * n_scores,
+        "embed_samples": n_seeds * n_embedded * n_trainings,
+        "embed_pretrained": int(n_free > 0),
+        "score_embeddings": n_seeds * n_free,
+        "find_neighbors": n_seeds * n_searched * n_trainings,
+        "extrapolate_scores": n_seeds * n_parts * n_scores * len(config.extrapolation),
         "select_by_score": n_lists * n_arms,
         "select_without_score": n_lists + n_seeds,  # random, and nothing pruned
-        "retrain_model": n_lists * (n_arms + 1) + n_seeds,
+        "retrain_model": n_lists * (n_arms + n_unscored) + n_seeds,
         "study": 1,
+    }
+    of_tables = ("plot", "tabulate", "table", "figure", "measure_coverage", "describe_neighborhoods")
+    assert {rule: n for rule, n in planned.items() if not rule.startswith(of_tables)} == {
+        rule: n for rule, n in expected.items() if n
     }
 
 
