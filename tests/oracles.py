@@ -318,8 +318,9 @@ def zcoreset(embeddings, dimensions, points, penalized):
         covering = int(np.argmin(np.abs(plane - point).sum(axis=1)))
         scores[covering] += 1
         distances = np.abs(plane - plane[covering]).sum(axis=1)
-        others = [row for row in np.argsort(distances, kind="stable") if row != covering]
-        if not others:
+        others = np.argsort(distances, kind="stable")
+        others = others[others != covering]
+        if len(others) == 0:
             continue
         if distances[others[0]] == 0:
             scores[others[0]] -= 1
