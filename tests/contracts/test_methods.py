@@ -6,8 +6,10 @@ import itertools
 import pickle
 from importlib.util import find_spec
 from typing import Literal, get_args, get_origin
+from xml.etree import ElementTree
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given, settings
@@ -16,6 +18,7 @@ from threadpoolctl import threadpool_limits
 
 from score_extrapolation.config import STEP_UP_NEEDS
 from score_extrapolation.datasets import Split
+from score_extrapolation.evaluation import read_csv, write_csv
 from score_extrapolation.extrapolators import extrapolate, infer, join, train
 from score_extrapolation.faults import InputFault
 from score_extrapolation.neighbors import find_scope
@@ -32,7 +35,12 @@ from score_extrapolation.scores import score_dynamics
 from score_extrapolation.selection import select
 from score_extrapolation.selection._samples import SampleArrays
 from score_extrapolation.shards import STAGES
+<<<<<<< HEAD
 from score_extrapolation.training_free import score_embeddings
+=======
+from score_extrapolation.study import write_html
+from study_tables import make_scores, make_tables
+>>>>>>> f8eab86ac9cad2076712adc39bcfcfa8b38a37d9
 
 # Options that have no default, and small values of others.
 NEEDED = {
@@ -48,7 +56,7 @@ TABLES = {*OWN, *(f"nested/{name}" for name in OWN), "nested/scores"}  # that an
 ALL = [(kind, name) for kind in KINDS for name in method_names(kind)]
 every_method = pytest.mark.parametrize("kind, name", ALL, ids=[f"{kind}-{name}" for kind, name in ALL])
 every_method_with_options = pytest.mark.parametrize(
-    "kind, name", [(kind, name) for kind, name in ALL if kind != "records"], ids=lambda value: value
+    "kind, name", [(kind, name) for kind, name in ALL if kind not in ("records", "study")], ids=lambda value: value
 )
 
 
@@ -614,6 +622,7 @@ def test_a_selection_that_reads_no_scores_does_not_depend_on_them(name):
     assert (kept[0] == kept[1]) == (not method_constant("selection", name, "SCORED"))
 
 
+<<<<<<< HEAD
 # Samplers of the subset
 
 
@@ -641,3 +650,91 @@ def test_a_sampler_that_names_a_score_goes_by_it_and_another_by_none(name):
     drawn = [set(draw(40, 8, 0, labels, scores).tolist()) for scores in (np.arange(40.0), -np.arange(40.0))]
     assert isinstance(score, str | None)
     assert (drawn[0] == drawn[1]) == (score is None)
+=======
+# The paper's tables and figures
+
+
+def shown_by(name, tables):
+    """Return a table or figure's own tables of all."""
+    also = method_constant("study", name, "ALSO_READS") or ()
+    return {table: tables[table] for table in (*method_constant("study", name, "READS"), *also) if table in tables}
+
+
+@every("study")
+def test_a_table_or_figure_says_what_it_is_what_it_reads_and_how_it_is_read(name):
+    title, note = (method_constant("study", name, constant) for constant in ("TITLE", "NOTE"))
+    kind, number = name.split("_")
+    assert title.startswith(f"{kind.capitalize()} {number}. ")
+    assert 1 <= note.count(". ") + 1 <= 4 and note.endswith(".")
+    known = {"scores", *make_tables()}
+    assert set(method_constant("study", name, "READS")) <= known
+    assert set(method_constant("study", name, "ALSO_READS") or ()) <= known
+    assert hasattr(load_method("study", name), "draw" if kind == "figure" else "format_table")
+
+
+@every("study")
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"seeds": 2, "rates": (0.2, 0.9)},
+        {"scores": ("du",), "fractions": ("2.5",), "seeds": 1, "rates": (0.5,)},
+        {"scores": ("du",), "seeds": 2, "rates": (0.5,), "steps": True, "methods": ("top", "ccs")},
+    ],
+    ids=["much", "little", "budgets"],
+)
+def test_a_table_or_figure_is_made_of_what_there_is(name, changes, tmp_path):
+    module, tables = load_method("study", name), {**make_tables(**changes), "scores": make_scores(30)}
+    read = {key: through_csv(table, tmp_path) for key, table in shown_by(name, tables).items()}
+    table, again = module.tabulate(read), module.tabulate(shown_by(name, tables))
+    pd.testing.assert_frame_equal(through_csv(table, tmp_path), through_csv(again, tmp_path))
+    assert not [column for column in table if column != column.lower()]
+    # As it is drawn from its CSV, so it is from memory.
+    files = []
+    for i, of_table in enumerate((table, through_csv(table, tmp_path))):
+        files.append(tmp_path / f"{i}.svg")
+        if name == "figure_5":
+            module.draw(of_table, files[-1], tables["scores"], np.zeros((len(table), 8, 8, 3), np.uint8))
+        elif name.startswith("figure"):
+            module.draw(of_table, files[-1])
+        else:
+            write_html(module.format_table(of_table), module.TITLE, module.NOTE, files[-1])
+    assert files[0].read_bytes() == files[1].read_bytes()
+    ElementTree.fromstring(
+        files[0].read_text().replace("<!DOCTYPE html>", "").replace("<br>", "<br/>").replace(' charset="utf-8">', "/>")
+    )
+
+
+@every("study")
+def test_a_table_or_figure_of_nothing_says_so(name, tmp_path):
+    module, tables = load_method("study", name), {**make_tables(), "scores": make_scores(30)}
+    for key in tables.keys() - {"experiment", "retraining"}:
+        tables[key] = tables[key].iloc[:0]
+    runs = tables["retraining"]
+    tables["retraining"] = runs[runs["arm"] == "random"]
+    table = module.tabulate(shown_by(name, tables))
+    if name.startswith("table"):
+        write_html(module.format_table(table), module.TITLE, module.NOTE, tmp_path / "t.html")
+        assert "nothing that belongs here" in (tmp_path / "t.html").read_text()
+    elif name != "figure_5":
+        module.draw(table, tmp_path / "f.svg")
+        assert (tmp_path / "f.svg").stat().st_size > 1000
+
+
+@every("study")
+def test_the_order_of_rows_and_seeds_changes_no_number(name):
+    tables = {**make_tables(), "scores": make_scores(200)}
+    # Of several, config's order decides: it stays; rows of other seeds move.
+    moved = {
+        key: t.iloc[::-1].sort_values("seed", kind="stable").iloc[::-1] if "seed" in t else t
+        for key, t in tables.items()
+    }
+    first, second = (load_method("study", name).tabulate(shown_by(name, given)) for given in (tables, moved))
+    keys = [column for column in first if first[column].dtype.kind not in "f" and not column.endswith("best")]
+    a, b = (table.sort_values(keys).reset_index(drop=True) for table in (first, second))
+    pd.testing.assert_frame_equal(a, b)
+
+
+def through_csv(table, folder):
+    write_csv(folder / "table.csv", table)
+    return read_csv(folder / "table.csv")
+>>>>>>> f8eab86ac9cad2076712adc39bcfcfa8b38a37d9

@@ -43,7 +43,7 @@ import json, sys
 from score_extrapolation.plugins import KINDS, method_constant, method_names, method_options
 for kind in KINDS:
     for name in method_names(kind):
-        if kind != "records":
+        if kind not in ("records", "study"):
             method_options(kind, name)
         method_constant(kind, name, "RECORD")
 print(json.dumps(sorted(sys.modules)))

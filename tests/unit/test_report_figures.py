@@ -20,7 +20,7 @@ from score_extrapolation.report.contact_sheets import (
 )
 from score_extrapolation.report.distributions import count_scores, plot_against_truth, plot_distributions
 from score_extrapolation.report.figures import group_arms, plot_accuracy, plot_agreement, plot_stages, plot_time
-from score_extrapolation.report.style import LABEL_SIZE, arm_styles, drawing, label_points, legend_keys
+from score_extrapolation.report.style import FAMILY_LOOKS, LABEL_SIZE, arm_styles, drawing, label_points, legend_keys
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -108,9 +108,34 @@ def test_a_failed_drawing_leaves_no_file(tmp_path):
 
 def test_accuracy_names_every_arm_and_the_reference(tmp_path):
     plot_accuracy(make_runs(), tmp_path / "a.svg")
-    expected = {"no pruning", "random", "DU, full data", "DU, KNN k=10", "DU, 20 % subset", "20", "80"}
+    expected = {"no pruning", "random", "full data", "KNN k=10", "DU, 20 % subset", "20", "80"}
     assert expected <= texts(tmp_path / "a.svg")
-    assert any("mean ± s.d. of 3 seeds" in text for text in texts(tmp_path / "a.svg"))
+    assert any("mean ± s.e. of 3 seeds" in text for text in texts(tmp_path / "a.svg"))
+
+
+def test_below_accuracy_is_its_difference_from_random_where_there_is_random_pruning(tmp_path):
+    for arms, expected in (((KNN, FULL, "random"), True), ((KNN, FULL), False)):
+        plot_accuracy(make_runs(arms=arms), tmp_path / "a.svg")
+        assert ("Better than random (points)" in texts(tmp_path / "a.svg")) == expected
+
+
+def test_the_difference_from_random_is_paired_by_seed(tmp_path, monkeypatch):
+    given = []
+    monkeypatch.setattr(figures, "paired_interval", lambda x: given.append(sorted(x.round(9))) or (0.0, 0.0, 0.0))
+    runs = make_runs(arms=(KNN, "random"), rates=(0.5,))
+    better = {0: 0.01, 1: 0.02, 2: -0.01}
+    accuracy = runs[runs["arm"] == "random"].set_index(["rate", "seed"])["test_accuracy"]
+    of_knn = runs["arm"] == KNN
+    runs.loc[of_knn, "test_accuracy"] = [accuracy[0.5, seed] + better[seed] for seed in runs.loc[of_knn, "seed"]]
+    plot_accuracy(runs.sample(frac=1, random_state=0), tmp_path / "a.svg")
+    assert given == [[-1, 1, 2]]
+
+
+def test_each_budget_has_panels_of_its_own(tmp_path):
+    runs = pd.concat([make_runs().assign(budget=budget) for budget in ("steps", "epochs")])
+    assert list(figures.group_panels(runs)) == ["DU, 20 % subset", "DU, 20 % subset\nas many steps as without pruning"]
+    plot_accuracy(runs, tmp_path / "a.svg")
+    assert "as many steps as without pruning" in texts(tmp_path / "a.svg")
 
 
 @pytest.mark.parametrize("plot", [plot_accuracy, lambda runs, path: plot_time(summarize_retraining(runs), path)])
@@ -190,6 +215,30 @@ def test_each_panel_compares_with_the_truth_and_the_baselines():
     }
 
 
+def test_what_needs_no_training_is_compared_with_in_every_panel_where_it_is_known():
+    ssp, own, other = (
+        f"top/ssp/{where}" for where in ("pretrained/fraction-0", "subset/fraction-20", "subset/fraction-40")
+    )
+    stratified, ccs = f"{KNN}-stratified", KNN.replace("top", "ccs")
+    assert group_arms([KNN, ssp, own, other, stratified, ccs, "rs2"]) == {
+        "DU, 20 % subset": [KNN, ssp, own, "rs2"],
+        "DU, 20 % stratified subset": [ssp, stratified, "rs2"],
+        "DU, 20 % subset, CCS": [ssp, own, ccs, "rs2"],
+    }
+    # Where it is selected in the panel's way too, that is the one to compare with.
+    panels = group_arms([KNN, ccs, ssp, ssp.replace("top", "ccs")])
+    assert panels["DU, 20 % subset"] == [KNN, ssp]
+    assert panels["DU, 20 % subset, CCS"] == [ccs, ssp.replace("top", "ccs")]
+
+
+def test_without_extrapolation_each_score_has_its_panel():
+    other = FULL.replace("du", "tdds")
+    assert group_arms([FULL, other, "random"]) == {
+        "DU, full data": [FULL, "random"],
+        "TDDS, full data": [other, "random"],
+    }
+
+
 # ----------------------------------------------------------------------- style
 
 
@@ -203,13 +252,36 @@ def test_the_same_scores_look_the_same_however_they_are_selected_by():
     others = ["class_balanced/du/knn-10/fraction-20", "top/du/knn-10/fraction-40"]
     styles = arm_styles([KNN, FULL, "random", *others])
     assert all(styles[arm] == styles[KNN] for arm in others)
-    assert styles[KNN]["label"] == "DU, KNN k=10"
-    assert [key.get_label() for key in legend_keys(styles)] == ["DU, KNN k=10", "DU, full data", "random"]
+    assert styles[KNN] == arm_styles([KNN.replace("du", "tdds")])[KNN.replace("du", "tdds")]
+    assert [key.get_label() for key in legend_keys(styles)] == ["full data", "KNN k=10", "random"]
+
+
+def test_a_family_has_its_colour_in_every_experiment():
+    arms = {
+        "computed": FULL,
+        "knn": KNN,
+        "gnn": "top/du/gnn-10/fraction-20",
+        "held_out": "top/du/held_out-10-step_up/fraction-20",
+        "ssp": "top/ssp/pretrained/fraction-0",
+        "zcoreset": "top/zcoreset/pretrained/fraction-0",
+        "random": "random",
+        "rs2": "rs2",
+    }
+    together = arm_styles([*arms.values(), "top/du/mine/fraction-20", "top/du/auto/fraction-20"])
+    looks = {(look["color"], look["marker"]) for look in together.values()}
+    assert len({color for color, _ in looks}) == len({marker for _, marker in looks}) == len(together)
+    for family, arm in arms.items():
+        alone = arm_styles([arm, "top/du/another/fraction-20"])
+        assert alone[arm]["color"] == together[arm]["color"] == FAMILY_LOOKS[family][0]
+    # Another k or option of the family keeps its colour, and has another marker and line.
+    more = arm_styles([KNN, "top/du/knn-50/fraction-20", "top/du/knn-10-same_label/fraction-20"]).values()
+    assert len({look["color"] for look in more}) == 1
+    assert len({look["marker"] for look in more}) == len({look["linestyle"] for look in more}) == 3
 
 
 def test_forty_arms_all_look_different():
     arms = [f"top/du/knn-{k}/fraction-20" for k in range(40)] + ["random", "ssp", "zcoreset"]
-    looks = {(style["color"], style["marker"]) for style in arm_styles(arms).values()}
+    looks = {(style["color"], style["marker"], style["linestyle"]) for style in arm_styles(arms).values()}
     assert len(looks) == len(arms)
 
 
@@ -227,6 +299,11 @@ def test_names_for_people():
     assert arm_label(FULL) == "DU, full data"
     assert arm_label("ccs/tdds/gnn-10/fraction-2.5") == "CCS: TDDS, GNN k=10, 2.5 % subset"
     assert scores_label("du", "knn-10", "20", "3") == "DU, KNN k=10, 20 % subset, seed 3"
+    assert scores_label("du", "knn-10", "20-zcoreset") == "DU, KNN k=10, 20 % ZCoreSet subset"
+    assert arm_label("top/ssp/pretrained/fraction-0") == "SSP, pretrained embeddings"
+    assert arm_label("top/zcoreset/subset/fraction-20-stratified") == (
+        "ZCoreSet, embeddings of the 20 % stratified subset"
+    )
 
 
 def test_labels_lie_inside_and_cover_neither_each_other_nor_points(tmp_path):

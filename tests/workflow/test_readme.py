@@ -77,7 +77,7 @@ def test_dry_runs_list_jobs(fresh):
         pq.write_table(pa.table({"label": [0]}), fresh.folder / name)
     tested = 0
     for command in COMMANDS:
-        if "--dry-run" in command or "cifar10_small" in command:
+        if "--dry-run" in command or "cifar10_" in command:
             printed = run(command, fresh.folder, "--dry-run")
             assert "train_subset" in printed
             tested += 1
@@ -120,10 +120,10 @@ def test_benchmarks_run(tmp_path):
 
 
 def test_every_command_is_run_by_a_test():
-    # test_demo.py runs the first; this is the second; the third is tests/cluster.
+    # test_demo.py runs the first; this is the second; the third is tests/cluster; test_study.py runs the digits.
     own = {"make demo", "make test", "make test-cluster", "source .venv/bin/activate"}
     for command in COMMANDS:
-        tested = ("my.yaml", "results/digits", "--dry-run", "cifar10", "benchmarks")
+        tested = ("my.yaml", "results/digits", "--dry-run", "cifar10", "benchmarks", "digits_study")
         assert command in own or any(word in command for word in tested), command
 
 

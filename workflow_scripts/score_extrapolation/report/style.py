@@ -77,6 +77,12 @@ def drawing(path, width: float, height: float) -> Iterator[Figure]:
             figure.savefig(partial, format=kind, dpi=DPI, metadata=undated)
 
 
+def draw_sentence(sentence: str, path) -> None:
+    """Draw a figure of one sentence, in the place of one that there is nothing to draw in."""
+    with drawing(path, 7.5, 1) as figure:
+        figure.text(0.02, 0.5, sentence, va="center")
+
+
 @contextmanager
 def drawing_panels(
     path,
@@ -155,7 +161,10 @@ def arm_styles(arms) -> dict[str, dict]:
             color, first = OTHER_COLORS[others.index(name) % len(OTHER_COLORS)], "h"
         markers = first + "".join(marker for marker in MARKERS if marker not in first)
         for i, label in enumerate(labels):
-            shape = {"marker": markers[i % len(markers)], "linestyle": LINES[(i + i // len(markers)) % len(LINES)]}
+            shape = {
+                "marker": markers[i % len(markers)],
+                "linestyle": LINES[(i % len(markers) + i // len(markers)) % len(LINES)],
+            }
             looks[name, label] = {"label": label, "color": color, "markersize": 7, **shape}
     return {arm: looks[name_and_label] for arm, name_and_label in whose.items()}
 

@@ -3,8 +3,8 @@
 import pandas as pd
 
 from ..report.figures import plot_accuracy
-from ..report.style import drawing
-from ._runs import RANDOM, is_extrapolated, of_experiment
+from ..report.style import draw_sentence
+from ._runs import RANDOM, in_percent, is_extrapolated, of_experiment
 from ._statistics import add_differences, summarize
 
 VALUE = "test_accuracy_percent"
@@ -28,13 +28,13 @@ def tabulate_accuracy(tables: dict[str, pd.DataFrame], largest: bool) -> pd.Data
         budget, paired by seed, with its 95 % interval ``_low`` and ``_high``. What was scored on everything, or on
         nothing, is in both; no rows of smaller subsets where there are none.
     """
-    runs = tables["retraining"]
+    runs = in_percent(tables["retraining"])
     of_subset = is_extrapolated(runs) | (runs["extrapolator"] == "subset")
     share = runs["fraction"].astype(float).where(of_subset)
     shown = ~of_subset | ((share == share.max()) if largest else (share < share.max()))
     if not largest and not shown[of_subset].any():
         shown[:] = False
-    runs = runs[shown].assign(rate_percent=(100 * runs["rate"]).round(9), **{VALUE: 100 * runs["test_accuracy"]})
+    runs = runs[shown]
     summary = add_differences(summarize(runs, RUN, [VALUE]), runs, RUN[1:], "arm", VALUE, RANDOM)
     names = {f"{VALUE}_difference{end}": f"difference_points{end}" for end in ("", "_low", "_high")}
     table = runs[[*RUN, "seed", VALUE]].merge(summary.rename(columns=names), on=RUN, how="left")
@@ -43,9 +43,7 @@ def tabulate_accuracy(tables: dict[str, pd.DataFrame], largest: bool) -> pd.Data
 
 def draw_accuracy(table: pd.DataFrame, path) -> None:
     """Draw a panel per score, subset, selection and budget; of a table without rows a line that says so."""
-    if not len(table):
-        with drawing(path, 7.5, 1) as figure:
-            figure.text(0.02, 0.5, "Nothing was pruned by scores from a smaller subset.", va="center")
-        return
+    if not (table["rate_percent"] > 0).any():
+        return draw_sentence("Nothing was pruned by scores from such a subset.", path)
     runs = table.assign(rate=table["rate_percent"] / 100, test_accuracy=table[VALUE] / 100)
     plot_accuracy(runs, path)

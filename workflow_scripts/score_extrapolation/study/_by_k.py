@@ -29,7 +29,7 @@ def tabulate_by_k(tables: dict[str, pd.DataFrame], extrapolator: str) -> pd.Data
         the best), and ``_best``. Of subsets, those drawn at random.
     """
     runs = residual(tables["agreement"])
-    runs = runs[[split_label(label)[0] == extrapolator for label in runs["extrapolator"]]]
+    runs = runs[runs["extrapolator"].map(lambda label: split_label(label)[0]) == extrapolator]
     runs = runs.assign(family=runs["extrapolator"].map(family), k=runs["extrapolator"].map(k_of).astype(int))
     group = runs.groupby(GROUP, sort=False).ngroup()
     runs = runs.assign(group=group).sort_values(["group", "k"], kind="stable")

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from ._runs import RANDOM, is_extrapolated, is_original
+from ._runs import RANDOM, in_percent, is_extrapolated, is_original
 from ._statistics import summarize
 from ._useful_rate import useful_rates
 
@@ -28,7 +28,7 @@ def tabulate_points(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """
     runs, agreement = tables["retraining"], tables["agreement"]
     agreement = summarize(agreement[agreement["part"] == "residual"], RUN, list(STATISTICS)).drop(columns="n_seeds")
-    runs = runs[runs["budget"] == "epochs"].assign(test_accuracy_percent=100 * runs["test_accuracy"])
+    runs = in_percent(runs[runs["budget"] == "epochs"])
     points = []
     for useful in useful_rates(tables["retraining"]).itertuples():
         own = runs[(runs["rate"] == useful.rate) & (runs["arm"].eq(RANDOM) | runs["score"].eq(useful.score))]

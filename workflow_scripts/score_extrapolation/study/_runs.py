@@ -16,6 +16,12 @@ def of_experiment(table: pd.DataFrame, tables: dict[str, pd.DataFrame]) -> pd.Da
     return table
 
 
+def in_percent(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return retrained models with rate_percent and test_accuracy_percent."""
+    # Rounded, or 0.95 would be 94.99999999999999 in a CSV.
+    return runs.assign(rate_percent=(100 * runs["rate"]).round(9), test_accuracy_percent=100 * runs["test_accuracy"])
+
+
 def add_percent(table: pd.DataFrame) -> pd.DataFrame:
     """Return a table with fraction_percent, a number, in the place of its fraction, a text."""
     place = table.columns.get_loc("fraction")

@@ -11,11 +11,12 @@ from ..report.style import (
     LIGHT_GREY,
     NO_PRUNING_STYLE,
     arm_styles,
+    draw_sentence,
     drawing_panels,
     label_points,
     legend_keys,
 )
-from ._runs import is_original, of_experiment
+from ._runs import in_percent, is_original, of_experiment
 from ._statistics import summarize
 
 CHAPTER = "2 Time"
@@ -29,7 +30,7 @@ NOTE = (
     "on everything, as both were measured, at the accuracy of the best extrapolation of each rate: what lies between "
     "the two is overhead."
 )
-VALUES = ["test_accuracy_percent", "total_s"]
+VALUES, ENDS = ["test_accuracy_percent", "total_s"], ("mean", "se")
 FRONT = {"color": LIGHT_GREY, "linewidth": 6, "alpha": 0.7, "solid_capstyle": "round", "zorder": 1}
 UNAVOIDABLE = {"color": BLACK, "linewidth": 1.2, "linestyle": ":", "marker": "|", "markersize": 8}
 LOGARITHMIC = 4  # times as long as without pruning: what takes longer would press all else together
@@ -52,8 +53,7 @@ def tabulate(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
         and the mean retraining_s without pruning times the kept share, or, of as many steps, once; NaN where one of the
         two was not measured), on_front (whether no other of its panel takes as little time and is as accurate).
     """
-    runs = tables["retraining"]
-    runs = runs.assign(rate_percent=(100 * runs["rate"]).round(9), test_accuracy_percent=100 * runs["test_accuracy"])
+    runs = in_percent(tables["retraining"])
     reference, pruned = runs[is_reference(runs)], runs[~is_reference(runs)]
     retraining_s = reference["retraining_s"].mean()
     parts = []
@@ -65,15 +65,16 @@ def tabulate(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
         kept = 1 - table["rate_percent"] / 100 if budget == "epochs" else 1.0
         share = table["arm"].map(_subset_share)
         table = table.assign(
-            panel=panel.replace("\n", ", "),
+            panel=panel.replace("\n", ", ") or "no scores",
             budget=budget,
             relative_time=table["total_s_mean"] / reference["total_s"].mean(),
             unavoidable_s=kept * retraining_s + (share * training_s).where(share > 0, 0.0),
             on_front=find_front(table["total_s_mean"], table["test_accuracy_percent_mean"]),
         )
         parts.append(table)
-    table = pd.concat(parts, ignore_index=True)
-    return of_experiment(table[["panel", "budget", *table.columns.drop(["panel", "budget"])]], tables)
+    columns = ["panel", "budget", "arm", "rate_percent", "n_seeds", *(f"{v}_{end}" for v in VALUES for end in ENDS)]
+    table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+    return of_experiment(table.reindex(columns=[*columns, "relative_time", "unavoidable_s", "on_front"]), tables)
 
 
 def _subset_share(arm: str) -> float:
@@ -82,19 +83,27 @@ def _subset_share(arm: str) -> float:
     return 0.0 if part.score is None else float(part.subset.partition("-")[0]) / 100
 
 
+def _is_extrapolated(arm: str) -> bool:
+    part = split_arm(arm)
+    return part.score is not None and not part.training_free and part.extrapolator != "computed"
+
+
 def draw(table: pd.DataFrame, path) -> None:
     """Draw the table: a panel per score, subset, selection and budget, above it the time as a multiple of no pruning's.
 
     The time is logarithmic where something takes more than four times as long as training without pruning.
     """
+    if not len(table):
+        return draw_sentence("Nothing was pruned.", path)
     panels = {name: rows for name, rows in table.groupby("panel", sort=False)}
     styles = arm_styles(table.loc[table["rate_percent"] > 0, "arm"])
     keys = [
         *legend_keys(styles, linewidth=1),
         Line2D([], [], **NO_PRUNING_STYLE),
         Line2D([], [], label="Pareto front", **FRONT),
-        *([Line2D([], [], label="unavoidable work", **UNAVOIDABLE)] if table["unavoidable_s"].notna().any() else []),
     ]
+    if table.loc[table["arm"].map(_is_extrapolated), "unavoidable_s"].notna().any():
+        keys.append(Line2D([], [], label="unavoidable work", **UNAVOIDABLE))
     n = table["n_seeds"].max()
     heading = f"Accuracy against the time of every stage, {f'mean ± s.e. of {n} seeds' if n > 1 else '1 seed'}"
     titles = [name.replace(f", {STEPS}", f"\n{STEPS}") for name in panels]
@@ -121,9 +130,11 @@ def _draw_panel(axes, rows: pd.DataFrame, styles: dict[str, dict]) -> None:
     for arm in (arm for arm in styles if (pruned["arm"] == arm).any()):
         _draw_arm(axes, pruned[pruned["arm"] == arm], styles[arm])
     _draw_arm(axes, reference, NO_PRUNING_STYLE)
-    parts = pruned["arm"].map(split_arm)
-    extrapolated = [bool(p.score) and not p.training_free and p.extrapolator != "computed" for p in parts]
-    best = pruned[extrapolated].groupby("rate_percent").agg({"unavoidable_s": "first", VALUES[0] + "_mean": "max"})
+    best = (
+        pruned[pruned["arm"].map(_is_extrapolated)]
+        .groupby("rate_percent")
+        .agg({"unavoidable_s": "first", VALUES[0] + "_mean": "max"})
+    )
     axes.plot(best["unavoidable_s"], best[VALUES[0] + "_mean"], **UNAVOIDABLE)
     if rows["relative_time"].max() > LOGARITHMIC:
         axes.set_xscale("log")

@@ -4,7 +4,7 @@ import pandas as pd
 
 from ..report import method_label
 from ..report.figures import ACCURACY
-from ..report.style import arm_styles, drawing, drawing_panels, label_points, legend_keys
+from ..report.style import arm_styles, draw_sentence, drawing_panels, label_points, legend_keys
 from ._correlation import ANCHORS, tabulate_points
 from ._runs import RANDOM, add_percent, of_experiment
 from ._texts import percent
@@ -30,9 +30,7 @@ def tabulate(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
 def draw(table: pd.DataFrame, path) -> None:
     """Draw the table: a row of panels per score, one per statistic; of a table without rows a line that says so."""
     if not len(table):
-        with drawing(path, 7.5, 1) as figure:
-            figure.text(0.02, 0.5, "No score has both a truth and an accuracy after pruning.", va="center")
-        return
+        return draw_sentence("No score has both a truth and an accuracy after pruning.", path)
     styles = arm_styles(table["arm"])
     hollow = {"markerfacecolor": "white", "markeredgewidth": 1.6}
     anchors = set(table.loc[table["kind"].isin(ANCHORS), "arm"])

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from ..report import arm_label, method_label
-from ._runs import RANDOM, is_extrapolated, is_original, is_training_free, of_experiment
+from ._runs import RANDOM, in_percent, is_extrapolated, is_original, is_training_free, of_experiment
 from ._statistics import add_best, add_differences, summarize
 from ._texts import NONE, difference, number, percent, pivot, plus_minus, seconds
 from ._useful_rate import useful_rates
@@ -38,10 +38,12 @@ def tabulate(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
         difference_points from random, ``_low`` and ``_high``; lead_points over the second best of all but the original,
         and best. Of subsets, those drawn at random.
     """
-    runs = tables["retraining"]
-    runs = runs[runs["budget"] == "epochs"].assign(**{ACCURACY: 100 * runs["test_accuracy"]})
+    runs = in_percent(tables["retraining"])
+    runs = runs[runs["budget"] == "epochs"]
     parts = [
-        _at_rate(runs[runs["rate"] == row.rate], row.score).assign(rate_percent=100 * row.rate, useful=row.useful)
+        _at_rate(runs[runs["rate"] == row.rate], row.score).assign(
+            rate_percent=round(100 * row.rate, 9), useful=row.useful
+        )
         for row in useful_rates(tables["retraining"]).itertuples()
     ]
     names = {f"{ACCURACY}_difference{end}": f"difference_points{end}" for end in ("", "_low", "_high")}
@@ -83,7 +85,7 @@ def format_table(table: pd.DataFrame) -> pd.DataFrame:
     cells = []
     for row in table.itertuples():
         seeds = f"{row.n_seeds} seed" + ("s" if row.n_seeds > 1 else "")
-        head = f"{method_label(row.score)}, {percent(round(row.rate_percent, 6))} pruned, {seeds}"
+        head = f"{method_label(row.score)}, {percent(row.rate_percent)} pruned, {seeds}"
         head += "" if row.useful else "\n(random is as good at every rate)"
         name = {"original": "original: full data"}.get(row.kind, arm_label(row.arm))
         index = (name.removeprefix(f"{method_label(row.score)}, "),)
