@@ -35,12 +35,9 @@ from score_extrapolation.scores import score_dynamics
 from score_extrapolation.selection import select
 from score_extrapolation.selection._samples import SampleArrays
 from score_extrapolation.shards import STAGES
-<<<<<<< HEAD
-from score_extrapolation.training_free import score_embeddings
-=======
 from score_extrapolation.study import write_html
+from score_extrapolation.training_free import score_embeddings
 from study_tables import make_scores, make_tables
->>>>>>> f8eab86ac9cad2076712adc39bcfcfa8b38a37d9
 
 # Options that have no default, and small values of others.
 NEEDED = {
@@ -622,7 +619,6 @@ def test_a_selection_that_reads_no_scores_does_not_depend_on_them(name):
     assert (kept[0] == kept[1]) == (not method_constant("selection", name, "SCORED"))
 
 
-<<<<<<< HEAD
 # Samplers of the subset
 
 
@@ -650,7 +646,8 @@ def test_a_sampler_that_names_a_score_goes_by_it_and_another_by_none(name):
     drawn = [set(draw(40, 8, 0, labels, scores).tolist()) for scores in (np.arange(40.0), -np.arange(40.0))]
     assert isinstance(score, str | None)
     assert (drawn[0] == drawn[1]) == (score is None)
-=======
+
+
 # The paper's tables and figures
 
 
@@ -737,4 +734,3 @@ def test_the_order_of_rows_and_seeds_changes_no_number(name):
 def through_csv(table, folder):
     write_csv(folder / "table.csv", table)
     return read_csv(folder / "table.csv")
->>>>>>> f8eab86ac9cad2076712adc39bcfcfa8b38a37d9

@@ -238,10 +238,14 @@ def test_rules_name_the_kinds_of_methods_that_their_scripts_load():
     kinds = scripts_and_kinds()
     expected = {
         "prepare_samples.py": {"datasets"},
-        "draw_subset.py": set(),
+        "draw_subset.py": {"subset"},
         "train_subset.py": {"models", "records"},
         "score_subset.py": {"scores"},
         "embed_samples.py": {"models"},
+        "embed_pretrained.py": set(),
+        "score_embeddings.py": {"training_free"},
+        "make_item.py": {"study"},
+        "make_image_item.py": {"study"},
         "predict_samples.py": {"models"},
         "find_neighbors.py": set(),
         "extrapolate_scores.py": {"extrapolators"},

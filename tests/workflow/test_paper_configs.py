@@ -113,12 +113,15 @@ def test_the_settings_are_the_paper_s_whatever_the_default_config_says(name):
     assert config.training_free_method("zcoreset")["draws"] == 10**6
     missing = set(missing_items(config)) - set(ABSENT)
     # Which of the paper's tables are of which data sets; figure 6 of all.
-    assert missing == {
-        "cifar10": set(),
-        "synthetic_cifar100": {"table_12", "table_15"},
-        "places365": {"table_15"},
-        "imagenet64": {"table_12"},
-    }[name]
+    assert (
+        missing
+        == {
+            "cifar10": set(),
+            "synthetic_cifar100": {"table_12", "table_15"},
+            "places365": {"table_15"},
+            "imagenet64": {"table_12"},
+        }[name]
+    )
 
 
 class Experiment(Workflow):
