@@ -71,8 +71,8 @@ def main() -> None:
     compiling, _ = seconds_of(zcoreset.score_points, grouped, n, few[0][:1], few[1][:1], arguments.penalized)
     print(f"zcoreset: compiling, or loading what was compiled: {compiling:.1f} s", flush=True)
 
-    expected = []
-    loop = seconds_of(lambda: expected.append(oracles.zcoreset(scaled, *few, arguments.penalized)))
+    expected, by_column = [], np.asfortranarray(scaled)
+    loop = seconds_of(lambda: expected.append(oracles.zcoreset(by_column, *few, arguments.penalized)))
     loop *= draws / arguments.loop_draws
     found = zcoreset.score_points(grouped, n, *few, arguments.penalized)
     np.testing.assert_allclose(found, expected[0], atol=1e-9)

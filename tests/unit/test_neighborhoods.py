@@ -54,9 +54,10 @@ def test_of_a_single_class_nothing_is_known_of_others():
 
 @pytest.mark.parametrize("n_classes, k", [(2, 1), (3, 6), (40, 20)])
 def test_statistics_of_a_table_of_neighbours_are_the_slow_loop_s(n_classes, k):
-    *given, statistics = statistics_of(n_classes=n_classes, k=k)
-    expected = oracles.neighborhoods(*given)
-    np.testing.assert_allclose(np.stack(list(statistics.values()), axis=1), expected, rtol=1e-14)
+    labels, rows, distances, _ = statistics_of(n_classes=n_classes, k=k)
+    statistics = neighborhood_statistics(labels, rows, 1000 * distances)
+    expected = oracles.neighborhoods(labels, rows, 1000 * distances)
+    np.testing.assert_allclose(np.stack(list(statistics.values()), axis=1), expected, rtol=1e-13)
 
 
 def test_neither_the_order_of_neighbours_nor_the_names_of_labels_matter():
