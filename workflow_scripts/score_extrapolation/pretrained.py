@@ -178,8 +178,10 @@ def _first_line(error: Exception) -> str:
 class Backbone(nn.Module):
     """A frozen network behind the preparation of images that it was trained with, as `prediction.predict` calls it.
 
-    Images are stretched to the network's square at once, without a crop, antialiased; they stay between black and
-    white, but are not rounded to whole levels again, as an image library would do. Grey ones are repeated.
+    Images are stretched to the network's square at once, without a crop, antialiased: by width and then by height, to
+    whole levels each time, as Pillow does, which prepared the images that timm's networks were trained on; here on
+    whole batches and on the device. The noise of the levels matters to a network that sees small images enlarged.
+    Grey ones are repeated.
 
     Parameters
     ----------
@@ -214,18 +216,27 @@ class Backbone(nn.Module):
             with torch.no_grad():
                 self.width = self.embed(torch.zeros((1, 1, 1, 1), dtype=torch.uint8)).shape[1]
         except (AssertionError, RuntimeError, ValueError) as error:
+            own = " x ".join(map(str, settings["input_size"][1:]))
             raise InputFault(
                 f"pretrained.image_size: the network cannot take images of {self.size[0]} x {self.size[1]} "
-                f"({_first_line(error)}); leave it out for the network's own {' x '.join(map(str, settings['input_size'][1:]))}"
+                f"({_first_line(error)}); leave it out for the network's own {own}"
             ) from error
 
     def embed(self, images: torch.Tensor) -> torch.Tensor:
         """Return embeddings, (b, width), of uint8 images (b, height, width, channels) of any size."""
         if images.shape[3] == 1:
             images = images.repeat(1, 1, 1, len(self.scale))
-        images = interpolate(images.permute(0, 3, 1, 2).float(), self.size, mode=self.interpolation, antialias=True)
-        images = torch.addcmul(self.shift, images.clamp(0, 255), self.scale)
-        return self.trunk(images.contiguous(memory_format=torch.channels_last))
+        images = self._resize(images.permute(0, 3, 1, 2).float())
+        normalised = torch.addcmul(self.shift, images, self.scale)
+        return self.trunk(normalised.contiguous(memory_format=torch.channels_last))
+
+    def _resize(self, images: torch.Tensor) -> torch.Tensor:
+        """Return float images (b, c, h, w) of whole levels in the network's size, of whole levels too."""
+        height, width = self.size
+        for size in ((images.shape[2], width), (height, width)):
+            resized = interpolate(images, size, mode=self.interpolation, antialias=True)
+            images = (resized + 0.5).floor().clamp(0, 255)
+        return images
 
 
 def embed_pretrained(
