@@ -250,3 +250,33 @@ def draw(trees, features, targets, wanted, seed, stage):
         there = [i for i in range(len(features)) if tree.apply(features[i : i + 1].astype(np.float32))[0] == leaf]
         drawn.append(float(targets[there[int(place * len(there))]]))
     return drawn
+
+
+def front(time, accuracy):
+    """The points that no other dominates: of no more time and no less accuracy, and not equal in both."""
+
+    def dominates(i, j):
+        no_worse = time[i] <= time[j] and accuracy[i] >= accuracy[j]
+        return no_worse and (time[i], accuracy[i]) != (time[j], accuracy[j])
+
+    known = [not (math.isnan(time[i]) or math.isnan(accuracy[i])) for i in range(len(time))]
+    return [known[j] and not any(dominates(i, j) for i in range(len(time)) if known[i]) for j in range(len(time))]
+
+
+def mean_and_error(values):
+    """The mean and its standard error, ddof 1; no error of one value."""
+    mean = sum(values) / len(values)
+    if len(values) == 1:
+        return mean, math.nan
+    variance = sum((value - mean) ** 2 for value in values) / (len(values) - 1)
+    return mean, math.sqrt(variance / len(values))
+
+
+def rank_differences(scores, truth):
+    """Places by score less places by truth, in percent of the places, tied values sharing the mean of theirs."""
+
+    def percent(values, i):
+        below = sum(value < values[i] for value in values)
+        return 100 * (below + (sum(value == values[i] for value in values) - 1) / 2) / (len(values) - 1)
+
+    return [percent(scores, i) - percent(truth, i) for i in range(len(scores))]
