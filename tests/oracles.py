@@ -343,3 +343,33 @@ def neighborhoods(labels, neighbor_rows, distances):
         (n_same, mean_same, min_same), (n_other, mean_other, min_other) = line
         table.append((n_same, n_other, mean_same, mean_other, min_same, min_other))
     return np.array(table)
+
+
+def front(time, accuracy):
+    """The points that no other dominates: of no more time and no less accuracy, and not equal in both."""
+
+    def dominates(i, j):
+        no_worse = time[i] <= time[j] and accuracy[i] >= accuracy[j]
+        return no_worse and (time[i], accuracy[i]) != (time[j], accuracy[j])
+
+    known = [not (math.isnan(time[i]) or math.isnan(accuracy[i])) for i in range(len(time))]
+    return [known[j] and not any(dominates(i, j) for i in range(len(time)) if known[i]) for j in range(len(time))]
+
+
+def mean_and_error(values):
+    """The mean and its standard error, ddof 1; no error of one value."""
+    mean = sum(values) / len(values)
+    if len(values) == 1:
+        return mean, math.nan
+    variance = sum((value - mean) ** 2 for value in values) / (len(values) - 1)
+    return mean, math.sqrt(variance / len(values))
+
+
+def rank_differences(scores, truth):
+    """Places by score less places by truth, in percent of the places, tied values sharing the mean of theirs."""
+
+    def percent(values, i):
+        below = sum(value < values[i] for value in values)
+        return 100 * (below + (sum(value == values[i] for value in values) - 1) / 2) / (len(values) - 1)
+
+    return [percent(scores, i) - percent(truth, i) for i in range(len(scores))]

@@ -66,6 +66,6 @@ def pivot(rows: list[tuple], names: list[str], columns: list[tuple] | None = Non
     return pd.DataFrame(
         values,
         index=pd.MultiIndex.from_tuples(index, names=names),
-        columns=pd.MultiIndex.from_tuples(columns),
+        columns=pd.MultiIndex.from_tuples(columns) if len(columns[0]) > 1 else [name for (name,) in columns],
         dtype=object,
     )

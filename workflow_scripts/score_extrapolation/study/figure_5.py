@@ -44,10 +44,11 @@ def tabulate(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
         scores = scores.assign(**{f"{column}_rank_percent": 100 * (rankdata(scores[column]) - 1) / max(1, n - 1)})
     difference = scores["score_rank_percent"] - scores["truth_rank_percent"]
     scores = scores.assign(rank_difference_percent=difference)
-    parts = []
+    # Rounded, or what is equal on paper would be told apart by the last bit.
+    distance, parts = difference.abs().round(9), []
     for group, sign in (("least", 1), ("most", -1)):
-        # Rounded, or what is equal on paper would be told apart by the last bit.
-        order = (sign * difference.abs()).round(9).sort_values(kind="stable").index[: min(COLUMNS * ROWS, n // 2)]
+        order = (sign * distance).sort_values(kind="stable").index[: min(COLUMNS * ROWS, n // 2)]
+        distance = distance.drop(order)  # or equal ones could be among both
         parts.append(scores.loc[order].assign(group=group, place=range(1, len(order) + 1)))
     columns = ["group", "place", "sample_id", "label", "score", "truth"]
     columns += ["score_rank_percent", "truth_rank_percent", "rank_difference_percent"]
