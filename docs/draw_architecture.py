@@ -14,10 +14,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow_scripts"))
 
 from code_digest import SCRIPTS, imported_files
+from score_extrapolation.plugins import method_names
 
 ROOT = SCRIPTS.parent
 PAGE = ROOT / "docs" / "architecture.md"
 LIBRARY = "score_extrapolation"
+RULES_SHOWN = 9
 
 
 def rules_of_stages() -> dict[str, dict[str, str]]:
@@ -31,6 +33,10 @@ def rules_of_stages() -> dict[str, dict[str, str]]:
             script = re.search(r'"\.\./workflow_scripts/(\w+\.py)"', body)
             scripts[name] = script.group(1) if script else scripts[name]
             rules[renamed or name] = scripts[name]
+        if not rules and (ROOT / "workflow_scripts" / LIBRARY / stage).is_dir():
+            # Rules made in a loop, one for each file of the stage's part of the library, whose name it has.
+            first = re.search(r'"\.\./workflow_scripts/(\w+\.py)"', text)
+            rules = {name: first.group(1) for name in method_names(stage)} if first else {}
         if rules:
             stages[stage] = rules
     return stages
@@ -57,7 +63,8 @@ def draw_stages() -> list[str]:
         packages = {room(path) for script in rules.values() for path in imported_files(SCRIPTS / script)} - {None}
         packages -= {"atomic", "faults", "tables"}  # which nearly all import
         uses = f"<br/><i>{', '.join(sorted(packages))}</i>" if packages else ""
-        lines.append(f'    {stage}["<b>{stage}</b><br/>{"<br/>".join(rules)}{uses}"]')
+        named = "<br/>".join(rules) if len(rules) <= RULES_SHOWN else f"{len(rules)} rules, one for each file"
+        lines.append(f'    {stage}["<b>{stage}</b><br/>{named}{uses}"]')
     for stage, needed in reads.items():
         further = {far for near in needed for far in everything_before(near, reads)}
         lines += [f"    {other} --> {stage}" for other in stages if other in needed - further]

@@ -158,7 +158,7 @@ def test_every_form_of_import_is_followed(copy):
 
 def rule_blocks():
     for path in sorted((CHECKOUT / "rules").glob("*.smk")):
-        for block in re.split(r"^(?:use )?(?:rule|checkpoint) ", path.read_text(), flags=re.MULTILINE)[1:]:
+        for block in re.split(r"^ *(?:use )?(?:rule|checkpoint)\b", path.read_text(), flags=re.MULTILINE)[1:]:
             yield f"{path.name}:{block.split(':')[0]}", block
 
 
@@ -166,7 +166,7 @@ def scripts_and_kinds():
     """Return {script: kinds of methods} of every call of code_digest in the rules."""
     found = {}
     for name, block in rule_blocks():
-        for call in re.findall(r"code_digest\((.*?)\),\n(?: {4}\w|\Z)", block, flags=re.DOTALL):
+        for call in re.findall(r"code_digest\((.*?)\),\n(?: {4,8}\w|\Z)", block, flags=re.DOTALL):
             script = re.search(r'"(\w+\.py)"', call)[1]
             found[script] = found.get(script, set()) | set(re.findall(r'\(\s*"(\w+)",', call))
         assert name
