@@ -111,9 +111,10 @@ def _in_doubts(selection, scores: list[str]) -> Faults:
         location, option = ("selection", "methods", i), method_constant("selection", method["name"], "DOUBT_OPTION")
         if option and scores and method[option] not in (None, *scores):
             yield (*location, option), f"= {shown(method[option])} is not computed; there are {listed(scores)}"
-        dropped, least = method.get("dropped", 0), min(selection.rates)
-        if dropped > least:
-            yield (*location, "dropped"), f"= {shown(dropped)} is more than selection.rates removes, {least}; lower it"
+        share, least = method_constant("selection", method["name"], "DROPPED_OPTION"), min(selection.rates)
+        if share and method[share] > least:
+            text = f"= {shown(method[share])} is more than selection.rates removes, {least}; lower it"
+            yield (*location, share), text
 
 
 def _recipes(training, retraining) -> Iterator[tuple]:

@@ -5,6 +5,8 @@ A selection method is a file of this folder with
 - ``SCORED = True``: whether it reads scores, a literal,
 - ``DOUBT_OPTION = "dropped_by"``, a literal, in those that may read a second score too, called doubts here: the option
   that names it, or is None,
+- ``DROPPED_OPTION = "dropped"``, a literal, in those that drop a share of all samples before: the option that says how
+  much, which cannot be more than a pruning rate,
 - ``class Options(Section)``: its settings,
 - ``keep(options, n_kept, samples, seed)``, which returns the (n_kept,) rows that are kept, in any order; or, for more
   samples than fit into memory, an iterator of masks, one for each batch of ``samples.batches``.

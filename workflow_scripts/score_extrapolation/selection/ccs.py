@@ -14,6 +14,7 @@ from ..shares import place_within
 
 SCORED = True
 DOUBT_OPTION = "dropped_by"
+DROPPED_OPTION = "dropped"
 
 
 class Options(Section):
