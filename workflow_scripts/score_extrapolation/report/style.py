@@ -29,8 +29,8 @@ FAMILY_LOOKS = {
     "computed": (BLUE, "o"),
     "knn": (ORANGE, "sD"),
     "gnn": (GREEN, "^<"),
-    "held_out": (VERMILION, "PX"),
-    "auto": (TEAL, "p"),
+    "held_out": (VERMILION, "Pp"),
+    "auto": (TEAL, "h"),
     "ssp": (PURPLE, ">"),
     "zcoreset": (SKY, "v"),
     "random": (GREY, "X"),
@@ -158,7 +158,7 @@ def arm_styles(arms) -> dict[str, dict]:
         if name in FAMILY_LOOKS:
             color, first = FAMILY_LOOKS[name]
         else:
-            color, first = OTHER_COLORS[others.index(name) % len(OTHER_COLORS)], "h"
+            color, first = OTHER_COLORS[others.index(name) % len(OTHER_COLORS)], "8"
         markers = first + "".join(marker for marker in MARKERS if marker not in first)
         for i, label in enumerate(labels):
             shape = {

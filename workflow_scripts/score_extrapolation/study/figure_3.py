@@ -2,6 +2,7 @@
 
 import pandas as pd
 from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from ..evaluation.pareto import find_front
 from ..report import split_arm
@@ -136,16 +137,27 @@ def _draw_panel(axes, rows: pd.DataFrame, styles: dict[str, dict]) -> None:
         .agg({"unavoidable_s": "first", VALUES[0] + "_mean": "max"})
     )
     axes.plot(best["unavoidable_s"], best[VALUES[0] + "_mean"], **UNAVOIDABLE)
-    if rows["relative_time"].max() > LOGARITHMIC:
+    logarithmic = rows["relative_time"].max() > LOGARITHMIC
+    if logarithmic:
         axes.set_xscale("log")
+        _name_decades(axes.xaxis)
     else:
         axes.set_xlim(left=0)
     if len(reference):
         unit = reference["total_s_mean"].iloc[0]
         above = axes.secondary_xaxis("top", functions=(lambda s: s / unit, lambda times: times * unit))
+        if logarithmic:
+            _name_decades(above.xaxis)
         above.set_xlabel("Times as long as without pruning", fontsize=9)
         above.tick_params(labelsize=9)
         above.spines["top"].set_visible(True)
+
+
+def _name_decades(axis) -> None:
+    """Write 0.5, 1, 2, 5, 10 along a logarithmic axis, instead of powers and of every step between them."""
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter(lambda value, _: f"{value:,g}")
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _draw_arm(axes, rows: pd.DataFrame, style: dict) -> None:

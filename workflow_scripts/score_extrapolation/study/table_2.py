@@ -20,7 +20,7 @@ NOTE = (
     "and statistic, if the 95 % interval of its difference to the second best, paired by seed, excludes 0."
 )
 STATISTICS = {"pearson": "Pearson", "spearman": "Spearman"}
-NESTED, FIRST, TRUTH = "nested estimate", "first configured", "truth"
+NESTED, FIRST, ONE, TRUTH = "nested estimate", "first configured", "only one", "truth"
 GROUP = ["score", "fraction", "with_truth"]
 
 
@@ -38,8 +38,9 @@ def tabulate(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
         dataset, model, score, fraction_percent, family, chosen_by, extrapolator, k, n_seeds; of pearson and spearman
         ``_mean`` and ``_se``, ``_lead`` over the second best family with ``_low`` and ``_high`` (in the row of the
         best), and ``_best``. chosen_by is ``nested estimate`` (the highest mean, over seeds, of both correlations
-        within the subset), ``first configured`` (where not all of the family have that) or ``truth`` (the highest mean
-        Pearson correlation with the truth; equals: the first configured). Of subsets, those drawn at random.
+        within the subset), ``first configured`` (where not all of the family have that), ``only one`` or ``truth``
+        (the highest mean Pearson correlation with the truth; equals: the first configured). Of subsets, those drawn at
+        random.
     """
     runs = residual(tables["agreement"]).assign(family=lambda rows: rows["extrapolator"].map(family))
     estimated = _nested(tables.get("estimates"))
@@ -50,6 +51,7 @@ def tabulate(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
         known = all(value is not None and not pd.isna(value) for value in without.values())
         pearson = of_family.groupby("extrapolator")["pearson"].mean(numeric_only=True).fillna(-2)
         blind = (max(labels, key=without.get), NESTED) if known else (labels[0], FIRST)
+        blind = blind if len(labels) > 1 else (labels[0], ONE)
         for label, chosen_by in (blind, (max(labels, key=pearson.get), TRUTH)):
             own = of_family[of_family["extrapolator"] == label]
             chosen.append(own.assign(chosen_by=chosen_by, with_truth=chosen_by == TRUTH))
