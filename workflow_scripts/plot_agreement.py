@@ -4,6 +4,6 @@ from snakemake_job import job
 
 with job(snakemake):
     from score_extrapolation.evaluation import read_csv
-    from score_extrapolation.report.figures import plot_agreement
+    from score_extrapolation.report.agreement import plot_agreement
 
     plot_agreement(read_csv(snakemake.input.agreement), read_csv(snakemake.input.ceiling), snakemake.output[0])

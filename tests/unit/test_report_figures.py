@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 from PIL import Image, ImageFont
 
-from score_extrapolation.evaluation.retraining import TIMED, summarize_retraining
+from score_extrapolation.evaluation.retraining import TIMED
 from score_extrapolation.report import arm_label, figures, method_label, scores_label
+from score_extrapolation.report.agreement import plot_agreement
 from score_extrapolation.report.contact_sheets import (
     FONTS,
     caption,
@@ -19,7 +20,7 @@ from score_extrapolation.report.contact_sheets import (
     three_digits,
 )
 from score_extrapolation.report.distributions import count_scores, plot_against_truth, plot_distributions
-from score_extrapolation.report.figures import group_arms, plot_accuracy, plot_agreement, plot_stages, plot_time
+from score_extrapolation.report.figures import group_arms, plot_accuracy, plot_stages
 from score_extrapolation.report.style import FAMILY_LOOKS, LABEL_SIZE, arm_styles, drawing, label_points, legend_keys
 
 # A file that another test left open is closed whenever it is collected.
@@ -69,7 +70,6 @@ def texts(path):
 
 STUDY_FIGURES = {
     "accuracy": lambda path: plot_accuracy(make_runs(), path),
-    "time": lambda path: plot_time(summarize_retraining(make_runs()), path),
     "stages": lambda path: plot_stages(make_runs(), path),
     "agreement": lambda path: plot_agreement(make_agreement(), make_ceiling(), path),
     "distributions": lambda path: plot_distributions(count_scores({"a": np.arange(9.0), "b": np.ones(3)}), "t", path),
@@ -139,9 +139,8 @@ def test_each_budget_has_panels_of_its_own(tmp_path):
     assert "as many steps as without pruning" in texts(tmp_path / "a.svg")
 
 
-@pytest.mark.parametrize("plot", [plot_accuracy, lambda runs, path: plot_time(summarize_retraining(runs), path)])
-def test_one_seed_and_no_truth_and_one_rate_will_do(plot, tmp_path):
-    plot(make_runs(arms=[KNN, "random"], rates=[0.5], seeds=1), tmp_path / "a.svg")
+def test_one_seed_and_no_truth_and_one_rate_will_do(tmp_path):
+    plot_accuracy(make_runs(arms=[KNN, "random"], rates=[0.5], seeds=1), tmp_path / "a.svg")
     found = texts(tmp_path / "a.svg")
     assert "no pruning" in found
     assert not any("full data" in text or "s.d." in text for text in found)
@@ -150,18 +149,6 @@ def test_one_seed_and_no_truth_and_one_rate_will_do(plot, tmp_path):
 def test_a_study_of_random_pruning_alone_has_one_panel(tmp_path):
     plot_accuracy(make_runs(arms=["random"]), tmp_path / "a.svg")
     assert {"random", "no pruning"} <= texts(tmp_path / "a.svg")
-
-
-def test_time_writes_the_rate_beside_each_point(tmp_path, monkeypatch):
-    written = []
-    monkeypatch.setattr(
-        figures, "label_points", lambda axes, points, labels, colors: written.extend(zip(points, labels, strict=True))
-    )
-    runs = make_runs(arms=["random"], rates=[0.1, 0.95], seeds=1)
-    runs["total_s"], runs["test_accuracy"] = 100 * (1 - runs["rate"]), 0.5
-    plot_time(summarize_retraining(runs), tmp_path / "t.svg")
-    # The reference, which the legend names, has no label.
-    assert [(*point.round(9), label) for point, label in written] == [(100, 50, ""), (90, 50, "10 %"), (5, 50, "95 %")]
 
 
 def test_stages_are_drawn_to_scale_and_unused_ones_left_out(tmp_path):

@@ -1,4 +1,4 @@
-"""The figures of a study: accuracy, time, and agreement with the truth; each function draws a table into an SVG."""
+"""The figures of accuracy and of the time of stages; each function draws a table into an SVG."""
 
 import numpy as np
 import pandas as pd
@@ -6,14 +6,13 @@ import seaborn as sns
 from matplotlib.lines import Line2D
 
 from ..evaluation.intervals import paired_interval
-from . import NO_PRUNING, Arm, arm_label, family, method_label, split_arm, split_label, subset_label
+from . import NO_PRUNING, Arm, arm_label, method_label, split_arm, subset_label
 from .style import (
     BLACK,
     BLUE,
     GREEN,
     GREY,
     LIGHT_GREY,
-    NO_PRUNING_STYLE,
     ORANGE,
     PURPLE,
     SAND,
@@ -25,7 +24,6 @@ from .style import (
     arm_styles,
     drawing,
     drawing_panels,
-    label_points,
     legend_keys,
 )
 
@@ -52,7 +50,6 @@ GAIN = "Better than random (points)"
 # The standard deviation with ddof 1; a single seed has no bar.
 MEAN_AND_SPREAD = {"errorbar": "sd", "err_style": "bars", "err_kws": {"capsize": 2.5}, "legend": False}
 NO_PRUNING_LINE = {"color": BLACK, "linestyle": "--", "linewidth": 1.2, "label": NO_PRUNING}
-SUBSET_DASHES = {"marker": "_", "markersize": 16, "markeredgewidth": 1.2, "linestyle": "none"}
 SEED_DOTS = {"s": 24, "facecolor": "white", "linewidth": 0.9, "zorder": 1.9}  # below lines and means
 
 
@@ -198,41 +195,6 @@ def _asides(arms, width: float) -> list[tuple[float, str]]:
     return [(width * (i / max(1, len(arms) - 1) - 0.5), arm) for i, arm in enumerate(arms)]
 
 
-def plot_time(summary: pd.DataFrame, path) -> None:
-    """Draw test accuracy against the time of all stages, a point per arm and rate with its rate written beside it.
-
-    Parameters
-    ----------
-    summary : pandas.DataFrame
-        As `evaluation.retraining.summarize_retraining` returns it.
-    path : path
-    """
-    reference, pruned = summary[is_reference(summary)], summary[~is_reference(summary)].sort_values("rate")
-    styles, panels = arm_styles(pruned["arm"]), group_arms(summary["arm"])
-    heading = "Accuracy against the time of every stage; beside a point the pruned share"
-    keys = [*legend_keys(styles, linewidth=1), Line2D([], [], **NO_PRUNING_STYLE)]
-    with drawing_panels(path, heading, list(panels), (TIME, ACCURACY), keys) as (figure, grid):
-        for axes, arms in zip(grid, panels.values(), strict=True):
-            for arm in (arm for arm in styles if arm in arms):
-                _draw_time(axes, pruned[pruned["arm"] == arm], styles[arm])
-            _draw_time(axes, reference, NO_PRUNING_STYLE)
-            axes.set_xlim(left=0)
-        figure.draw_without_rendering()  # lays it out
-        for axes, arms in zip(grid, panels.values(), strict=True):
-            shown = pd.concat([reference, pruned[pruned["arm"].isin(arms)]])
-            points = shown[["total_s_mean", "test_accuracy_mean"]].to_numpy() * (1, 100)
-            labels = ["" if rate == 0 else f"{100 * rate:g} %" for rate in shown["rate"]]
-            label_points(axes, points, labels, [styles.get(arm, NO_PRUNING_STYLE)["color"] for arm in shown["arm"]])
-
-
-def _draw_time(axes, rows: pd.DataFrame, style: dict) -> None:
-    """Draw one arm's points, joined in the order of its rates; the legend shows the markers without their bars."""
-    x, y = rows["total_s_mean"], 100 * rows["test_accuracy_mean"]
-    spread = {"xerr": rows["total_s_sd"], "yerr": 100 * rows["test_accuracy_sd"]}
-    axes.errorbar(x, y, **spread, fmt="none", ecolor=style["color"], elinewidth=0.8, capsize=2)
-    axes.plot(x, y, linewidth=1, markeredgecolor="white", **style)
-
-
 def plot_stages(runs: pd.DataFrame, path) -> None:
     """Draw where the time goes: a bar per arm and rate, made of its stages, mean over seeds.
 
@@ -268,103 +230,3 @@ def plot_stages(runs: pd.DataFrame, path) -> None:
         axes.set_xlabel(f"Time (s), {mean_text(runs, spread='')}")
         figure.suptitle("Where the time goes, stage by stage", x=0.015, ha="left")
         figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=5)
-
-
-def plot_agreement(agreement: pd.DataFrame, ceiling: pd.DataFrame, path) -> None:
-    """Draw how Pearson and Spearman with the truth depend on k: a panel per score and fraction, each seed a dot.
-
-    Parameters
-    ----------
-    agreement : pandas.DataFrame
-        As `evaluation.agreement.tabulate_agreement` returns it. Dashes: the agreement of the scores of the subset, that
-        of the training alone, no extrapolation in it; where they were stepped up, after that.
-    ceiling : pandas.DataFrame
-        As `evaluation.agreement.tabulate_ceiling` returns it; may have no rows. Dotted: its mean over pairs of seeds.
-    path : path
-    """
-    panels = _panels_of_subsets(agreement)
-    heading = f"Correlation with the true scores, {mean_text(agreement)}"
-    keys = [
-        Line2D([], [], color=color, label=f"{statistic}, {part}", **look)
-        for part, look in (
-            ("extrapolated (residual set)", {"marker": "o", "markersize": 7}),
-            ("scores of the subset", SUBSET_DASHES),
-            *([("truth of another seed", {"linestyle": ":", "linewidth": 1.5})] if len(ceiling) else []),
-        )
-        for statistic, color in (("Pearson", BLUE), ("Spearman", VERMILION))
-    ]
-    with drawing_panels(path, heading, list(panels), ("", "Correlation with the truth"), keys) as (_, grid):
-        for axes, panel in zip(grid, panels.values(), strict=True):
-            _draw_agreement(axes, panel, ceiling[ceiling["score"] == panel["score"].iloc[0]])
-
-
-def _panels_of_subsets(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return the rows of each score and subset by their title."""
-    subset = table["fraction"]
-    if "sampler" in table:
-        subset = subset.where(table["sampler"] == "random", subset + "-" + table["sampler"])
-    groups = table.groupby(["score", subset.rename("subset")], sort=False)
-    return {f"{method_label(score)}, {subset_label(subset)}": panel for (score, subset), panel in groups}
-
-
-def _draw_agreement(axes, panel: pd.DataFrame, ceiling: pd.DataFrame) -> None:
-    """Draw one panel: extrapolators side by side, those that differ in k alone joined by a line."""
-    panel = panel.assign(family=panel["extrapolator"].map(family))
-    labels = sorted(set(panel["extrapolator"]), key=lambda label: (family(label), split_label(label)[1] or 0))
-    subset = panel[panel["part"] == "subset"].groupby("extrapolator")
-    for shift, statistic, color in ((-0.06, "pearson", BLUE), (0.06, "spearman", VERMILION)):
-        for _, alike in panel[panel["part"] == "residual"].groupby("family"):
-            x = alike["extrapolator"].map(labels.index) + shift
-            axes.scatter(x, alike[statistic], edgecolor=color, **SEED_DOTS)
-            sns.lineplot(x=x, y=alike[statistic], ax=axes, color=color, marker="o", markersize=7, **MEAN_AND_SPREAD)
-        axes.plot(range(len(labels)), subset[statistic].mean()[labels], color=color, **SUBSET_DASHES)
-        if len(ceiling):
-            axes.axhline(ceiling[statistic].mean(), color=color, linestyle=":", linewidth=1.5)
-    axes.axhline(0, color=BLACK, linewidth=0.8)
-    _name_extrapolators(axes, labels)
-
-
-def plot_estimates(estimates: pd.DataFrame, path) -> None:
-    """Draw what was estimated of each extrapolator without the truth, beside the truth where it is known.
-
-    Parameters
-    ----------
-    estimates : pandas.DataFrame
-        As `evaluation.estimates.tabulate_estimates` returns it. Drawn is the mean of both correlations, by which `auto`
-        chooses: a panel per score and fraction, mean and standard deviation over seeds.
-    path : path
-    """
-    estimates = estimates.assign(value=estimates[["pearson", "spearman"]].mean(axis=1))
-    of_extrapolators = estimates[estimates["estimate"] != "shift"]
-    looks = {
-        "nested": {"label": "within the subset, from the one nested in it", "color": VERMILION, "marker": "s"},
-        "cross_validation": {"label": "cross-validated on the subset", "color": SKY, "marker": "^"},
-    }
-    looks = {name: look for name, look in looks.items() if (of_extrapolators["estimate"] == name).any()}
-    if "true_pearson" in estimates:
-        run = [name for name in ("score", "fraction", "sampler", "extrapolator", "seed") if name in of_extrapolators]
-        truth = of_extrapolators.drop_duplicates(run)
-        truth = truth.assign(estimate="truth", value=truth[["true_pearson", "true_spearman"]].mean(axis=1))
-        of_extrapolators = pd.concat([of_extrapolators, truth])
-        looks["truth"] = {"label": "truth: with the full data's scores", "color": BLACK, "marker": "o"}
-    panels = _panels_of_subsets(of_extrapolators)
-    heading = f"Agreement estimated without the truth, {mean_text(of_extrapolators)}"
-    keys = [Line2D([], [], linestyle="none", markersize=7, **look) for look in looks.values()]
-    with drawing_panels(path, heading, list(panels), ("", "Mean of Pearson and Spearman"), keys) as (_, grid):
-        for axes, panel in zip(grid, panels.values(), strict=True):
-            labels = sorted(set(panel["extrapolator"]), key=lambda label: (family(label), split_label(label)[1] or 0))
-            for shift, (name, look) in zip((-0.15, 0, 0.15), looks.items(), strict=False):
-                values = panel[panel["estimate"] == name].groupby("extrapolator")["value"].agg(["mean", "std"])
-                x = [labels.index(label) + shift for label in values.index]
-                bars = {"yerr": values["std"], "elinewidth": 0.9, "capsize": 2.5, "markersize": 7}
-                axes.errorbar(x, values["mean"], linestyle="none", **bars, **look)
-            axes.axhline(0, color=BLACK, linewidth=0.8)
-            _name_extrapolators(axes, labels)
-
-
-def _name_extrapolators(axes, labels: list[str]) -> None:
-    """Write extrapolators below the axis, a word a line where there are many."""
-    axes.set_xticks(range(len(labels)), [method_label(label).replace(" ", "\n") for label in labels])
-    axes.tick_params(axis="x", labelsize=8 if len(labels) > 6 else 10)
-    axes.set_xlim(-0.5, len(labels) - 0.5)
-    axes.set_xlabel("")
