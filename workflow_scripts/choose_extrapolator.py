@@ -6,11 +6,10 @@ with job(snakemake) as metadata:
     from score_extrapolation.evaluation.estimates import choose
     from score_extrapolation.tables import EXTRAPOLATED, read_table, write_table
 
-    run = {"score": snakemake.wildcards.score, "fraction": snakemake.wildcards.part, "seed": snakemake.wildcards.seed}
     labels = snakemake.params.labels
     chosen = choose(
         [
-            {**run, "extrapolator": label, "extrapolated": path, "truth": snakemake.input.scores}
+            {"extrapolator": label, "extrapolated": path, "truth": snakemake.input.scores}
             for label, path in zip(labels, snakemake.input.nested, strict=True)
         ]
     )

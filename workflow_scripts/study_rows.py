@@ -53,8 +53,8 @@ def _runs(experiment: Config) -> list[dict]:
 
 def _described(run: dict) -> dict:
     """Return a run as tables say it: its part as fraction (a percentage) and sampler."""
-    described = {key: value for key, value in run.items() if key != "part"}
-    return described | {"fraction": size(run["part"]), "sampler": sampler(run["part"])}
+    described = run | {"fraction": size(run["part"]), "sampler": sampler(run["part"])}
+    return {key: described[key] for key in ("score", "extrapolator", "fraction", "sampler", "seed") if key in described}
 
 
 def _tables(experiment: Config, **paths: str) -> dict[str, str]:

@@ -107,6 +107,7 @@ def test_benchmarks_run(tmp_path):
         "gnn.py": ["--n", "600", "--epochs", "2", "--plain", "torch"],
         "jobs.py": ["--jobs", "100", "--repetitions", "1", "--configs", str(CHECKOUT / "config/cifar10_small.yaml")],
         "shards.py": ["--n", "3000", "--width", "16", "--shards", "2", "--k", "20"],
+        "training_free.py": ["--n", "600", "--width", "16", "--draws", "3000"],
         "million.py": ["--n", "3000", "--width", "32", "--classes", "5"],
         "selection.py": ["--n", "3000", "--classes", "5", "--ways", "whole", "streamed"],
     }

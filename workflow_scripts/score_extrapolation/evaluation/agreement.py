@@ -28,18 +28,18 @@ def tabulate_agreement(rows: list[dict]) -> pd.DataFrame:
     Parameters
     ----------
     rows : list of dict
-        One per run: score, extrapolator, fraction (percent, as in paths), sampler, seed, and the paths `extrapolated`
-        and `truth` of its tables.
+        One per run: what it is, such as score, extrapolator, fraction (percent, as in paths), sampler and seed, and
+        the paths `extrapolated` and `truth` of its tables.
 
     Returns
     -------
     pandas.DataFrame
-        One row per run and part, with n, pearson and spearman. Parts: `residual`, the extrapolated scores of samples
+        One row per run and part: what it is, part, n, pearson and spearman. Parts: `residual`, the extrapolated scores of samples
         that were not trained on; `subset`, the computed scores of those that were; `all`, both.
     """
     table = []
     for row in rows:
-        run = {key: row[key] for key in ("score", "extrapolator", "fraction", "sampler", "seed")}
+        run = {key: value for key, value in row.items() if key not in ("extrapolated", "truth")}
         scores = read_scores(row["extrapolated"], row["truth"])
         computed = scores["computed"].to_numpy()
         for part, members in zip(PARTS, (~computed, computed, np.ones_like(computed)), strict=True):

@@ -6,7 +6,7 @@ from ._accuracy import draw_accuracy, tabulate_accuracy
 
 CHAPTER = "1 Accuracy"
 TITLE = "Figure 2. Accuracy against pruning rate, scores from the largest subset"
-NEEDS = ("test", "random", "top")
+NEEDS = ("test",)
 READS = ("retraining", "experiment")
 NOTE = (
     "Above, mean ± standard error over seeds, each seed a dot, with training without pruning as the dashed line and "

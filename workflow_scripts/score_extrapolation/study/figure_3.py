@@ -22,7 +22,7 @@ from ._statistics import summarize
 
 CHAPTER = "2 Time"
 TITLE = "Figure 3. Accuracy against the time of every stage"
-NEEDS = ("test", "truth", "random", "top")
+NEEDS = ("test",)
 READS = ("retraining", "experiment")
 NOTE = (
     "Mean ± standard error over seeds, the pruned share beside those of the fastest and the slowest arm. The broad "

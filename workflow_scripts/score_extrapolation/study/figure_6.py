@@ -6,7 +6,7 @@ from ._accuracy import draw_accuracy, tabulate_accuracy
 
 CHAPTER = "1 Accuracy"
 TITLE = "Figure 6. Accuracy against pruning rate, scores from smaller subsets"
-NEEDS = ("test", "random", "top", "fractions")
+NEEDS = ("test", "fractions")
 READS = ("retraining", "experiment")
 NOTE = (
     "Above, mean ± standard error over seeds, each seed a dot, with training without pruning as the dashed line and "
