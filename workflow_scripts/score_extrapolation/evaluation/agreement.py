@@ -34,8 +34,8 @@ def tabulate_agreement(rows: list[dict]) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row per run and part: what it is, part, n, pearson and spearman. Parts: `residual`, the extrapolated scores of samples
-        that were not trained on; `subset`, the computed scores of those that were; `all`, both.
+        One row per run and part: what it is, part, n, pearson and spearman. Parts: `residual`, the extrapolated scores
+        of samples that were not trained on; `subset`, the computed scores of those that were; `all`, both.
     """
     table = []
     for row in rows:
