@@ -140,7 +140,8 @@ def kept_files():
 
 def is_redrawn(arm):
     """Say whether an arm keeps no list, since it draws anew for each epoch."""
-    return bool(method_constant("selection", arm.split("/")[0], "REDRAWN"))
+    method, *_ = arm.split("/")
+    return bool(method_constant("selection", method, "REDRAWN"))
 
 
 def kept_by(wildcards):
