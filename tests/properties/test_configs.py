@@ -47,6 +47,7 @@ def experiments(draw):
     config["subset"] = {
         "fractions": draw(st.lists(FRACTIONS, min_size=1, max_size=3, unique=True)),
         "nested": draw(FRACTIONS),
+        "samplers": draw(some(method_names("subset"))),
     }
     config["training"]["variants"] = draw(
         st.sampled_from([{}, {"sgd": {"optimizer": {"name": "sgd", "learning_rate": 0.1}}}])
@@ -59,9 +60,22 @@ def experiments(draw):
         st.lists(EXTRAPOLATORS, min_size=1, max_size=3, unique_by=lambda entry: json.dumps({**entry, "k": 0}))
     )
     config["extrapolation"] = entries
+    config["training_free"] = {
+        "methods": draw(some(method_names("training_free"), least=0)),
+        "spaces": draw(some(["pretrained", "subset"])),
+    }
     config["selection"] |= {"extrapolators": ["auto"], "methods": draw(some(method_names("selection")))}
-    config["selection"]["rates"] = draw(st.lists(FRACTIONS, min_size=1, max_size=3, unique=True))
-    config["evaluation"] = {"full_data_scores": draw(st.booleans()), "estimates": ["nested"]}
+    rates = config["selection"]["rates"] = draw(st.lists(FRACTIONS, min_size=1, max_size=3, unique=True))
+    dropped = st.sampled_from([0.0, min(rates) / 2, min(rates)])  # no more than is pruned
+    ccs = {"name": "ccs", "dropped": draw(dropped), "dropped_by": draw(st.sampled_from([None, *names]))}
+    config["selection"]["methods"] = [ccs if name == "ccs" else name for name in config["selection"]["methods"]]
+    config["retraining"]["budgets"] = draw(some(["epochs", "steps"]))
+    config["evaluation"] = {
+        "full_data_scores": draw(st.booleans()),
+        "estimates": ["nested"],
+        "coverage": draw(some(["pretrained", "subset"], least=0)),
+        "neighborhoods": draw(st.sampled_from([None, 20])),
+    }
     try:
         labels = list(read_config(config).extrapolators())
     except InputFault as fault:
@@ -96,10 +110,17 @@ def test_a_valid_config_plans_a_whole_study(config, checkout):
     planned = checkout.planned("report")
     n_extrapolators, n_scores = len(read_config(config).extrapolators()), len(config["scores"])
     assert planned["write_report"] == planned["prepare_samples"] == 1
-    kept_by_scores = [m for m in config["selection"]["methods"] if method_constant("selection", m, "SCORED")]
-    assert ("select_by_score" in planned) == bool(kept_by_scores)
+    methods = [m if isinstance(m, str) else m["name"] for m in config["selection"]["methods"]]
+    kept_by_scores = [name for name in methods if method_constant("selection", name, "SCORED")]
+    free = config["training_free"]["methods"]
+    assert ("select_by_score" in planned) == bool(kept_by_scores or (free and config["samples"]["test"]))
+    n_budgets, n_seeds = len(config["retraining"]["budgets"]), len(config["seeds"])
+    retrained_without_score = n_seeds * len(config["selection"]["rates"]) * n_budgets * ("rs2" in methods)
+    assert planned.get("retrain_model", 0) >= retrained_without_score * bool(config["samples"]["test"])
+    assert ("measure_coverage" in planned) == ("table_13" in planned) == bool(config["evaluation"]["coverage"])
     if config["evaluation"]["full_data_scores"]:
-        runs = n_extrapolators * n_scores * len(config["subset"]["fractions"]) * len(config["seeds"])
+        subset = config["subset"]
+        runs = n_extrapolators * n_scores * len(subset["fractions"]) * len(subset["samplers"]) * n_seeds
         assert planned.get("extrapolate_scores", 0) + planned.get("gather_scores", 0) >= runs
         assert ("gather_scores" in planned) == (config["shards"] > 1)
 

@@ -114,7 +114,7 @@ def test_a_new_rate_adds_its_own_trainings_only(digits):
     changed["selection"]["rates"].append(0.8)
     (digits.folder / "small.yaml").write_text(yaml.safe_dump(changed))
     planned = digits.planned("study")
-    n_arms = 2 * (1 + 2 * 2) + 4
+    n_arms = 1 + 2 * 2 + 4  # the full data's, KNN's and GNN's of two subsets; two without training, random, rs2
     assert planned["retrain_model"] == n_arms * len(SEEDS)
     assert not planned.keys() & {"train_subset", "score_embeddings", "embed_pretrained", "extrapolate_scores"}
     one = digits.planned("table_13")
