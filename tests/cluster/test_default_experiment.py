@@ -18,7 +18,9 @@ ON_GPUS = {
     "slurm": {"partition": "cpu", "gpu_partition": "gpu"},
 }
 # What differs from run to run: times, and what is drawn from them.
-TIMED = {"evaluation/retraining.csv", "evaluation/retraining_summary.csv"}
+TIMED = {f"evaluation/{name}.csv" for name in ("retraining", "retraining_summary")} | {
+    f"study/{name}.csv" for name in ("table_1", "figure_3")
+}
 
 
 def compared(workflow) -> dict[str, bytes]:
