@@ -1,0 +1,43 @@
+"""docs/study.md: every table of a study is written between its marks, and nothing else of the page changes."""
+
+import re
+import runpy
+
+import pytest
+
+from score_extrapolation.evaluation import write_csv
+from score_extrapolation.plugins import load_method, method_names
+from study_tables import make_tables
+from workflow.conftest import CHECKOUT
+
+PAGE = CHECKOUT / "docs/study.md"
+STUDY = runpy.run_path(str(CHECKOUT / "docs/study.py"))
+TABLES = [name for name in method_names("study") if name.startswith("table")]
+
+
+@pytest.fixture
+def results(tmp_path):
+    for name in TABLES:
+        write_csv(tmp_path / "study" / f"{name}.csv", load_method("study", name).tabulate(make_tables()))
+    return tmp_path
+
+
+def outside(page):
+    return re.sub(r"(<!-- table_\d+ -->).*?(<!-- end)", r"\1\2", page, flags=re.DOTALL)
+
+
+def test_every_table_has_its_place_and_its_numbers(results):
+    page = STUDY["written"](PAGE.read_text(), results)
+    assert re.findall(r"<!-- (table_\d+) -->", page) == sorted(TABLES, key=lambda name: int(name.split("_")[1]))
+    assert outside(page) == outside(PAGE.read_text())
+    table = page.split("<!-- table_12 -->")[1].split("<!-- end")[0].strip().splitlines()
+    cells = [line.strip("|").split(" | ") for line in table]
+    assert len({len(row) for row in cells}) == 1
+    formatted = load_method("study", "table_12").format_table(load_method("study", "table_12").tabulate(make_tables()))
+    assert len(table) == 2 + len(formatted)
+    assert formatted.iloc[0, 0] in table[2]
+
+
+def test_writing_twice_is_writing_once(results):
+    once = STUDY["written"](PAGE.read_text(), results)
+    assert STUDY["written"](once, results) == once
