@@ -28,8 +28,10 @@ from score_extrapolation.plugins import method_constant, method_names
 from study_paths import (
     SPACES,
     extrapolated_path,
+    labels_folder,
     layer_path,
     n_layers,
+    network_path,
     pruned_by_path,
     scores_path,
     space_paths,
@@ -64,6 +66,7 @@ wildcard_constraints:
     method="[a-z0-9_]+",
     arm="[^/]+(/[^/]+/[^/]+/fraction-[^/]+)?",
     layer=r"\d+",
+    classes=r"\d+",
 
 
 # From embedding to extrapolation each shard of the samples, 3-of-8, is a job of its own.
@@ -71,6 +74,7 @@ scattergather:
     samples=EXPERIMENT.shards,
 
 
+NO_MATCH = "(?!)"
 SPLIT = EXPERIMENT.shards > 1
 EMBEDDED = "{recipe}/fraction-{part}/seed-{seed}"
 
@@ -106,6 +110,8 @@ PRUNED_FROM = EXPERIMENT.pruned_parts()
 TRAINING_FREE = [method["name"] for method in EXPERIMENT.training_free.methods]
 EXTRAPOLATORS = EXPERIMENT.extrapolators()
 RECIPES = EXPERIMENT.recipes()
+UNSUPERVISED = EXPERIMENT.unsupervised()
+NETWORKS = EXPERIMENT.embeddings.networks()
 METHODS = {method["name"]: method for method in EXPERIMENT.selection.methods}
 SCORED_METHODS = [method for method in METHODS if method_constant("selection", method, "SCORED")]
 
@@ -151,6 +157,38 @@ def kept_by(wildcards):
     return out(f"selection/{wildcards.arm}/seed-{wildcards.seed}/rate-{wildcards.rate}.parquet")
 
 
+def one_of(names):
+    """Return the pattern of a wildcard that is one of some names."""
+    return "|".join(map(re.escape, sorted(names))) or NO_MATCH
+
+
+def networks_of(wildcards):
+    """Return the embeddings that an unsupervised training reads, those of each frozen network in turn."""
+    return [out(f"{network_path(space)}.parquet") for space in EXPERIMENT.spaces(wildcards.recipe)]
+
+
+def classes_of(wildcards):
+    """Return how many classes an unsupervised training looks for; None: as many as there are labels."""
+    given = RECIPES[wildcards.recipe]["paradigm"]["classes"]
+    return int(wildcards.classes) if wildcards.get("classes") else given
+
+
+def found_in(wildcards):
+    """Return the folder of what an unsupervised training finds."""
+    return labels_folder(wildcards.recipe, wildcards.fraction, wildcards.seed, wildcards.get("classes"))
+
+
+def labels_for(wildcards):
+    """Return the labels that a retraining learns in the place of the given ones, or nothing."""
+    if EXPERIMENT.retraining.labels == "given":
+        return []
+    _, score, extrapolator, part = [*wildcards.arm.split("/"), None, None, None][:4]
+    # Of what reads no scores of such a training, those that are pruned by first.
+    scored = part is not None and extrapolator not in SPACES
+    part = part.removeprefix("fraction-") if scored else PRUNED_FROM[0]
+    return out(f"{labels_folder(EXPERIMENT.labels_found_by(score), part, wildcards.seed)}/labels.parquet")
+
+
 def sampled_by(wildcards):
     """Return the training-free scores that a subset is drawn by, or nothing."""
     score = method_constant("subset", sampler(wildcards.fraction), "SCORE")
@@ -192,8 +230,7 @@ def candidates_of(wildcards, part):
 
 def split_as(split):
     """Return the pattern of the extrapolators that are split into shards in a way; of None, those that are not."""
-    labels = (re.escape(label) for label in EXTRAPOLATORS if EXPERIMENT.split(label) == split)
-    return "|".join(labels) or "(?!)"  # which nothing matches
+    return one_of(label for label in EXTRAPOLATORS if EXPERIMENT.split(label) == split)
 
 
 def all_shards(name, wildcards, shard=None):

@@ -2,7 +2,7 @@
 
 Reads:  samples (or, within a subset, subset), training (model)
 Writes: embeddings/{recipe}/fraction-{part}/seed-{seed}.parquet; of several shards .../seed-{seed}/{scatteritem}.parquet,
-        and gathered from them .../seed-{seed}/subset.parquet, mean.safetensors; pretrained.parquet
+        and gathered from them .../seed-{seed}/subset.parquet, mean.safetensors; of frozen networks {network}.parquet
 """
 
 
@@ -17,6 +17,8 @@ rule embed_samples:
         out(f"logs/embeddings/{of_shard(EMBEDDED)}.log"),
     benchmark:
         out(f"benchmarks/embeddings/{of_shard(EMBEDDED)}.tsv")
+    wildcard_constraints:
+        recipe=one_of(set(RECIPES) - set(UNSUPERVISED)),
     conda:
         "../envs/training.yaml"
     threads: threads_of("embeddings")
@@ -30,6 +32,32 @@ rule embed_samples:
         code=lambda wildcards: code_digest("embed_samples.py", ("models", RECIPES[wildcards.recipe]["model"]["name"])),
     script:
         "../workflow_scripts/embed_samples.py"
+
+
+# Of an unsupervised training, which made none, those that it read.
+rule share_embeddings:
+    input:
+        samples=universe_of,
+        embeddings=networks_of,
+    output:
+        out(f"embeddings/{of_shard(EMBEDDED)}.parquet"),
+    log:
+        out(f"logs/embeddings/{of_shard(EMBEDDED)}.log"),
+    benchmark:
+        out(f"benchmarks/embeddings/{of_shard(EMBEDDED)}.tsv")
+    wildcard_constraints:
+        recipe=one_of(UNSUPERVISED),
+    retries: 0
+    conda:
+        "../envs/analysis.yaml"
+    threads: threads_of("embeddings")
+    resources:
+        **resources_of("embeddings"),
+    params:
+        stage="embeddings",
+        code=code_digest("share_embeddings.py"),
+    script:
+        "../workflow_scripts/share_embeddings.py"
 
 
 # What searches of any shard read, so that no job but this reads all shards.
@@ -61,24 +89,26 @@ rule embed_pretrained:
     input:
         images=out("samples/train.npy"),
         samples=out("samples/train.parquet"),
-        weights=EXPERIMENT.embeddings.pretrained.files(),
+        weights=lambda wildcards: NETWORKS[wildcards.network].files(),
     output:
-        out("embeddings/pretrained.parquet"),
+        out("embeddings/{network}.parquet"),
     log:
-        out("logs/embeddings/pretrained.log"),
+        out("logs/embeddings/{network}.log"),
     benchmark:
-        out("benchmarks/embeddings/pretrained.tsv")
+        out("benchmarks/embeddings/{network}.tsv")
+    wildcard_constraints:
+        network=one_of(NETWORKS),
     conda:
         "../envs/training.yaml"
     threads: threads_of("embeddings")
     resources:
         **resources_of("embeddings", gpu=True),
     params:
-        **EXPERIMENT.embeddings.pretrained.model_dump(),
         stage="embeddings",
+        network=lambda wildcards: NETWORKS[wildcards.network].model_dump(),
         dtype=EXPERIMENT.embeddings.dtype,
         device=EXPERIMENT.device,
-        checkpoint=out("checkpoints/embeddings/pretrained"),
+        checkpoint=out("checkpoints/embeddings/{network}"),
         code=code_digest("embed_pretrained.py"),
     script:
         "../workflow_scripts/embed_pretrained.py"

@@ -19,6 +19,8 @@ rule predict_samples:
         out(f"logs/predictions/{of_shard(EMBEDDED)}.log"),
     benchmark:
         out(f"benchmarks/predictions/{of_shard(EMBEDDED)}.tsv")
+    wildcard_constraints:
+        recipe=one_of(set(RECIPES) - set(UNSUPERVISED)),
     conda:
         "../envs/training.yaml"
     threads: threads_of("predictions")

@@ -1,6 +1,6 @@
 """Retraining: a fresh model on what is kept, and its accuracy.
 
-Reads:  samples, selection
+Reads:  samples, selection, and where labels are those that were found: training
 Writes: retraining/{budget}/{arm}/seed-{seed}/rate-{rate}/model.safetensors, metrics.json
 """
 
@@ -12,6 +12,7 @@ rule retrain_model:
         images=out("samples/train.npy"),
         summary=out("samples/summary.json"),
         kept=kept_by,
+        labels=labels_for,
         held_out_images=[out(f"samples/{split}.npy") for split in HELD_OUT],
         held_out_samples=[out(f"samples/{split}.parquet") for split in HELD_OUT],
     output:
@@ -29,7 +30,7 @@ rule retrain_model:
     params:
         stage="retraining",
         seed=lambda wildcards: int(wildcards.seed),
-        recipe=EXPERIMENT.retraining.model_dump(exclude={"budgets"}),
+        recipe=EXPERIMENT.retraining.model_dump(exclude={"budgets", "labels"}),
         budget="{budget}",
         redrawn_rate=lambda wildcards: as_fraction(wildcards.rate) if is_redrawn(wildcards.arm) else None,
         held_out=HELD_OUT,

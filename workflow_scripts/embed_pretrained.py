@@ -12,10 +12,7 @@ with job(snakemake) as metadata:
     embeddings = embed_pretrained(
         images_path=snakemake.input.images,
         sample_ids=sample_ids,
-        architecture=snakemake.params.architecture,
-        weights=snakemake.params.weights,
-        image_size=snakemake.params.image_size,
-        precision=snakemake.params.precision,
+        **snakemake.params.network,
         device=snakemake.params.device,
         checkpoint_path=snakemake.params.checkpoint,
         code=snakemake.params.code,

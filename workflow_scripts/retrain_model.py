@@ -14,6 +14,7 @@ with job(snakemake):
         images_path=snakemake.input.images,
         summary_path=snakemake.input.summary,
         samples_path=snakemake.input.kept,
+        labels_path=snakemake.input.get("labels") or None,
         recipe=recipe,
         seed=snakemake.params.seed,
         device=device,
@@ -29,5 +30,7 @@ with job(snakemake):
     for split, images, samples in zip(
         snakemake.params.held_out, snakemake.input.held_out_images, snakemake.input.held_out_samples, strict=True
     ):
-        metrics[f"{split}_accuracy"] = measure_accuracy(model, images, samples, recipe["precision"], device)
+        metrics[f"{split}_accuracy"] = measure_accuracy(
+            model, images, samples, recipe["precision"], device, matched=bool(snakemake.input.get("labels"))
+        )
     write_json(snakemake.output.metrics, metrics)

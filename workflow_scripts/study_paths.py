@@ -3,9 +3,10 @@
 from score_extrapolation.config import Config
 from score_extrapolation.parts import EVERYTHING, nested, trained, universe
 from score_extrapolation.plugins import method_constant
+from score_extrapolation.sections import PRETRAINED
 from score_extrapolation.shards import STAGES, shard_names
 
-SPACES = ("pretrained", "subset")  # what embeddings training-free scores are made of, in the place of an extrapolator
+SPACES = (PRETRAINED, "subset")  # what embeddings training-free scores are made of, in the place of an extrapolator
 
 
 def universe_path(part: str, seed) -> str:
@@ -62,6 +63,17 @@ def table_path(experiment: Config, name: str, score: str, part: str, seed) -> st
     }.get(stage) or "/".join([stage, recipe, f"fraction-{part}/seed-{seed}", *scope])
 
 
+def labels_folder(recipe: str, part: str, seed, classes: int | None = None) -> str:
+    """Return the folder of the labels that a training has found; of those that it was tried with another number of."""
+    own = f"training/{recipe}/fraction-{trained(part)}/seed-{seed}"
+    return own if classes is None else f"{own}/classes-{classes}"
+
+
+def network_path(network: str) -> str:
+    """Return where the embeddings of a frozen network lie, without suffix."""
+    return f"embeddings/{network}"
+
+
 def sharded(experiment: Config, path: str) -> list[str]:
     """Return the paths of the shards of what lies at a path; where nothing is split, that alone."""
     return [path] if experiment.shards == 1 else [f"{path}/{shard}" for shard in shard_names(experiment.shards)]
@@ -90,8 +102,8 @@ def n_layers(experiment: Config, extrapolator: str) -> int:
 
 def space_paths(experiment: Config, space: str, part: str, seed) -> list[str]:
     """Return the files of the embeddings of a space: of the pretrained network, or of the shards of a subset's."""
-    if space == "pretrained":
-        return [experiment.path("embeddings/pretrained.parquet")]
+    if space == PRETRAINED:
+        return [experiment.path(f"{network_path(PRETRAINED)}.parquet")]
     # Of the recipes that scores are computed from the first.
     path = f"embeddings/{next(iter(experiment.recipes()))}/fraction-{part}/seed-{seed}"
     return [experiment.path(f"{shard}.parquet") for shard in sharded(experiment, path)]

@@ -6,11 +6,14 @@ from itertools import combinations
 from score_extrapolation.config import AUTO, Config
 from score_extrapolation.parts import EVERYTHING, NOTHING, nested, percent, sampler, size
 from score_extrapolation.plugins import method_constant
+from score_extrapolation.sections import PRETRAINED
 from study_paths import (
     SPACES,
     extrapolated_path,
+    labels_folder,
     layer_path,
     n_layers,
+    network_path,
     scores_path,
     sharded,
     space_paths,
@@ -149,6 +152,29 @@ def neighborhood_rows(experiment: Config) -> list[dict]:
     return rows
 
 
+def found_label_rows(experiment: Config) -> list[dict]:
+    """Return one row per run that found labels, as `evaluation.found_labels` takes them.
+
+    Those that scores are computed from and, by the first recipe and from the first part, those that were tried with
+    other numbers of classes.
+    """
+    rows = []
+    parts = [*experiment.pruned_parts(), *([EVERYTHING] if experiment.evaluation.full_data_scores else [])]
+    for recipe in experiment.unsupervised():
+        networks = [experiment.path(f"{network_path(space)}.parquet") for space in experiment.spaces(recipe)]
+        for part in parts:
+            first = recipe == experiment.unsupervised()[0] and part == parts[0]
+            for classes in (None, *(experiment.evaluation.classes if first else ())):
+                for seed in experiment.seeds:
+                    folder = labels_folder(recipe, part, seed, classes)
+                    run = _described({"part": part, "seed": seed})
+                    rows.append(
+                        {"training": recipe, **run, "tried": classes is not None}
+                        | {"labels": experiment.path(f"{folder}/labels.parquet"), "embeddings": networks}
+                    )
+    return rows
+
+
 def retraining_rows(experiment: Config, arms: list[str]) -> list[dict]:
     """Return one row per retrained model, as `evaluation.retraining.tabulate_retraining` takes them.
 
@@ -227,7 +253,7 @@ def _jobs_of_score(experiment: Config, score: str, extrapolator: str, part: str,
 def _training_free_jobs(experiment: Config, score: str, space: str, part: str, seed) -> Iterator[tuple[str, str]]:
     """Yield (stage, path) of the jobs that a training-free score takes."""
     if space == "pretrained":
-        yield "embeddings", "embeddings/pretrained"
+        yield "embeddings", network_path(PRETRAINED)
     else:
         yield from _jobs(experiment, "embeddings", experiment.scores[0]["name"], part, seed)
     yield "training_free", training_free_path(score, space, part, seed)
@@ -256,8 +282,11 @@ def _jobs(experiment: Config, name: str, score: str, part: str, seed) -> Iterato
         drawn_by = method_constant("subset", sampler(part), "SCORE") if stage == "subset" else None
         if drawn_by:
             yield from _training_free_jobs(experiment, drawn_by, "pretrained", NOTHING, seed)
-        for read in READ_BY.get(stage, ()):
+        spaces = experiment.spaces(experiment.score(score)["training"])
+        for read in () if spaces and stage == "embeddings" else READ_BY.get(stage, ()):
             yield from _jobs(experiment, read, score, part, seed)
+        if stage in ("dynamics", "embeddings"):
+            yield from (("embeddings", network_path(space)) for space in spaces)
         if stage == "neighbors" and experiment.shards > 1:
             yield ("embeddings", f"{table_path(experiment, 'embeddings', score, part, seed)}/gathered")
         for path in table_paths(experiment, name, score, part, seed):

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import pydantic
 from pydantic import AfterValidator, Field
 
-from .contradictions import AUTO, find_contradictions
+from .contradictions import AUTO, find_contradictions, is_unsupervised
 from .faults import InputFault
 from .parts import EVERYTHING, subset_part, universe
 from .plugins import Section, method_constant, method_options
@@ -33,6 +33,8 @@ from .shorthands import extrapolator_label, fill_in_methods, fill_in_recipes, to
 # What stepping scores up reads beside them (extrapolators/_step_up.py), and what trainings must have noted for it.
 STEP_UP_NEEDS = ("dynamics", "nested/dynamics", "nested/scores")
 STEP_UP_RECORD = "probability"
+# What of its recipe a training on embeddings reads; the rest is about images.
+READ_UNSUPERVISED = {"paradigm", "epochs", "batch_size", "optimizer"}
 
 STAGES = (
     "samples",
@@ -111,8 +113,29 @@ class Config(Section):
     def recipes(self) -> dict[str, dict]:
         """Return the recipe of each training that a score is computed from, by its name in paths."""
         named = {score["training"] for score in self.scores}
-        trainings = self.training.by_name().items()
-        return {name: training.model_dump(exclude={"variants"}) for name, training in trainings if name in named}
+        return {
+            name: training.model_dump(
+                exclude={"variants"}, include=READ_UNSUPERVISED if is_unsupervised(training) else None
+            )
+            for name, training in self.training.by_name().items()
+            if name in named
+        }
+
+    def unsupervised(self) -> list[str]:
+        """Return the names of the trainings that find classes in embeddings, of those that a score is computed from."""
+        return [name for name in self.recipes() if is_unsupervised(self.training.by_name()[name])]
+
+    def spaces(self, recipe: str) -> list[str]:
+        """Return the frozen networks whose embeddings a training finds classes in; none of one that sees images."""
+        return list(self.recipes()[recipe]["paradigm"]["spaces"]) if recipe in self.unsupervised() else []
+
+    def labels_found_by(self, score: str | None) -> str:
+        """Return the training whose labels are trained on where they are found: of a score its own, if that finds any.
+
+        Of what reads no scores, the first that does.
+        """
+        own = self.score(score)["training"] if score in [one["name"] for one in self.scores] else None
+        return own if own in self.unsupervised() else self.unsupervised()[0]
 
     def records(self, recipe: str) -> list[str]:
         """Return what a training notes of its samples: all that the scores computed from it read."""

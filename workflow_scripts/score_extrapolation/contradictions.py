@@ -7,6 +7,9 @@ from .sentences import listed, repeated, shown
 from .shorthands import extrapolator_label
 
 AUTO = "auto"  # the extrapolator that is chosen by estimates
+# Tables of what an extrapolator reads that only labels make, or only the networks of a training on images.
+OF_LABELS = ("samples", "neighbors/label")
+OF_IMAGES = ("predictions",)
 Faults = Iterator[tuple[tuple, str]]
 
 
@@ -33,6 +36,7 @@ def find_contradictions(sound: dict) -> Faults:
             yield location, repeated(values)
     if scores and training:
         yield from _in_scores(scores, training)
+        yield from _in_unsupervised(sound, scores, training)
     if "subset" in sound:
         yield from _in_samplers(sound["subset"].samplers)
         if selection:
@@ -86,6 +90,58 @@ def _in_scores(scores: list[dict], training) -> Faults:
         if epochs < needed:
             key = "training.epochs" if name == "base" else f"training.variants.{name}.epochs"
             yield ("scores", i), f"= {shown(score['name'])} needs {needed} epochs or more, but {key} is {epochs}"
+
+
+def is_unsupervised(training) -> bool:
+    """Say whether a training, a `recipe.Recipe`, finds classes in embeddings instead of learning those of images."""
+    return method_constant("paradigms", training.paradigm["name"], "ENGINE") == "turtle"
+
+
+def _in_unsupervised(sound: dict, scores: list[dict], training) -> Faults:
+    """What an unsupervised training reads must be there, and nothing else of its scores may read labels or images."""
+    trainings = training.by_name()
+    unsupervised = [name for name, recipe in trainings.items() if is_unsupervised(recipe)]
+    used = [name for name in unsupervised if name in [score["training"] for score in scores]]
+    networks = list(sound["embeddings"].networks()) if "embeddings" in sound else []
+    for name in unsupervised if networks else ():
+        location = ("training", *(() if name == "base" else ("variants", name)), "paradigm", "spaces")
+        for i, space in enumerate(trainings[name].paradigm["spaces"]):
+            if space not in networks:
+                text = f"= {shown(space)} is no frozen network; there are {listed(networks)} (embeddings.others)"
+                yield (*location, i), text
+    if used:
+        yield from _in_what_reads_labels(sound)
+    for section, key in (("retraining", "labels"), ("evaluation", "classes")):
+        value = getattr(sound[section], key) if section in sound else None
+        if value not in (None, "given", []) and not used:
+            text = f"= {shown(value)} is about labels that a training finds, and none does; set training.paradigm"
+            yield (section, key), f"{text}: unsupervised, or leave it out"
+
+
+def _in_what_reads_labels(sound: dict) -> Faults:
+    """Scores without labels are extrapolated and pruned by without labels."""
+    found = "the scores come of an unsupervised training"
+    for i, entry in enumerate(sound.get("extrapolation") or []):
+        options = {key: value for key, value in entry.items() if key not in ("name", "step_up")}
+        needs = [n.removeprefix("nested/") for n in method_options("extrapolators", entry["name"])(**options).needs()]
+        label = extrapolator_label(entry)
+        if set(needs) & set(OF_IMAGES):
+            yield ("extrapolation", i), f"= {label} reads what networks say of images, and {found}; take knn or gnn"
+        elif set(needs) & set(OF_LABELS):
+            text = "leave out same_label, or write labels: false"
+            yield ("extrapolation", i), f"= {label} reads labels, and {found}; {text}"
+    named = [(("subset", "samplers", i), "subset", name) for i, name in enumerate(_listed(sound, "subset", "samplers"))]
+    named += [
+        (("selection", "methods", i), "selection", method["name"])
+        for i, method in enumerate(_listed(sound, "selection", "methods"))
+    ]
+    for location, kind, name in named:
+        if name in method_names(kind) and method_constant(kind, name, "LABELLED"):
+            yield location, f"= {name} reads labels, and {found}; take another of {listed(method_names(kind))}"
+
+
+def _listed(sound: dict, section: str, key: str) -> list:
+    return getattr(sound[section], key) if section in sound else []
 
 
 def _in_samplers(samplers: list[str]) -> Faults:

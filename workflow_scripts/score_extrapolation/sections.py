@@ -109,13 +109,13 @@ class Subset(Section):
     nested: float = Field(0.5, gt=0, lt=1, description="share of a subset that is trained on by itself too")
 
 
-VariantName = Annotated[str, Field(pattern="^[a-z0-9_]+$")]
+LabelName = Annotated[str, Field(pattern="^[a-z0-9_]+$")]
 
 
 class ScoreTraining(Training):
     """The recipe that scores are computed from, and others that some scores name."""
 
-    variants: dict[VariantName, Training] = Field(default_factory=dict, description="text of a-z 0-9 _")
+    variants: dict[LabelName, Training] = Field(default_factory=dict, description="text of a-z 0-9 _")
 
     def by_name(self) -> dict[str, Training]:
         """Return this training and the others by their names in paths."""
@@ -127,6 +127,9 @@ class Checkpoints(Section):
 
     minutes: float | None = Field(None, gt=0, description="minutes since the last")
     epochs: int | None = Field(None, ge=1, description="epochs since the last")
+
+
+PRETRAINED = "pretrained"  # the name of the frozen network that every experiment has
 
 
 class Pretrained(Section):
@@ -143,10 +146,15 @@ class Pretrained(Section):
 
 
 class Embeddings(Section):
-    """How the embeddings are stored, and by what frozen network some are made."""
+    """How the embeddings are stored, and by what frozen networks some are made."""
 
     dtype: Literal["float32", "float16"] = "float32"
     pretrained: Pretrained = Pretrained()
+    others: dict[LabelName, Pretrained] = Field(default_factory=dict, description="text of a-z 0-9 _")
+
+    def networks(self) -> dict[str, Pretrained]:
+        """Return all frozen networks by their names in paths."""
+        return {PRETRAINED: self.pretrained, **self.others}
 
 
 Spaces = Annotated[list[Literal["pretrained", "subset"]], AfterValidator(unique)]
@@ -182,6 +190,7 @@ class Retraining(Recipe):
     budgets: Annotated[list[Literal["epochs", "steps"]], Field(min_length=1), AfterValidator(unique)] = Field(
         ["epochs"]
     )
+    labels: Literal["given", "found"] = Field("given", description="those found by the unsupervised training, or given")
 
 
 class Evaluation(Section):
@@ -193,3 +202,6 @@ class Evaluation(Section):
     )
     coverage: Spaces = Field(default_factory=list, description="embeddings that the distance from the rest is of")
     neighborhoods: int | None = Field(None, ge=1, description="nearest samples that true scores are compared with")
+    classes: Annotated[list[Annotated[int, Field(ge=2)]], AfterValidator(unique)] = Field(
+        default_factory=list, description="numbers of classes that an unsupervised training is tried with too"
+    )

@@ -3,6 +3,7 @@
 A selection method is a file of this folder with
 
 - ``SCORED = True``: whether it reads scores, a literal,
+- ``LABELLED = True``, a literal, in those that read labels,
 - ``DOUBT_OPTION = "dropped_by"``, a literal, in those that may read a second score too, called doubts here: the option
   that names it, or is None,
 - ``DROPPED_OPTION = "dropped"``, a literal, in those that drop a share of all samples before: the option that says how

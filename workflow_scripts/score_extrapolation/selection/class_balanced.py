@@ -5,6 +5,7 @@ from ..shares import share_out
 from ._highest import keep_highest
 
 SCORED = True
+LABELLED = True
 
 
 class Options(Section):

@@ -3,6 +3,7 @@
 A sampler is a file with
 
 - ``SCORE = "zcoreset"``, a literal, in those that go by training-free scores: which; none in others,
+- ``LABELLED = True``, a literal, in those that read labels,
 - ``class Options(Section)``: its settings,
 - ``draw(n, m, seed, labels, scores)``, which returns m rows of 0..n-1, each once, in any order. Of the same seed,
   labels and scores fewer lie among more: the subset of a subset is what is drawn for the smaller share.

@@ -7,6 +7,8 @@ from ..plugins import Section
 from ..rng import derive_seed
 from ..shares import place_within, share_out
 
+LABELLED = True
+
 
 class Options(Section):
     """None."""

@@ -3,12 +3,13 @@
 import numpy as np
 import torch
 
+from ..matching import clustering_accuracy
 from ..models import Classifier, load_model
 from ..shards import BATCH
 from ..tables import read_table, rows_of
 from .devices import resolve_device
 from .images import StreamedImages
-from .prediction import accuracy, predict
+from .prediction import accuracy, classify, predict
 from .snapshots import snapshot_files
 
 
@@ -89,10 +90,18 @@ def predict_unseen(
     return {"sample_id": sample_ids, "probability": probability, "entropy": entropy}
 
 
-def measure_accuracy(network: Classifier, images_path, samples_path, precision: str, device: str) -> float:
-    """Return the share, in 0..1, of a stored split that the network classifies as labelled."""
+def measure_accuracy(
+    network: Classifier, images_path, samples_path, precision: str, device: str, matched: bool = False
+) -> float:
+    """Return the share, in 0..1, of a stored split that the network classifies as labelled.
+
+    Where it has learned classes without their names (`matched`), as they are labelled after each class is given the
+    label that makes the share largest, no label twice: the clustering accuracy.
+    """
     labels = read_table(samples_path, ["label"])["label"]
     images = _stored_images(network, images_path, device, np.arange(len(labels)))
+    if matched:
+        return clustering_accuracy(classify(network, images, precision), labels)
     return accuracy(network, images, labels, precision)
 
 

@@ -61,7 +61,12 @@ def predict(
 
 def accuracy(network: Classifier, images, labels: np.ndarray, precision: str) -> float:
     """Return the share of images, in 0..1, whose largest logit is the label's."""
-    n_right = 0
+    return float((classify(network, images, precision) == labels).mean())
+
+
+def classify(network: Classifier, images, precision: str) -> np.ndarray:
+    """Return the class of each image's largest logit, (n,) int64."""
+    classes = np.empty(len(images), np.int64)
     for rows, logits in predict(network, images, precision):
-        n_right += int((logits.argmax(1).cpu().numpy() == labels[rows]).sum())
-    return n_right / len(labels)
+        classes[rows] = logits.argmax(1).cpu().numpy()
+    return classes

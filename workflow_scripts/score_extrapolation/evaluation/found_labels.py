@@ -1,0 +1,79 @@
+"""What the classes are worth that an unsupervised training found: against labels, against k-means, and by themselves."""
+
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+
+from ..matching import clustering_accuracy
+from ..progress import Progress
+from ..rng import derive_seed
+from ..tables import read_metadata, read_rows, read_table
+from .clusters import agreement_of_labels, kmeans_labels, probe_accuracy
+
+PROBED = 10_000  # samples, at random, that probes and k-means see
+RUN = ["training", "fraction", "sampler", "classes", "tried"]
+
+
+def tabulate_labels(rows: list[dict], samples: dict) -> pd.DataFrame:
+    """Return one row per run that found classes.
+
+    Parameters
+    ----------
+    rows : list of dict
+        training, fraction, sampler, seed, tried (whether with another number of classes than the scores' own), labels
+        (path of the found ones, of all samples), embeddings (paths, of each frozen network in turn).
+    samples : dict
+        Columns sample_id (n,), increasing, and label.
+
+    Returns
+    -------
+    pandas.DataFrame
+        training, fraction, sampler, seed, tried, classes (that were looked for), classes_found (that have samples),
+        accuracy and kmeans_accuracy (in 0..1, as of `matching.clustering_accuracy`; k-means with as many classes),
+        probe_kappa (as of `clusters.probe_accuracy`), agreement (adjusted Rand index with the same run's other seeds,
+        mean; NaN of one seed). The last three are of `PROBED` samples at random where there are more; higher is better.
+    """
+    n = len(samples["sample_id"])
+    rng = np.random.default_rng(derive_seed(0, "evaluation/found_labels"))
+    probed = np.sort(rng.permutation(n)[:PROBED])
+    labels, features, table, found = samples["label"], {}, [], {}
+    with Progress(len(rows), "found labels", "runs") as progress:
+        for i, row in enumerate(rows):
+            classes, n_classes = _read_labels(row["labels"], samples["sample_id"])
+            space = tuple(row["embeddings"])
+            if space not in features:
+                ids = samples["sample_id"][probed]
+                features[space] = [read_rows(path, "embedding", ids).astype(np.float32) for path in space]
+            vectors = np.hstack([values / np.sqrt(values.var(axis=0).mean()) for values in features[space]])
+            found[i] = classes[probed]
+            by_kmeans = kmeans_labels(vectors, n_classes, row["seed"])
+            table.append(
+                {key: row[key] for key in ("training", "fraction", "sampler", "seed", "tried")}
+                | {"classes": n_classes, "classes_found": len(np.unique(classes))}
+                | {"accuracy": clustering_accuracy(classes, labels)}
+                | {"kmeans_accuracy": clustering_accuracy(by_kmeans, labels[probed])}
+                | {"probe_kappa": probe_accuracy(vectors, found[i], seed=row["seed"])}
+            )
+            progress.update(1)
+    table = pd.DataFrame(table)
+    return table.assign(agreement=_agreements(table, found))
+
+
+def _read_labels(path, sample_ids: np.ndarray) -> tuple[np.ndarray, int]:
+    """Return the classes of all samples, and how many were looked for."""
+    columns = read_table(path, ["sample_id", "label"])
+    if not np.array_equal(columns["sample_id"], sample_ids):
+        raise ValueError(f"{path} has not the labels of all samples")
+    return columns["label"], int(read_metadata(path)["n_classes"])
+
+
+def _agreements(table: pd.DataFrame, found: dict[int, np.ndarray]) -> pd.Series:
+    """Return of each run the mean agreement with the other seeds of the same, NaN of one seed."""
+    means = pd.Series(np.nan, index=table.index)
+    for _, of_run in table.groupby(RUN, sort=False):
+        pairs = {(i, j): agreement_of_labels(found[i], found[j]) for i, j in combinations(of_run.index, 2)}
+        for i in of_run.index:
+            own = [value for pair, value in pairs.items() if i in pair]
+            means[i] = np.mean(own) if own else np.nan
+    return means
