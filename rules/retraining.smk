@@ -36,6 +36,10 @@ rule retrain_model:
         held_out=HELD_OUT,
         device=EXPERIMENT.device,
         checkpoint=out("checkpoints/retraining/{budget}/{arm}/seed-{seed}/rate-{rate}"),
-        code=code_digest("retrain_model.py", ("models", EXPERIMENT.retraining.model["name"])),
+        code=code_digest(
+            "retrain_model.py",
+            ("models", EXPERIMENT.retraining.model["name"]),
+            ("paradigms", EXPERIMENT.retraining.paradigm["name"]),
+        ),
     script:
         "../workflow_scripts/retrain_model.py"

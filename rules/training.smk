@@ -40,6 +40,7 @@ rule train_subset:
         code=lambda wildcards: code_digest(
             "train_subset.py",
             ("models", RECIPES[wildcards.recipe]["model"]["name"]),
+            ("paradigms", RECIPES[wildcards.recipe]["paradigm"]["name"]),
             *(("records", record) for record in EXPERIMENT.records(wildcards.recipe)),
         ),
     script:

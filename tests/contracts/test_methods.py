@@ -1,6 +1,7 @@
 """What every method of every kind must hold, run over all names: a new file is tested by being there."""
 
 import ast
+import copy
 import inspect
 import itertools
 import pickle
@@ -21,7 +22,9 @@ from score_extrapolation.datasets import Split
 from score_extrapolation.evaluation import read_csv, write_csv
 from score_extrapolation.extrapolators import extrapolate, infer, join, train
 from score_extrapolation.faults import InputFault
+from score_extrapolation.models import build_model
 from score_extrapolation.neighbors import find_scope
+from score_extrapolation.paradigms import make_objective
 from score_extrapolation.plugins import (
     KINDS,
     Section,
@@ -36,6 +39,7 @@ from score_extrapolation.selection import select
 from score_extrapolation.selection._samples import SampleArrays
 from score_extrapolation.shards import STAGES
 from score_extrapolation.study import write_html
+from score_extrapolation.training.recipe import Recipe
 from score_extrapolation.training_free import score_embeddings
 from study_tables import make_scores, make_tables
 
@@ -150,6 +154,77 @@ def test_a_trunk_embeds_in_the_width_that_it_says(name, shape):
     assert embeddings.shape == (2, width)
     assert embeddings.dtype == torch.float32
     assert torch.isfinite(embeddings).all()
+
+
+# Paradigms
+
+
+def recipe_of(paradigm, **changes):
+    adam = {"name": "adam", "learning_rate": 0.01}
+    return Recipe(
+        model={"name": "convnet", "width": 2}, paradigm=paradigm, epochs=1, batch_size=8, optimizer=adam, **changes
+    )
+
+
+OBJECTIVES = [name for name in method_names("paradigms") if not method_constant("paradigms", name, "ENGINE")]
+every_objective = pytest.mark.parametrize("name", OBJECTIVES)
+
+
+def step_of(name, **changes):
+    """The objective of a small network in training, the network, and a batch."""
+    torch.manual_seed(0)
+    chosen = recipe_of({"name": name, **options_of("paradigms", name).model_dump()}, **changes)
+    network = build_model(chosen.model, (6, 6, 1), 3, [0.5], [0.25]).train()
+    inputs, labels = torch.randint(0, 256, (8, 6, 6, 1), dtype=torch.uint8), torch.randint(0, 3, (8,))
+    return make_objective(chosen.paradigm, chosen, network), network, inputs, labels
+
+
+@every("paradigms")
+def test_a_paradigm_has_an_objective_or_says_what_else_trains_it(name):
+    engine = method_constant("paradigms", name, "ENGINE")
+    assert hasattr(load_method("paradigms", name), "Objective") == (engine is None)
+
+
+@every_objective
+def test_an_objective_returns_a_loss_that_reaches_every_weight_logits_and_how_many_are_right(name):
+    objective, network, inputs, labels = step_of(name)
+    given = inputs.clone(), labels.clone()
+    loss, logits, n_right = objective.loss(network, inputs, labels)
+    assert loss.shape == ()
+    assert (logits.shape, logits.dtype, logits.requires_grad) == ((8, 3), torch.float32, False)
+    assert n_right.item() == (logits.argmax(1) == labels).sum().item()
+    assert all(parameter.grad is None for parameter in network.parameters())
+    loss.backward()
+    assert all(torch.isfinite(parameter.grad).all() for parameter in network.parameters())
+    assert all(parameter.grad.any() for parameter in network.head.parameters())
+    assert network.training
+    assert torch.equal(inputs, given[0])
+    assert torch.equal(labels, given[1])
+
+
+@every_objective
+def test_the_logits_that_an_objective_returns_are_those_of_the_images_as_they_are(name):
+    objective, network, inputs, labels = step_of(name)
+    expected = network(inputs).detach()
+    torch.testing.assert_close(objective.loss(network, inputs, labels)[1], expected)
+
+
+@every_objective
+def test_the_same_state_of_torch_s_generator_gives_the_same_loss(name):
+    objective, network, inputs, labels = step_of(name)
+    state, network_state = torch.get_rng_state(), copy.deepcopy(network.state_dict())
+    once = objective.loss(network, inputs, labels)
+    torch.set_rng_state(state)
+    network.load_state_dict(network_state)
+    for value, again in zip(once, objective.loss(network, inputs, labels), strict=True):
+        assert torch.equal(value, again)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.3])
+def test_the_supervised_loss_is_torch_s_cross_entropy(smoothing):
+    objective, network, inputs, labels = step_of("supervised", label_smoothing=smoothing)
+    expected = torch.nn.CrossEntropyLoss(reduction="sum", label_smoothing=smoothing)(network(inputs), labels)
+    assert torch.equal(objective.loss(network, inputs, labels)[0], expected)
 
 
 # Records

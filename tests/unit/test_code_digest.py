@@ -239,7 +239,7 @@ def test_rules_name_the_kinds_of_methods_that_their_scripts_load():
     expected = {
         "prepare_samples.py": {"datasets"},
         "draw_subset.py": {"subset"},
-        "train_subset.py": {"models", "records"},
+        "train_subset.py": {"models", "paradigms", "records"},
         "score_subset.py": {"scores"},
         "embed_samples.py": {"models"},
         "embed_pretrained.py": set(),
@@ -253,6 +253,6 @@ def test_rules_name_the_kinds_of_methods_that_their_scripts_load():
         "cross_validate_extrapolator.py": {"extrapolators"},
         "tabulate_estimates.py": set(),
         "select_samples.py": {"selection"},
-        "retrain_model.py": {"models"},
+        "retrain_model.py": {"models", "paradigms"},
     }
     assert {script: kinds.get(script) for script in expected} == expected

@@ -207,6 +207,15 @@ def test_a_path_becomes_a_list_of_paths():
 ABOUT_SCORES = {"recording", "previous_dtype", "snapshots", "variants"}
 
 
+def test_a_paradigm_of_training_is_that_of_its_variants_and_not_of_retraining():
+    unsupervised = ("training.paradigm", {"name": "unsupervised", "inner_steps": 5})
+    config = read_config(changed(unsupervised, ("training.variants.a", {})))
+    assert config.training.paradigm["inner_steps"] == 5
+    assert config.training.paradigm["spaces"] == ["pretrained"]
+    assert config.training.variants["a"].paradigm == config.training.paradigm
+    assert config.retraining.paradigm == {"name": "supervised"}
+
+
 @pytest.mark.parametrize("retraining", [{}, None, DELETE])
 def test_retraining_that_says_nothing_is_as_training_but_for_what_is_about_scores(retraining):
     own = (("training.recording", "eval_pass"), ("training.previous_dtype", "float16"), ("training.variants.a", {}))
@@ -440,12 +449,24 @@ BAD = [  # what is set, to what, and the sentence, in which ... stands for anyth
     ("subset.nested", 50, "subset.nested = 50 is not below 1 (share of a subset ...)"),
     ("subset.nested", "half", 'subset.nested = "half" is no number (share of a subset ...)'),
     ("subset.nested", None, "subset.nested = null is no value; give one (share of a subset ...)"),
-    ("training", [], "training = [] is no mapping of keys to values; its keys are model, epochs, batch_size, ..."),
+    ("training", [], "training = [] is no mapping of keys to values; its keys are model, paradigm, ..."),
     ("training.model", "resnet18", 'training.model = "resnet18" is none of convnet, resnet9, timm'),
     ("training.model", {"name": "resnet18"}, 'training.model.name = "resnet18" is none of convnet, resnet9, timm'),
     ("training.model", {"width": 3}, 'training.model = {"width": 3} names no method; give one of convnet, ...'),
     ("training.model", None, "training.model = null names no method; give one of convnet, ..."),
     ("training.model", {"name": "convnet", "width": 0}, "training.model.width = 0 is below 1"),
+    ("training.paradigm", "selfish", 'training.paradigm = "selfish" is none of ...'),
+    (
+        "training.paradigm",
+        {"name": "unsupervised", "spaces": ["a", "a"]},
+        "training.paradigm = ... names one of spaces twice; give each once",
+    ),
+    ("training.paradigm", {"name": "unsupervised", "classes": 1}, "training.paradigm.classes = 1 is below 2 (of ...)"),
+    (
+        "retraining.paradigm",
+        "unsupervised",
+        "retraining.paradigm = unsupervised is a way to score, not to retrain; write one of ...",
+    ),
     ("training.epochs", 0, "training.epochs = 0 is below 1 (passes over the samples)"),
     ("training.epochs", "30", 'training.epochs = "30" is text to YAML; write 30 (passes over the samples)'),
     ("training.epochs", 2.5, "training.epochs = 2.5 is no whole number (passes over the samples)"),
@@ -618,7 +639,7 @@ BAD = [  # what is set, to what, and the sentence, in which ... stands for anyth
     ("selection.scores", ["tdds"], 'selection.scores[0] = "tdds" is not computed; there are du'),
     ("selection.scores", ["du"] * 2, 'selection.scores = ["du", "du"] has du twice; ...'),
     ("selection.extrapolators", ["knn-5"] * 2, 'selection.extrapolators = ["knn-5", "knn-5"] has knn-5 twice; ...'),
-    ("retraining", 3, "retraining = 3 is no mapping of keys to values; its keys are model, epochs, ..."),
+    ("retraining", 3, "retraining = 3 is no mapping of keys to values; its keys are model, paradigm, ..."),
     ("retraining.epochs", 0, "retraining.epochs = 0 is below 1 (passes over the samples)"),
     ("evaluation.full_data_scores", "yes", 'evaluation.full_data_scores = "yes" is neither true nor false'),
     ("evaluation.estimates", "nested", 'evaluation.estimates = "nested" is no list; write ["nested"] (...)'),

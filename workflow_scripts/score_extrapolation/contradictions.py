@@ -61,6 +61,8 @@ def find_contradictions(sound: dict) -> Faults:
         yield ("training", "variants", "base"), "is the name of training itself; give it another"
     for location, recipe in _recipes(training, sound.get("retraining")):
         yield from _in_optimizer(recipe.optimizer, (*location, "optimizer"))
+        if location == ("retraining",):
+            yield from _in_paradigm(recipe.paradigm["name"])
         if getattr(recipe, "snapshots", 0) >= recipe.epochs:
             text = (
                 f"= {recipe.snapshots} networks before the last of {recipe.epochs} epochs are not to be had; lower it"
@@ -180,6 +182,13 @@ def _recipes(training, retraining) -> Iterator[tuple]:
         yield from ((("training", "variants", name), variant) for name, variant in training.variants.items())
     if retraining:
         yield ("retraining",), retraining
+
+
+def _in_paradigm(name: str) -> Faults:
+    """What is kept is retrained on by a loop over its images."""
+    if method_constant("paradigms", name, "ENGINE"):
+        known = [one for one in method_names("paradigms") if not method_constant("paradigms", one, "ENGINE")]
+        yield ("retraining", "paradigm"), f"= {name} is a way to score, not to retrain; write one of {listed(known)}"
 
 
 def _in_optimizer(optimizer, location: tuple) -> Faults:

@@ -22,6 +22,7 @@ KINDS = (
     "datasets",
     "subset",
     "models",
+    "paradigms",
     "records",
     "scores",
     "training_free",

@@ -32,8 +32,9 @@ class HeldOutSet(Section):
     options: dict = Field(default_factory=dict)
 
 
-# Keys of training that are about scores, or are other trainings.
-NOT_INHERITED = ("recording", "previous_dtype", "snapshots", "variants")
+# Keys of training that are about scores, or are other trainings. What is kept is retrained on by its labels, however it
+# was scored: a paradigm of retraining is one that says so.
+NOT_INHERITED = ("paradigm", "recording", "previous_dtype", "snapshots", "variants")
 
 
 def fill_in_recipes(raw: dict) -> dict:
@@ -158,8 +159,9 @@ def fill_in_methods(raw: dict, faults: list) -> dict:
     """
     filled = copy.deepcopy(raw)
     for location, recipe in _recipes(filled):
-        if isinstance(recipe, dict) and "model" in recipe:
-            recipe["model"] = _fill_in("models", recipe["model"], (*location, "model"), faults)
+        for key, kind in (("model", "models"), ("paradigm", "paradigms")):
+            if isinstance(recipe, dict) and key in recipe:
+                recipe[key] = _fill_in(kind, recipe[key], (*location, key), faults)
     for section, location, kind in (
         (filled, ("scores",), "scores"),
         (filled.get("training_free"), ("training_free", "methods"), "training_free"),

@@ -5,11 +5,12 @@ import math
 
 import numpy as np
 import torch
-from torch.nn.functional import cross_entropy, log_softmax
+from torch.nn.functional import log_softmax
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ..faults import InputFault, Interrupted
 from ..models import Classifier
+from ..paradigms import make_objective
 from ..progress import LOGGER, Progress
 from ..rng import derive_seed
 from .augmentation import augment, draw_augmentation
@@ -59,7 +60,7 @@ class Trainer:
     labels : (m,) int64 tensor
         On the network's device.
     recipe : Recipe
-        Optimiser, schedule, epochs, batch size, augmentation, precision.
+        Paradigm, optimiser, schedule, epochs, batch size, augmentation, precision.
     seed : int
         With `stage` it names the streams of batch order and augmentation.
     stage : str
@@ -117,6 +118,7 @@ class Trainer:
         if recipe.compile:
             network.compile()
         self.forward = self.group.wrap(network)
+        self.objective = make_objective(recipe.paradigm, recipe, network)
         self.epoch = self.n_batches_done = self.n_batches_observed = 0
         self.epoch_rng = self.rng.bit_generator.state  # all that an epoch draws, it draws at its beginning
         self.totals = torch.zeros(2, device=self.device)  # loss, samples that were right
@@ -212,11 +214,7 @@ class Trainer:
         """Take one step on a batch, of which this process has a part."""
         rows = torch.from_numpy(part).to(self.device)
         labels = self.labels[rows]
-        with autocast(self.device, self.recipe.precision):
-            logits = self.forward(inputs)
-        logits = logits.float()
-        loss = cross_entropy(logits, labels, reduction="sum", label_smoothing=self.recipe.label_smoothing)
-        logits = logits.detach()
+        loss, logits, n_right = self.objective.loss(self._logits, inputs, labels)
         if self.recorder and self.recipe.recording == "train_forward":
             self.recorder.observe(batch, log_softmax(logits, 1))
         self.optimizer.zero_grad(set_to_none=True)
@@ -229,7 +227,12 @@ class Trainer:
             self.schedule.step()
         if self.averaged:
             self.averaged.update_parameters(self.network)
-        self.totals += torch.stack([loss.detach(), (logits.argmax(1) == labels).sum()])
+        self.totals += torch.stack([loss.detach(), n_right])
+
+    def _logits(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Return the network's logits as the recipe computes them."""
+        with autocast(self.device, self.recipe.precision):
+            return self.forward(inputs)
 
     def _observe_apart(self) -> None:
         """Record in a pass of its own: eval mode, no augmentation."""

@@ -29,6 +29,7 @@ class Recipe(Section):
     """Optimiser, schedule and augmentation of one training."""
 
     model: dict
+    paradigm: dict = Field({"name": "supervised"})
     epochs: int = Field(ge=1, description="passes over the samples")
     batch_size: int = Field(ge=2, description="images a step, of all processes together")
     optimizer: Optimizer
