@@ -1,14 +1,16 @@
 """Evaluation: how well extrapolated scores agree with the truth; accuracy and time of every retrained model.
 
-Reads:  extrapolation, scores (of all samples), retraining (metrics), the benchmark files of every stage
+Reads:  extrapolation, scores (of all samples), retraining (metrics), training (labels that were found), embeddings (of
+        frozen networks), the benchmark files of every stage
 Writes: evaluation/agreement.csv, ceiling.csv, cross_validation/..., estimates.csv,
-        coverage.csv, neighborhoods.csv, retraining.csv, retraining_summary.csv, retraining_comparison.csv
+        coverage.csv, neighborhoods.csv, found_labels.csv, retraining.csv, retraining_summary.csv, retraining_comparison.csv
 """
 
 from study_rows import (
     agreement_rows,
     ceiling_rows,
     coverage_rows,
+    found_label_rows,
     neighborhood_rows,
     nested_rows,
     retraining_rows,
@@ -21,6 +23,7 @@ EXTRAPOLATED = agreement_rows(EXPERIMENT)
 CEILING = ceiling_rows(EXPERIMENT)
 VALIDATED, NESTED, SHIFTS = validated_rows(EXPERIMENT), nested_rows(EXPERIMENT), shift_rows(EXPERIMENT)
 COVERED, SURROUNDED = coverage_rows(EXPERIMENT), neighborhood_rows(EXPERIMENT)
+LABELS_FOUND = found_label_rows(EXPERIMENT)
 RETRAINED = retraining_rows(EXPERIMENT, SCORED_ARMS + TRUE_ARMS + FREE_ARMS + UNSCORED_ARMS)
 
 TESTED = EXPERIMENT.samples.test is not None
@@ -232,3 +235,33 @@ rule describe_neighborhoods:
         code=code_digest("describe_neighborhoods.py"),
     script:
         "../workflow_scripts/describe_neighborhoods.py"
+
+
+rule describe_labels:
+    input:
+        samples=out("samples/train.parquet"),
+        labels=sorted({row["labels"] for row in LABELS_FOUND}),
+        embeddings=sorted({path for row in LABELS_FOUND for path in row["embeddings"]}),
+    output:
+        report(
+            out("evaluation/found_labels.csv"),
+            caption="captions/found_labels.rst",
+            category=DISTRIBUTIONS,
+            labels={"Result": "Classes that were found without labels (CSV)"},
+        ),
+    log:
+        out("logs/evaluation/found_labels.log"),
+    benchmark:
+        out("benchmarks/evaluation/found_labels.tsv")
+    retries: 0
+    conda:
+        "../envs/analysis.yaml"
+    threads: threads_of("evaluation")
+    resources:
+        **resources_of("evaluation"),
+    params:
+        LABELS_FOUND,
+        stage="evaluation",
+        code=code_digest("describe_labels.py"),
+    script:
+        "../workflow_scripts/describe_labels.py"

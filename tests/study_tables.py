@@ -25,7 +25,7 @@ def make_tables(scores=("du", "tdds"), fractions=("40", "20"), seeds=3, rates=RA
     parts = dict(scores=scores, fractions=fractions, seeds=range(seeds), random=random)
     return {
         "experiment": pd.DataFrame(
-            [{"name": "made_up", "dataset": "CIFAR-10", "model": "resnet18", "epochs": 50, "retraining_epochs": 50}]
+            [{"name": "made_up", "dataset": "CIFAR-10", "model": "resnet18", "epochs": 50, "unsupervised": "tdds"}]
         ).assign(n=50_000, n_classes=10),
         "retraining": make_retraining(rates=rates, methods=methods, steps=steps, **parts),
         "agreement": make_agreement(**parts),

@@ -24,10 +24,13 @@ CONDITIONS = {
     ),
     "coverage": (lambda e: e.evaluation.coverage, "distances; set evaluation.coverage: [pretrained]"),
     "neighborhoods": (lambda e: e.evaluation.neighborhoods, "neighbourhoods; set evaluation.neighborhoods: 20"),
+    "unsupervised": (
+        lambda e: e.unsupervised(),
+        "scores of an unsupervised training; set training.paradigm: unsupervised",
+    ),
 }
 # Of paradigms that the workflow does not have yet.
 ABSENT = {
-    "table_3": "is of scores of an unsupervised training, which this workflow does not have yet",
     "table_4": "is of adversarial training, which this workflow does not have yet",
     "table_5": "is of adversarial training on synthetic images, which this workflow does not have yet",
 }
@@ -57,4 +60,9 @@ def describe_experiment(experiment: Config) -> dict[str, str]:
     """Return how tables that may be put beside those of other experiments name this one and its network."""
     options = dict(experiment.training.model)
     words = [options.pop("name"), *(f"{key} {value}" for key, value in options.items() if value is not None)]
-    return {"dataset": experiment.experiment, "model": ", ".join(words)}
+    unsupervised = experiment.unsupervised()
+    if "base" in unsupervised:
+        networks = experiment.embeddings.networks()
+        words = ["TURTLE", *(networks[space].architecture for space in experiment.spaces("base"))]
+    scores = [score["name"] for score in experiment.scores if score["training"] in unsupervised]
+    return {"dataset": experiment.experiment, "model": ", ".join(words), "unsupervised": " ".join(scores)}

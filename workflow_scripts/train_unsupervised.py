@@ -7,12 +7,13 @@ with job(snakemake) as metadata:
     from score_extrapolation.turtle.runs import train_unsupervised
 
     recipe = snakemake.params.recipe
+    n_classes = snakemake.params.n_classes or len(read_json(snakemake.input.summary)["classes"])
     metrics = train_unsupervised(
         # Of each space its file, or its shards.
         embeddings=[[path] for path in snakemake.input.embeddings],
         samples_path=snakemake.input.samples,
         subset_path=snakemake.input.subset,
-        n_classes=snakemake.params.n_classes or len(read_json(snakemake.input.summary)["classes"]),
+        n_classes=n_classes,
         options=recipe["paradigm"],
         epochs=recipe["epochs"],
         batch_size=recipe["batch_size"],
@@ -27,6 +28,6 @@ with job(snakemake) as metadata:
         checkpoint_path=snakemake.params.checkpoint,
         # From the config, since a param that changes runs the job again.
         checkpoints=snakemake.config["checkpoints"],
-        metadata=metadata,
+        metadata=metadata | {"n_classes": n_classes},
     )
     write_json(snakemake.output.metrics, metrics)

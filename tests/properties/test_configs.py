@@ -76,6 +76,9 @@ def experiments(draw):
         "coverage": draw(some(["pretrained", "subset"], least=0)),
         "neighborhoods": draw(st.sampled_from([None, 20])),
     }
+    if draw(st.booleans()):
+        make_unsupervised(config, draw)
+        entries = config["extrapolation"]
     try:
         labels = list(read_config(config).extrapolators())
     except InputFault as fault:
@@ -86,6 +89,21 @@ def experiments(draw):
         config["selection"]["extrapolators"] = draw(some(labels))
         config["evaluation"]["estimates"] = draw(some(["cross_validation", "nested"], least=0))
     return config
+
+
+def make_unsupervised(config, draw):
+    """Have the base training find labels, and nothing read those that are given."""
+    config["embeddings"] |= {"others": {"clip": {"image_size": 32}}}
+    config["training"]["paradigm"] = {"name": "unsupervised", "spaces": draw(some(["pretrained", "clip"]))}
+    config["scores"] = [score | {"training": "base"} for score in config["scores"][:1]] + config["scores"][1:]
+    entries = [entry for entry in config["extrapolation"] if entry["name"] != "held_out"] or [{"name": "knn", "k": [7]}]
+    without = {"knn": {"same_label": False}, "gnn": {"labels": False}}
+    config["extrapolation"] = [entry | without[entry["name"]] for entry in entries][:1]
+    config["subset"]["samplers"] = [s for s in config["subset"]["samplers"] if s != "stratified"] or ["random"]
+    methods = [m for m in config["selection"]["methods"] if m != "class_balanced"]
+    config["selection"]["methods"] = methods or ["top"]
+    config["retraining"]["labels"] = draw(st.sampled_from(["given", "found"]))
+    config["evaluation"]["classes"] = draw(some([2, 30], least=0))
 
 
 @given(experiments())
@@ -117,6 +135,9 @@ def test_a_valid_config_plans_a_whole_study(config, checkout):
     n_budgets, n_seeds = len(config["retraining"]["budgets"]), len(config["seeds"])
     retrained_without_score = n_seeds * len(config["selection"]["rates"]) * n_budgets * ("rs2" in methods)
     assert planned.get("retrain_model", 0) >= retrained_without_score * bool(config["samples"]["test"])
+    unsupervised = config["training"].get("paradigm", "supervised") != "supervised"
+    assert ("train_unsupervised" in planned) == ("describe_labels" in planned) == unsupervised
+    assert ("try_classes" in planned) == bool(config["evaluation"].get("classes"))
     assert ("measure_coverage" in planned) == ("table_13" in planned) == bool(config["evaluation"]["coverage"])
     if config["evaluation"]["full_data_scores"]:
         subset = config["subset"]

@@ -199,7 +199,9 @@ def test_with_everything_configured_only_what_is_not_there_yet_is_missing():
     changes = [("subset.samplers", THREE), ("subset.fractions", [0.4, 0.2]), ("evaluation.coverage", ["pretrained"])]
     changes += [("evaluation.neighborhoods", 20), ("extrapolation", ["knn", "gnn"])]
     experiment = study(*changes, ("selection.extrapolators", ["knn-20"]))
-    assert set(missing_items(experiment)) == set(ABSENT)
+    assert set(missing_items(experiment)) == {*ABSENT, "table_3"}
+    unsupervised = [("training.paradigm", "unsupervised"), ("extrapolation", ["knn"])]
+    assert "table_3" not in missing_items(study(*unsupervised, ("selection.extrapolators", ["knn-20"])))
 
 
 @pytest.mark.parametrize(
@@ -223,4 +225,8 @@ def test_a_missing_item_says_what_brings_it(changes, item, text):
 
 def test_tables_say_of_what_experiment_and_network_they_are():
     model = ("training.model", {"name": "resnet9", "width": 24})
-    assert describe_experiment(study(model)) == {"dataset": "digits", "model": "resnet9, width 24"}
+    assert describe_experiment(study(model)) == {
+        "dataset": "digits",
+        "model": "resnet9, width 24",
+        "unsupervised": "",
+    }

@@ -9,7 +9,7 @@ import torch
 from ..faults import InputFault
 from ..models import Classifier, build_model, save_model
 from ..rng import derive_seed
-from ..tables import read_table
+from ..tables import read_metadata, read_table, rows_of
 from .augmentation import crop_shape
 from .checkpoints import Checkpoints, settings_digest
 from .devices import peak_gpu_memory_bytes, resolve_device
@@ -58,6 +58,7 @@ def train_here(
     checkpoints: dict | None = None,
     n_steps: int | None = None,
     per_epoch: int | None = None,
+    labels_path: str | None = None,
 ) -> dict:
     """Train a fresh network on the samples of a table, or go on where such a training stopped.
 
@@ -94,6 +95,9 @@ def train_here(
     per_epoch : int, optional
         How many of the samples each epoch sees, another random part each time, as of `epochs.Epochs`; None: all. With
         either of the two nothing is recorded: a record has every sample in every epoch.
+    labels_path : path, optional
+        Labels to learn in the place of the given ones: those of all samples that an unsupervised training found. How many
+        classes it looked for, its metadata say.
 
     Returns
     -------
@@ -115,13 +119,18 @@ def train_here(
     group = Group()
     torch_device = resolve_device(device, group.size, group.rank)
     samples = read_table(samples_path, ["sample_id", "label"])
+    summary = json.loads(Path(summary_path).read_text())
+    n_classes = len(summary["classes"])
+    if labels_path:
+        found = read_table(labels_path, ["sample_id", "label"])
+        samples["label"] = found["label"][rows_of(found["sample_id"], samples["sample_id"])]
+        n_classes = read_metadata(labels_path)["n_classes"]
     sample_ids, labels = samples["sample_id"], torch.from_numpy(samples["label"].copy()).to(torch_device)
     n_samples, each = (len(sample_ids), "") if per_epoch is None else (per_epoch, " an epoch")
     if n_samples < 2:
         raise InputFault(f"{samples_path}: {n_samples} samples{each} cannot be trained on; keep 2 or more")
     store = np.load(images_path, mmap_mode="r")
-    summary = json.loads(Path(summary_path).read_text())
-    network = _fresh_network(chosen, store.shape, summary, derive_seed(seed, f"{stage}/initialisation"))
+    network = _fresh_network(chosen, store.shape, summary, n_classes, derive_seed(seed, f"{stage}/initialisation"))
     network.to(torch_device)
     settings = {
         "recipe": recipe,
@@ -130,6 +139,7 @@ def train_here(
         "snapshots": bool(snapshots_path),
         "n_steps": n_steps,
         "per_epoch": per_epoch,
+        "n_classes": n_classes,
         "code": code,
         "torch": torch.__version__,
     }
@@ -139,7 +149,7 @@ def train_here(
     recorder = None
     if dynamics_path:
         dtype = getattr(torch, chosen.previous_dtype)
-        recorder = DynamicsRecorder(checkpoint_path, records, labels, len(summary["classes"]), dtype, group)
+        recorder = DynamicsRecorder(checkpoint_path, records, labels, n_classes, dtype, group)
     snapshots = None
     if snapshots_path:
         snapshots = Snapshots(checkpoint_path, chosen.epochs, chosen.snapshots, writes=group.rank == 0)
@@ -161,7 +171,7 @@ def train_here(
     return {"n_samples": n_samples, "peak_gpu_memory_bytes": peak_gpu_memory_bytes(torch_device), "epochs": history}
 
 
-def _fresh_network(recipe: Recipe, store_shape: tuple, summary: dict, seed: int) -> Classifier:
+def _fresh_network(recipe: Recipe, store_shape: tuple, summary: dict, n_classes: int, seed: int) -> Classifier:
     """Return the recipe's network for the stored images, or the crops of them that it is given."""
     torch.manual_seed(seed)
     cropped, padding = crop_shape(store_shape[1:3], recipe.augmentation), recipe.augmentation.crop_padding
@@ -171,4 +181,4 @@ def _fresh_network(recipe: Recipe, store_shape: tuple, summary: dict, seed: int)
             f"{padding} pixels of padding on each side; lower it"
         )
     shape = [*cropped, store_shape[3]]
-    return build_model(recipe.model, shape, len(summary["classes"]), summary["mean"], summary["std"])
+    return build_model(recipe.model, shape, n_classes, summary["mean"], summary["std"])

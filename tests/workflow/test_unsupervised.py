@@ -1,0 +1,92 @@
+"""`config/digits_unsupervised.yaml` from its start to the report: scores, pruning and retraining without a label."""
+
+import csv
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from score_extrapolation.matching import clustering_accuracy
+from score_extrapolation.tables import read_metadata, read_table
+
+from .conftest import CHECKOUT, copy_checkout, environment
+
+README = (CHECKOUT / "README.md").read_text()
+SEEDS = (0, 1)
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory):
+    """A copy of the checkout in which the README's command has run; its results."""
+    workflow = copy_checkout(tmp_path_factory.mktemp("unsupervised"))
+    (command,) = re.findall(r"^snakemake (report --configfile config/digits_unsupervised.yaml)$", README, re.M)
+    started = [sys.executable, "-m", "snakemake", *command.split(), "--nocolor"]
+    done = subprocess.run(started, cwd=workflow.folder, capture_output=True, text=True, env=environment())
+    assert done.returncode == 0, done.stdout + done.stderr
+    workflow.results = workflow.folder / "results/digits_unsupervised"
+    workflow.printed = done.stdout + done.stderr
+    (workflow.folder / "small.yaml").write_bytes((workflow.folder / "config/digits_unsupervised.yaml").read_bytes())
+    return workflow
+
+
+def rows_of(digits, name):
+    with open(digits.results / f"{name}.csv") as file:
+        return list(csv.DictReader(file))
+
+
+def test_classes_are_found_of_all_samples_and_are_those_of_the_digits_more_often_than_not(digits):
+    labels = read_table(digits.results / "samples/train.parquet")["label"]
+    for fraction in (20, 40, 100):
+        for seed in SEEDS:
+            path = digits.results / f"training/base/fraction-{fraction}/seed-{seed}/labels.parquet"
+            found = read_table(path)["label"]
+            assert len(found) == len(labels)
+            assert clustering_accuracy(found, labels) > 0.5
+            assert read_metadata(path)["n_classes"] == 10
+
+
+def test_the_report_compares_them_with_k_means_and_tells_of_other_numbers_of_classes(digits):
+    rows = rows_of(digits, "evaluation/found_labels")
+    assert {row["classes"] for row in rows if row["tried"] == "True"} == {"5", "20"}
+    assert {row["classes"] for row in rows if row["tried"] == "False"} == {"10"}
+    for row in rows:
+        assert 0.3 < float(row["accuracy"]) <= 1
+        assert 0.3 < float(row["kmeans_accuracy"]) <= 1
+        assert 0 < float(row["probe_kappa"]) <= 1
+        assert 0 < float(row["agreement"]) <= 1
+
+
+def test_scores_are_extrapolated_in_the_embeddings_that_were_read(digits):
+    shared = digits.results / "embeddings/base/fraction-20/seed-0.parquet"
+    assert shared.read_bytes() == (digits.results / "embeddings/pretrained.parquet").read_bytes()
+    (shown,) = (digits.results / "study").glob("table_3.html")
+    assert "Pearson" in shown.read_text()
+    rows = rows_of(digits, "study/table_3")
+    assert {row["family"] for row in rows} == {"knn", "gnn-no_labels"}
+    assert {row["fraction_percent"] for row in rows} == {"40.0", "20.0"}
+    # Of one family there is one k, which no truth has chosen.
+    assert {row["chosen_by"] for row in rows} == {"nested estimate", "only one"}
+
+
+def test_networks_of_the_end_learn_the_classes_that_were_found(digits):
+    runs = rows_of(digits, "evaluation/retraining")
+    accuracies = [float(run["test_accuracy"]) for run in runs]
+    assert min(accuracies) > 0.3
+    # No network was trained to score, and the frozen one is what embeddings cost.
+    assert not list((digits.results / "training").rglob("model.safetensors"))
+    assert all(float(run["embeddings_s"]) > 0 for run in runs if run["score"])
+
+
+def test_what_is_kept_are_the_highest_scores(digits):
+    kept = read_table(digits.results / "selection/top/du/knn-10/fraction-20/seed-0/rate-50.parquet")
+    scores = read_table(digits.results / "extrapolation/fraction-20/seed-0/du/knn-10.parquet")["score"]
+    highest = np.argsort(-scores, kind="stable")[: len(kept["sample_id"])]
+    np.testing.assert_array_equal(kept["sample_id"], np.sort(highest))
+
+
+def test_another_network_for_the_end_scores_nothing_anew(digits):
+    planned = digits.planned("study", "--config", "retraining={model: resnet9}")
+    assert not planned.keys() & {"train_unsupervised", "share_embeddings", "extrapolate_scores", "describe_labels"}
+    assert planned["retrain_model"] == len(SEEDS) * (1 + 1 + 2 + 1)  # all, random, KNN of two subsets, the truth
