@@ -31,6 +31,7 @@ def match_labels(found: np.ndarray, labels: np.ndarray) -> np.ndarray:
 def clustering_accuracy(found: np.ndarray, labels: np.ndarray) -> float:
     """Return the share of samples, in 0..1, whose class has their label as of `match_labels`; higher is better.
 
-    Both are (n,) int64, n of 1 or more. Chance is above one over the number of classes: the matching has seen the labels.
+    Both are (n,) int64, n of 1 or more. Chance is above one over the number of classes: the matching has seen the
+    labels.
     """
     return float((match_labels(found, labels)[found] == labels).mean())

@@ -1,4 +1,4 @@
-"""What the classes are worth that an unsupervised training found: against labels, against k-means, and by themselves."""
+"""What the classes that an unsupervised training found are worth: against labels, against k-means, by themselves."""
 
 from itertools import combinations
 

@@ -96,8 +96,8 @@ def train_here(
         How many of the samples each epoch sees, another random part each time, as of `epochs.Epochs`; None: all. With
         either of the two nothing is recorded: a record has every sample in every epoch.
     labels_path : path, optional
-        Labels to learn in the place of the given ones: those of all samples that an unsupervised training found. How many
-        classes it looked for, its metadata say.
+        Labels to learn in the place of the given ones: those of all samples that an unsupervised training found. Of
+        how many classes, their metadata say.
 
     Returns
     -------

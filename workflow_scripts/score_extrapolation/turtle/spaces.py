@@ -12,9 +12,9 @@ from ..tables import read_rows, read_table, write_vectors
 def share_embeddings(paths: list, sample_ids: np.ndarray, path: str | os.PathLike, metadata: dict) -> None:
     """Write the embeddings of some samples in all spaces, side by side.
 
-    Of several spaces each is divided by its samples' root mean square distance from their mean, so that distances in all
-    of them together are not those in the largest; of a single space, distances stay as they are. All samples of a single
-    space are that space's own file, linked and not copied where the disk can do that.
+    Of several spaces each is divided by its samples' root mean square distance from their mean, so that distances in
+    all of them together are not those in the largest; of a single space, distances stay as they are. All samples of a
+    single space are that space's own file, linked and not copied where the disk can do that.
 
     Parameters
     ----------
