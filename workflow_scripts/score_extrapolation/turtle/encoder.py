@@ -13,10 +13,14 @@ from ..atomic import replacing
 
 
 class NormalisedLinear(nn.Module):
-    """A linear layer whose row c is length_c v_c / |v_c|, with a bias; it begins as torch's linear layer does."""
+    """A linear layer of features / scale whose row c is length_c v_c / |v_c|, with a bias.
 
-    def __init__(self, width: int, n_classes: int, generator: torch.Generator):
+    It begins as torch's linear layer does. Only (C, d) weights are divided by the scale, never the features.
+    """
+
+    def __init__(self, width: int, n_classes: int, generator: torch.Generator, scale: float):
         super().__init__()
+        self.register_buffer("scale", torch.tensor(scale))
         bound = width**-0.5
         uniform = torch.rand((n_classes, width + 1), generator=generator).mul_(2 * bound).sub_(bound)
         self.direction = nn.Parameter(uniform[:, :width].clone())
@@ -24,8 +28,8 @@ class NormalisedLinear(nn.Module):
         self.bias = nn.Parameter(uniform[:, width:].clone())
 
     def weight(self) -> torch.Tensor:
-        """Return the rows, (C, d)."""
-        return self.direction * (self.length / self.direction.norm(dim=1))[:, None]
+        """Return what features are multiplied with, (C, d)."""
+        return self.direction * (self.length / (self.scale * self.direction.norm(dim=1)))[:, None]
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Return logits, (C, b), of features, (b, d)."""
@@ -45,12 +49,15 @@ class TaskEncoder(nn.Module):
     n_classes : int
     generator : torch.Generator
         Of the initial weights.
+    scales : list of float, optional
+        What the features of each space are divided by; 1 where it is left out.
     """
 
-    def __init__(self, widths: list[int], n_classes: int, generator: torch.Generator):
+    def __init__(self, widths: list[int], n_classes: int, generator: torch.Generator, scales: list | None = None):
         super().__init__()
         self.widths, self.n_classes = list(widths), n_classes
-        self.spaces = nn.ModuleList(NormalisedLinear(width, n_classes, generator) for width in widths)
+        pairs = zip(widths, scales or [1.0] * len(widths), strict=True)
+        self.spaces = nn.ModuleList(NormalisedLinear(width, n_classes, generator, scale) for width, scale in pairs)
 
     @torch.no_grad()
     def softmaxes(self, features: list[torch.Tensor]) -> torch.Tensor:

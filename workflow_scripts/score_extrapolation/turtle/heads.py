@@ -29,7 +29,9 @@ class Head:
         self.bias = features.new_zeros((n_classes, 1))
 
     @torch.no_grad()
-    def fit(self, features: torch.Tensor, targets: torch.Tensor, n_steps: int, learning_rate: float) -> "Head":
+    def fit(
+        self, features: torch.Tensor, targets: torch.Tensor, n_steps: int, learning_rate: float, scale=1.0
+    ) -> "Head":
         """Take steps of Adam on the mean cross entropy of softmax(W phi) with soft targets.
 
         Parameters
@@ -39,8 +41,9 @@ class Head:
             Columns that add up to 1.
         n_steps : int
         learning_rate : float
-            How far each weight moves in the first step, whatever the size of the gradient: it is to be read with the
-            scale of the features (`features.gather_features`).
+        scale : float
+            Fit to features / scale. Adam's steps are of one length whatever the size of the gradient, so that this is a
+            learning rate of 1 / scale for the weights, and no feature needs to be divided.
 
         Notes
         -----
@@ -50,7 +53,8 @@ class Head:
         block of rows is still in the cache when its errors are multiplied with it. Memory: a block's logits.
         """
         # fused: one kernel for the whole step, where the plain one has ten.
-        optimizer = torch.optim.Adam([self.weight, self.bias], lr=learning_rate, fused=True)
+        of_weight = {"params": [self.weight], "lr": learning_rate / scale, "eps": 1e-8 * scale}
+        optimizer = torch.optim.Adam([of_weight, {"params": [self.bias]}], lr=learning_rate, fused=True)
         self.weight.grad, self.bias.grad = torch.empty_like(self.weight), torch.empty_like(self.bias)
         for _ in range(n_steps):
             self._set_gradient(features, targets)
