@@ -5,7 +5,6 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from study_tables import make_tables
 from test_config import assert_says, changed, faults_of
 
 from score_extrapolation.config import read_config
@@ -15,6 +14,7 @@ from score_extrapolation.study import table_2, table_3
 from score_extrapolation.tables import SUBSET, read_metadata, read_table, write_table, write_vectors
 from score_extrapolation.turtle.spaces import share_embeddings
 from study_rows import found_label_rows, retraining_rows
+from study_tables import make_tables
 
 KNN = [{"name": "knn", "k": 10}]
 BASE = [

@@ -13,11 +13,11 @@ NEEDS = ("truth", "unsupervised")
 READS = ("agreement", "experiment")
 ALSO_READS = ("estimates",)
 NOTE = (
-    "Scores of an unsupervised training (TURTLE) on a subset, extrapolated in the embeddings that it read, against those "
-    "of the same training on everything; on the residual set, mean ± standard error over seeds. k is chosen as who prunes "
-    "can choose it, without the truth: by the nested estimate or, where there is none, the first in the config. Bold is "
-    "the best extrapolation of a score, subset and statistic, if the 95 % interval of its difference to the second best, "
-    "paired by seed, excludes 0."
+    "Scores of an unsupervised training (TURTLE) on a subset, extrapolated in the embeddings that it read, against "
+    "those of the same training on everything; on the residual set, mean ± standard error over seeds. k is chosen as "
+    "who prunes can choose it, without the truth: by the nested estimate or, where there is none, the first in the "
+    "config. Bold is the best extrapolation of a score, subset and statistic, if the 95 % interval of its difference "
+    "to the second best, paired by seed, excludes 0."
 )
 
 

@@ -26,7 +26,7 @@ def train_unsupervised(
     optimizer: dict,
     seed: int,
     device: str,
-    dynamics_path: str,
+    dynamics_path: str | None,
     records: list[str],
     encoder_path: str,
     labels_path: str,
@@ -58,8 +58,8 @@ def train_unsupervised(
     seed : int
         Initialisation and batches.
     device : {"auto", "cpu", "cuda"}
-    dynamics_path : path
-        Written: the records of each epoch, of the subset's samples and their final pseudo-labels.
+    dynamics_path : path or None
+        Written: the records of each epoch, of the subset's samples and their final pseudo-labels. None: no records.
     records : list of str
     encoder_path : path
         Written: the task encoder, which takes embeddings as they are in the tables.
@@ -128,8 +128,9 @@ def train_unsupervised(
         saved.save(trainer.state_dict(), epochs)
         sample_ids = read_table(samples_path, ["sample_id"])["sample_id"]
         labels = label_samples(encoder, embeddings, sample_ids)
-        of_subset = labels[rows_of(sample_ids, subset_ids)]
-        history.replay(epochs, features, subset_ids, of_subset, records, dynamics_path, torch_device, saved)
+        if dynamics_path:
+            of_subset = labels[rows_of(sample_ids, subset_ids)]
+            history.replay(epochs, features, subset_ids, of_subset, records, dynamics_path, torch_device, saved)
         write_table(labels_path, SUBSET, metadata or {}, sample_id=sample_ids, label=labels)
         encoder.save(encoder_path)
     saved.remove()
