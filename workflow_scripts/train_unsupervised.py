@@ -14,7 +14,7 @@ with job(snakemake) as metadata:
         samples_path=snakemake.input.samples,
         subset_path=snakemake.input.subset,
         n_classes=n_classes,
-        options=recipe["paradigm"],
+        options={key: value for key, value in recipe["paradigm"].items() if key not in ("name", "classes", "spaces")},
         epochs=recipe["epochs"],
         batch_size=recipe["batch_size"],
         optimizer=recipe["optimizer"],
