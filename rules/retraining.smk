@@ -30,7 +30,8 @@ rule retrain_model:
     params:
         stage="retraining",
         seed=lambda wildcards: int(wildcards.seed),
-        recipe=EXPERIMENT.retraining.model_dump(exclude={"budgets", "labels"}),
+        recipe=EXPERIMENT.retraining.model_dump(exclude={"budgets", "labels", "pool_share"}),
+        pool_share=EXPERIMENT.retraining.pool_share,
         budget="{budget}",
         redrawn_rate=lambda wildcards: as_fraction(wildcards.rate) if is_redrawn(wildcards.arm) else None,
         held_out=HELD_OUT,

@@ -1,4 +1,4 @@
-"""Selection: which samples are kept at a pruning rate (percent removed).
+"""Selection: which samples are kept at a pruning rate (percent removed; of a pool, where there is one).
 
 Reads:  samples, extrapolation (or scores of the full data, or training_free)
 Writes: selection/{arm}/seed-{seed}/rate-{rate}.parquet
@@ -8,6 +8,7 @@ Writes: selection/{arm}/seed-{seed}/rate-{rate}.parquet
 rule select_by_score:
     input:
         samples=out("samples/train.parquet"),
+        summary=out("samples/summary.json"),
         scores=scores_of,
         doubts=doubts_of,
     output:
@@ -35,6 +36,7 @@ rule select_by_score:
 use rule select_by_score as select_without_score with:
     input:
         samples=out("samples/train.parquet"),
+        summary=out("samples/summary.json"),
     output:
         out("selection/{method}/seed-{seed}/rate-{rate}.parquet"),
     log:

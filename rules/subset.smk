@@ -1,4 +1,4 @@
-"""Subset: the part that is trained on for scores, as its sampler draws it; fraction 100 is everything.
+"""Subset: the part that is trained on for scores, as its sampler draws it; fraction 100 is everything but a pool.
 
 Reads:  samples, and what the sampler needs: training_free
 Writes: subset/fraction-{fraction}/seed-{seed}.parquet
@@ -8,6 +8,7 @@ Writes: subset/fraction-{fraction}/seed-{seed}.parquet
 rule draw_subset:
     input:
         samples=out("samples/train.parquet"),
+        summary=out("samples/summary.json"),
         scores=sampled_by,
     output:
         out("subset/fraction-{fraction}/seed-{seed}.parquet"),

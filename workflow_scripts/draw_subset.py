@@ -3,13 +3,17 @@
 from snakemake_job import job
 
 with job(snakemake) as metadata:
+    from score_extrapolation.atomic import read_json
+    from score_extrapolation.datasets import count_own
     from score_extrapolation.subset import draw_subset
     from score_extrapolation.tables import SUBSET, read_rows, read_table, write_table
 
+    n_own = count_own(read_json(snakemake.input.summary))
     samples = read_table(snakemake.input.samples, ["sample_id", "label"])
+    samples = {name: values[:n_own] for name, values in samples.items()}
     scores = snakemake.input.get("scores")
     rows = draw_subset(
-        len(samples["sample_id"]),
+        n_own,
         snakemake.params.fraction,
         snakemake.params.seed,
         snakemake.params.sampler,

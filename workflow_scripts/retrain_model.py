@@ -24,6 +24,7 @@ with job(snakemake):
         # From the config, since a param that changes runs the job again.
         checkpoints=snakemake.config["checkpoints"],
         n_processes=max(1, snakemake.resources.gpu),
+        pool_share=snakemake.params.pool_share,
         **retraining_budget(snakemake.input.images, recipe, snakemake.params.budget, snakemake.params.redrawn_rate),
     )
     model = load_model(snakemake.output.model)

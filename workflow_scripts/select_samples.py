@@ -3,6 +3,7 @@
 from snakemake_job import job
 
 with job(snakemake) as metadata:
+    from score_extrapolation.atomic import read_json
     from score_extrapolation.selection import select_tables
     from score_extrapolation.tables import KEPT, write_blocks
 
@@ -13,5 +14,6 @@ with job(snakemake) as metadata:
         snakemake.params.method,
         snakemake.params.seed,
         snakemake.input.get("doubts"),
+        read_json(snakemake.input.summary).get("n_pool"),
     )
     write_blocks(snakemake.output[0], KEPT, metadata, blocks)

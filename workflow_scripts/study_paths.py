@@ -1,7 +1,7 @@
 """Where the tables of an experiment lie, by what they are of."""
 
 from score_extrapolation.config import Config
-from score_extrapolation.parts import EVERYTHING, nested, trained, universe
+from score_extrapolation.parts import is_within, nested, trained, universe
 from score_extrapolation.plugins import method_constant
 from score_extrapolation.sections import PRETRAINED
 from score_extrapolation.shards import STAGES, shard_names
@@ -11,8 +11,7 @@ SPACES = (PRETRAINED, "subset")  # what embeddings training-free scores are made
 
 def universe_path(part: str, seed) -> str:
     """Return where the table of the samples lies among which a part is, without its suffix."""
-    within = universe(part)
-    return "samples/train" if within == EVERYTHING else f"subset/fraction-{within}/seed-{seed}"
+    return f"subset/fraction-{universe(part)}/seed-{seed}" if is_within(part) else "samples/train"
 
 
 def scores_path(score: str, part: str, seed) -> str:

@@ -205,6 +205,7 @@ def test_a_path_becomes_a_list_of_paths():
 
 
 ABOUT_SCORES = {"recording", "previous_dtype", "snapshots", "variants"}
+OWN = {"budgets", "labels", "pool_share"}  # of retraining
 
 
 def test_a_paradigm_of_training_is_that_of_its_variants_and_not_of_retraining():
@@ -222,9 +223,7 @@ def test_retraining_that_says_nothing_is_as_training_but_for_what_is_about_score
     own = (("training.recording", "eval_pass"), ("training.previous_dtype", "float16"), ("training.variants.a", {}))
     assert read_config(changed(*own)).training.snapshots > 0
     config = read_config(changed(*own, ("training.label_smoothing", 0.1), ("retraining", retraining)))
-    assert config.retraining.model_dump(exclude={"budgets", "labels"}) == config.training.model_dump(
-        exclude=ABOUT_SCORES
-    )
+    assert config.retraining.model_dump(exclude=OWN) == config.training.model_dump(exclude=ABOUT_SCORES)
     assert config.retraining.label_smoothing == 0.1
     assert not ABOUT_SCORES & config.retraining.model_dump().keys()
 
@@ -238,7 +237,7 @@ def test_retraining_says_only_what_differs():
     }
     expected["optimizer"] = expected["optimizer"] | {"weight_decay": 0.5}
     expected["augmentation"] = expected["augmentation"] | {"flip": True}
-    assert config.retraining.model_dump(exclude={"budgets", "labels"}) == expected
+    assert config.retraining.model_dump(exclude=OWN) == expected
 
 
 def test_another_optimizer_inherits_no_setting():

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field
 
 from .contradictions import AUTO, find_contradictions, is_unsupervised
 from .faults import InputFault
-from .parts import EVERYTHING, subset_part, universe
+from .parts import EVERYTHING, is_within, subset_part
 from .plugins import Section, method_constant, method_options
 from .resources import Resources, Slurm
 from .sections import (
@@ -166,10 +166,10 @@ class Config(Section):
 
     def largest_k(self, scope: str, part: str) -> int:
         """Return how many neighbours to search for: once, at the maximum of the extrapolators that read this scope."""
-        if part == EVERYTHING:
+        if part == EVERYTHING and self.samples.pool is None:
             return self.evaluation.neighborhoods or 0
         names = {f"neighbors/{scope}"}
-        if universe(part) != EVERYTHING:
+        if is_within(part):
             # Within a subset, those who learn a step there; all, where estimates have them extrapolate there too.
             names = {f"nested/neighbors/{scope}"} | (names if "nested" in self.evaluation.estimates else set())
         ks = [entry["k"] for label, entry in self.extrapolators().items() if names & set(self.needs(label))]

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from .plugins import method_constant, method_names, method_options
 from .sentences import listed, repeated, shown
-from .shorthands import extrapolator_label
+from .shorthands import extrapolator_label, own_split
 
 AUTO = "auto"  # the extrapolator that is chosen by estimates
 # Tables of what an extrapolator reads that only labels make, or only the networks of a training on images.
@@ -76,6 +76,7 @@ def find_contradictions(sound: dict) -> Faults:
     if "samples" in sound:
         yield from _in_channels(sound["samples"])
         yield from _in_splits(sound["samples"])
+        yield from _in_pool(sound)
 
 
 def _in_scores(scores: list[dict], training) -> Faults:
@@ -242,7 +243,7 @@ def _in_splits(samples) -> Faults:
     needs_path = method_constant("datasets", name, "NEEDS_PATH")
     if needs_path and samples.train is None:
         yield ("samples", "train"), f"is missing; {name} needs the path of its images"
-    for split in ("train", "test", "validation"):
+    for split in ("train", "test", "validation", "pool"):
         value = getattr(samples, split)
         if isinstance(value, dict):
             yield from _in_held_out(split, value)
@@ -267,6 +268,45 @@ def _in_held_out(split: str, held_out: dict) -> Faults:
     if len(splits) > 1 and wanted not in splits:
         text = f"= {shown(wanted)} is none of {listed(splits)}, the sets that {name} has; write one of them"
         yield ("samples", split, "split"), text
-    if len(splits) == 1 and wanted != split:
+    if len(splits) == 1 and wanted != own_split(split):
         text = f"= {shown(wanted)} chooses nothing: {name} reads all that it finds; leave it out"
         yield ("samples", split, "split"), text
+
+
+def _in_pool(sound: dict) -> Faults:
+    """With a pool the subset is of the own images and what is pruned is of the pool; without one there is no share."""
+    pool, subset, selection, retraining = sound["samples"].pool, *map(sound.get, ("subset", "selection", "retraining"))
+    if pool is None:
+        for i, fraction in enumerate(subset.fractions if subset else []):
+            if fraction == 1:
+                text = "is the full data set, whose scores evaluation.full_data_scores asks for; give one below 1"
+                yield ("subset", "fractions", i), f"= {shown(fraction)} {text}"
+        if retraining and retraining.pool_share is not None:
+            text = (
+                f"= {retraining.pool_share} is a share of each batch that is of samples.pool, which is null; give one"
+            )
+            yield ("retraining", "pool_share"), text
+        return
+    if "evaluation" in sound and sound["evaluation"].full_data_scores:
+        text = (
+            "= true asks for a training for scores on all of samples.pool too, which a pool is there to save; set false"
+        )
+        yield ("evaluation", "full_data_scores"), text
+    for i, method in enumerate(selection.methods if selection else []):
+        if method_constant("selection", method["name"], "REDRAWN"):
+            text = f"= {method['name']} draws each epoch from all samples, but own ones are all kept beside a pool"
+            yield ("selection", "methods", i), f"{text}; use random"
+    if retraining and retraining.pool_share is not None:
+        yield from _in_pool_share(retraining)
+
+
+def _in_pool_share(retraining) -> Faults:
+    share, batch_size = retraining.pool_share, retraining.batch_size
+    if round(share * batch_size) in (0, batch_size):
+        text = (
+            f"= {share} of retraining.batch_size = {batch_size} leaves a batch without samples of one kind; change it"
+        )
+        yield ("retraining", "pool_share"), text
+    if "steps" in retraining.budgets:
+        text = "= steps is as many as on everything, which epochs are already where pool_share is set; leave it out"
+        yield ("retraining", "budgets", retraining.budgets.index("steps")), text

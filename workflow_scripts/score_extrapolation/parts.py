@@ -12,7 +12,7 @@ _SAMPLER = "(-(?!within(-|$))[a-z][a-z0-9_]*)?"
 SUBSET_PATTERN = f"{_PERCENT}{_SAMPLER}"
 PATTERN = f"{_PERCENT}(-within-{_PERCENT})?{_SAMPLER}"
 NOTHING = "0"  # scores that no training is needed for
-EVERYTHING = "100"  # the subset that is all: full-data scores are its scores
+EVERYTHING = "100"  # the subset that is all, but for a pool: full-data scores are its scores
 RANDOM = "random"  # the sampler that goes without saying
 
 
@@ -49,8 +49,12 @@ def trained(part: str) -> str:
 
 def universe(part: str) -> str:
     """Return the subset among which it lies: "10-within-20" -> "20", "20" -> "100"."""
-    words = part.split("-")
-    return _named(words[2], sampler(part)) if words[1:2] == ["within"] else EVERYTHING
+    return _named(part.split("-")[2], sampler(part)) if is_within(part) else EVERYTHING
+
+
+def is_within(part: str) -> bool:
+    """Say whether it lies within a subset, and not among all samples: a pool's own images, 100, are such a subset."""
+    return "within" in part.split("-")
 
 
 def nested(part: str, share: float) -> str:

@@ -30,6 +30,13 @@ def _held_out(value):
     return as_paths(value)
 
 
+def _pool(value):
+    # As of a mapping of _held_out.
+    if value is None or isinstance(value, dict):
+        return value
+    raise ValueError("is no set of images; write {dataset: npz, path: FILE}, or null for none")
+
+
 def _rate(value):
     if _is_number(value) and 0 <= value < 1:
         return float(value)
@@ -37,10 +44,8 @@ def _rate(value):
 
 
 def _subset_fraction(value):
-    if _is_number(value) and 0 < value < 1:
+    if _is_number(value) and 0 < value <= 1:  # 1 beside a pool alone (contradictions)
         return float(value)
-    if _is_number(value) and value == 1:
-        raise ValueError("is the full data set, whose scores evaluation.full_data_scores asks for; give one below 1")
     hint = _fraction_hint(value, "0.2")
     raise ValueError(f"is not in (0, 1); a subset fraction is the part that is trained on for scores, {hint}")
 
@@ -68,6 +73,7 @@ def _image_size(value):
 Rate = Annotated[Any, BeforeValidator(_rate)]
 SubsetFraction = Annotated[Any, BeforeValidator(_subset_fraction)]
 HeldOut = Annotated[Any, BeforeValidator(_held_out)]
+Pool = Annotated[Any, BeforeValidator(_pool)]
 Share = Annotated[Any, BeforeValidator(lambda value: None if value is None else _share(value))]
 Channels = Annotated[list[float], Field(min_length=1, max_length=3)]
 
@@ -80,6 +86,7 @@ class Samples(Section):
     test: HeldOut = None
     validation: HeldOut = None
     share: Share = None
+    pool: Pool = None
     options: dict = Field(default_factory=dict)
     image_size: Annotated[Any, BeforeValidator(_image_size)] = None
     fit: Literal["crop", "stretch"] = "crop"
@@ -92,7 +99,7 @@ class Samples(Section):
     def sets_read(self) -> list[tuple[str, str, list[str]]]:
         """Return key, data set and paths of each set that is read by itself: neither a fraction nor given."""
         found = [("train", self.dataset, self.train or [])]
-        for split in ("validation", "test"):
+        for split in ("validation", "test", "pool"):
             value = getattr(self, split)
             if isinstance(value, dict):
                 found.append((f"{split}.path", value["dataset"], value["path"] or []))
@@ -191,6 +198,7 @@ class Retraining(Recipe):
         ["epochs"]
     )
     labels: Literal["given", "found"] = Field("given", description="those found by the unsupervised training, or given")
+    pool_share: float | None = Field(None, gt=0, lt=1, description="of each batch that is of samples.pool; null: any")
 
 
 class Evaluation(Section):

@@ -24,7 +24,7 @@ OptionalPaths = Annotated[Any, BeforeValidator(lambda value: None if value is No
 
 
 class HeldOutSet(Section):
-    """A test or validation set that is read otherwise than the training set."""
+    """A set of images that is read otherwise than the training set: of test, of validation, or a pool."""
 
     dataset: str
     path: OptionalPaths = None
@@ -216,13 +216,18 @@ def _fill_in(kind: str, method, location: tuple, faults: list, place_of_k: int |
 
 def _fill_in_dataset(samples: dict, faults: list) -> None:
     _fill_in_reader(samples, ("samples",), faults)
-    for split in ("test", "validation"):
-        if isinstance(samples.get(split), dict):
-            samples[split] = _fill_in_held_out(split, samples[split], faults)
+    for key in ("test", "validation", "pool"):
+        if isinstance(samples.get(key), dict):
+            samples[key] = _fill_in_held_out(key, samples[key], faults)
 
 
-def _fill_in_held_out(split: str, mapping: dict, faults: list) -> dict:
-    held_out, location = {"split": split, **mapping}, ("samples", split)
+def own_split(key: str) -> str:
+    """Return which set of its data set a set of the config is by default: a pool's images are for training."""
+    return "train" if key == "pool" else key
+
+
+def _fill_in_held_out(key: str, mapping: dict, faults: list) -> dict:
+    held_out, location = {"split": own_split(key), **mapping}, ("samples", key)
     _fill_in_reader(held_out, location, faults)
     section = validate(HeldOutSet, held_out, location, faults)
     return section.model_dump() if section else {}

@@ -36,3 +36,14 @@ class Split:
     sources: Sequence[str]
     read: Callable[[int, int], list[bytes | Path | np.ndarray]]
     class_names: list[str] | None = None
+
+
+def count_own(summary: dict) -> int:
+    """Return how many training samples are the data set's own: those before the pool's, all where there is no pool.
+
+    Parameters
+    ----------
+    summary : dict
+        As of `_store.prepare_samples`.
+    """
+    return summary["n"]["train"] - summary.get("n_pool", 0)

@@ -22,6 +22,11 @@ from ._labels import draw_fraction, draw_unused, map_labels
 
 NAMES = ("train", "test", "validation")
 UNUSED = "unused"  # in the place of a split: left out
+POOL = "pool"  # a set that is read after all others, into the training set
+NONE_LEFT = (
+    "samples.on_bad_image: drop leaves no sample of {}, since none can be decoded; mend these images or remove them "
+    "from the data set"
+)
 
 
 def prepare_samples(
@@ -40,6 +45,7 @@ def prepare_samples(
     mean: list[float] | None = None,
     std: list[float] | None = None,
     threads: int = 1,
+    pool: dict | None = None,
 ) -> dict:
     """Decode a data set into one array and one table per split.
 
@@ -77,12 +83,15 @@ def prepare_samples(
         Per channel, in 0..1; computed over the training pixels where None (exactly, from integer sums).
     threads : int
         That decode. Images of 256x256 and more gain from each; small ones are decoded by one.
+    pool : dict, optional
+        A further set of the same classes, described as one of `test` is. Its images are the last of the training set;
+        `test` and `validation`, `share`, mean and std are of the others alone.
 
     Returns
     -------
     dict
-        As in ``summary.json``: classes, height, width, channels, mean, std, n per split, and the sources
-        of dropped images.
+        As in ``summary.json``: classes, height, width, channels, mean, std, n per split, the sources of dropped images,
+        and of a pool n_pool, how many of the training samples are its own: the last.
 
     Raises
     ------
@@ -95,7 +104,7 @@ def prepare_samples(
     """
     folder = Path(folder)
     others = {"test": test, "validation": validation}
-    splits = _read_splits(dataset, train, others, options)
+    splits = _read_splits(dataset, train, others | {POOL: pool}, options)
     classes, labels = map_labels(splits)
     targets = _assign(labels, others, share, seed)
     form = find_form(splits["train"], image_size, fit, channels)
@@ -103,18 +112,24 @@ def prepare_samples(
     _check_space(folder, int(n_used) * math.prod(form.shape))
     # An old summary would vouch for a mixture of old and new files, were we killed while renaming.
     (folder / "summary.json").unlink(missing_ok=True)
-    dropped = []
     with ExitStack() as stack:  # the arrays get their names when all are written, or never
         stores = {
             name: _Store(stack.enter_context(growing_array(folder / f"{name}.npy", form.shape)))
             for name in NAMES
             if any((target == name).any() for target in targets.values())
         }
-        for name, split in splits.items():
-            chunks = decode_split(name, split, form, threads)
-            dropped += _distribute(name, split, chunks, labels[name], targets[name], stores, on_bad_image)
+
+        def fill(name):
+            chunks = decode_split(name, splits[name], form, threads)
+            return _distribute(name, splits[name], chunks, labels[name], targets[name], stores, on_bad_image)
+
+        dropped = [source for name in splits if name != POOL for source in fill(name)]
         _check_left(classes, labels["train"][targets["train"] == "train"], stores)
-        statistics = _channel_statistics(stores["train"].array, mean, std)
+        statistics, n_own = _channel_statistics(stores["train"].array, mean, std), stores["train"].array.n
+        dropped += fill(POOL) if pool else []
+        n_pool = stores["train"].array.n - n_own
+        if pool and not n_pool:
+            raise InputFault(NONE_LEFT.format("samples.pool"))
     for name, store in stores.items():
         note = {"stage": "samples", "split": name, "seed": seed}
         columns = {"sample_id": np.arange(store.array.n), "label": store.labels, "source": store.sources}
@@ -122,6 +137,7 @@ def prepare_samples(
     shape = dict(zip(("height", "width", "channels"), form.shape, strict=True))
     counts = {name: store.array.n for name, store in stores.items()}
     summary = {"classes": classes, **shape, **statistics, "n": counts, "dropped": dropped}
+    summary |= {"n_pool": n_pool} if pool else {}
     write_json(folder / "summary.json", summary)
     return summary
 
@@ -154,7 +170,7 @@ def _read_splits(dataset: str, train: list[str], others: dict, options: dict) ->
 
 
 def _read_held_out(name: str, dataset: str, path: list[str] | None, split: str, options: dict) -> Split:
-    """Read a test or validation set that is read otherwise than the training set."""
+    """Read a set that is read otherwise than the training set: of test, of validation, or a pool."""
     reader = load_method("datasets", dataset)
     if reader.NEEDS_PATH and not path:
         raise InputFault(f"samples.{name}.path: {dataset} reads files, but no path is given; give a file or folder")
@@ -167,7 +183,9 @@ def _read_held_out(name: str, dataset: str, path: list[str] | None, split: str, 
 
 def _assign(labels: dict[str, np.ndarray], others: dict, share: float | None, seed: int) -> dict[str, np.ndarray]:
     """Say of each sample that is read in which split it ends up, or that it is unused; (n,) names per source."""
-    targets = {name: np.full(len(values), name, dtype="U10") for name, values in labels.items()}
+    targets = {
+        name: np.full(len(values), "train" if name == POOL else name, dtype="U10") for name, values in labels.items()
+    }
     for name, value in others.items():
         if isinstance(value, float):
             stream = derive_seed(seed, f"samples/{name}")
@@ -221,10 +239,7 @@ def _check_left(classes: list[str], expected: np.ndarray, stores: dict[str, _Sto
     empty = [name for name, store in stores.items() if store.array.n == 0]
     if lost or empty:
         what = f"the class {lost[0]} in train" if lost else empty[0]
-        raise InputFault(
-            f"samples.on_bad_image: drop leaves no sample of {what}, since none can be decoded; mend these images or "
-            "remove them from the data set"
-        )
+        raise InputFault(NONE_LEFT.format(what))
 
 
 def _channel_statistics(train: GrowingArray, mean: list[float] | None, std: list[float] | None) -> dict:

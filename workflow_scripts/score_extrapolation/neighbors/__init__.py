@@ -27,6 +27,9 @@ APPROXIMATE_FROM = 10**10
 PYNNDESCENT_FROM = 10**11
 RECALL_QUERIES = 1000
 LOW_RECALL = 0.9
+FAR_QUANTILE = 0.99  # of what is from the subset's own samples to their nearest: as far as the rest should be, too
+FAR_QUERIES = 10_000
+MANY_FAR = 0.05
 
 
 class Base(NamedTuple):
@@ -91,7 +94,8 @@ def find_scope(
         n - m. In the order of (distance, id); of ``label``, first those of the own label, then the others.
     metrics : dict
         method, k, n (the q above), recall (the share of the k nearest that was found) and recall_queries (how many
-        samples were searched exactly to measure it; 0 where all were, and it is 1).
+        samples were searched exactly to measure it; 0 where all were, and it is 1); but of ``all`` also far_distance
+        and far_share, as of `measure_far`.
 
     Raises
     ------
@@ -107,10 +111,13 @@ def find_scope(
     check_k(k, base.n - itself, "other" if itself else "subset")
     device, recall, recall_queries = _search_device(device), 1.0, 0
     method = _method(method, scope, len(queries) * base.n, device)
+    if not itself:
+        (table,) = base.tables
+        base = base._replace(tables=[table])
+    base_labels = None
     if scope == "label":
         from .label import find_label_neighbors
 
-        (table,) = base.tables
         labels, base_labels = (
             samples["label"][rows_of(samples["sample_id"], ids)] for ids in (sample_ids, table["sample_id"])
         )
@@ -137,11 +144,19 @@ def find_scope(
         "recall": recall,
         "recall_queries": recall_queries,
     }
+    if not itself:
+        metrics |= measure_far(table["embedding"], base_labels, distances[:, 0], device, seed)
     LOGGER.info("neighbors: %s", ", ".join(f"{key} {value}" for key, value in metrics.items()))
     if recall < LOW_RECALL:
         LOGGER.warning(
             "neighbors: %s found %.3g %% of the %d nearest of each sample; neighbors.method: exact finds all",
             *(method, 100 * recall, k),
+        )
+    if (metrics.get("far_share") or 0) > MANY_FAR:
+        LOGGER.warning(
+            "neighbors: %d of %d samples are farther from the subset than %d %% of its samples are from each other; "
+            "scores that are extrapolated to them are guesses",
+            *(round(metrics["far_share"] * len(queries)), len(queries), 100 * FAR_QUANTILE),
         )
     return {
         "sample_id": sample_ids[queries],
@@ -201,6 +216,49 @@ def measure_recall(index: ExactIndex, vectors, queries, distances, itself: bool,
     if itself:
         _, nearest = without_itself(queries[drawn], rows, nearest)
     return share_found(distances[drawn], nearest), len(drawn)
+
+
+def measure_far(base: np.ndarray, labels: np.ndarray | None, nearest: np.ndarray, device, seed: int) -> dict:
+    """Measure how many samples lie farther from the subset than it reaches.
+
+    Parameters
+    ----------
+    base : (m, d) float array
+        The subset's embeddings.
+    labels : (m,) int, optional
+        Given where neighbours are those of the own label.
+    nearest : (q,) float32
+        From each sample to its nearest in the subset.
+    device : "cpu" or torch.device
+    seed : int
+        Of the draw.
+
+    Returns
+    -------
+    dict
+        far_distance: the 0.99 quantile of the distances from the subset's samples, 10,000 of them where there are more,
+        to their nearest other, one of these distances; null of a single sample. far_share: the share of `nearest` that
+        is greater; null where there is none, or no such distance.
+
+    Notes
+    -----
+    Were the samples and the subset of one distribution and the network new to both, far_share would be 0.01 but for the
+    draw. Cost: 2 m d operations for each of the 10,000.
+    """
+    m = len(base)
+    if m < 2:
+        return {"far_distance": None, "far_share": None}
+    drawn = np.sort(np.random.default_rng(derive_seed(seed, "neighbors/far")).permutation(m)[:FAR_QUERIES])
+    if labels is None:
+        with Progress(len(drawn), "neighbors: reach", "queries") as progress:
+            found = ExactIndex(base, device).query(base, drawn, 2, progress)
+    else:
+        from .label import find_label_neighbors
+
+        found = find_label_neighbors(base, labels, base, labels, drawn, 2, device)
+    _, distances = without_itself(drawn, *found)
+    reach = np.quantile(distances[:, 0], FAR_QUANTILE, method="inverted_cdf")
+    return {"far_distance": float(reach), "far_share": float((nearest > reach).mean()) if len(nearest) else None}
 
 
 def _method(method: str, scope: str, n_pairs: int, device) -> str:

@@ -21,12 +21,13 @@ epoch (`training.epochs.Epochs`), as many as the rate would leave, so that there
 """
 
 from collections.abc import Iterator
+from itertools import chain
 
 import numpy as np
 
 from ..faults import InputFault
 from ..plugins import load_method, method_constant, method_options
-from ._samples import SampleArrays, Samples, SampleTables
+from ._samples import SampleArrays, Samples, split_tables
 
 
 def count_kept(n: int, rate: float) -> int:
@@ -71,7 +72,9 @@ def select(scores, rate: float, method: str = "top", labels=None, seed: int = 0,
     return np.flatnonzero(np.concatenate(list(_kept(samples, rate, {"name": method, **options}, seed))))
 
 
-def select_tables(samples_path, scores_path, rate: float, method: dict, seed: int, doubts_path=None) -> Iterator[dict]:
+def select_tables(
+    samples_path, scores_path, rate: float, method: dict, seed: int, doubts_path=None, n_pool: int | None = None
+) -> Iterator[dict]:
     """Select by sample_id, with no more than a batch of samples in memory if the method allows it.
 
     Parameters
@@ -86,6 +89,8 @@ def select_tables(samples_path, scores_path, rate: float, method: dict, seed: in
         ``{"name": ..., **options}``.
     doubts_path : path, optional
         As `scores_path`, of the score that an option of the method names beside its own.
+    n_pool : int, optional
+        Only the last so many samples are pruned, the rate is of them, and all before them are kept. None: all.
 
     Returns
     -------
@@ -97,11 +102,11 @@ def select_tables(samples_path, scores_path, rate: float, method: dict, seed: in
     InputFault
         As of `select`, and where the tables are not of the same samples.
     """
-    samples = SampleTables(samples_path, scores_path, doubts_path)
+    own, samples = split_tables(samples_path, scores_path, doubts_path, n_pool)
     masks = _kept(samples, rate, method, seed)
-    for block, mask in zip(samples.blocks(), masks, strict=True):
-        kept = block.filter(mask)
-        yield dict(zip(kept.schema.names, kept.columns, strict=True))
+    kept = (block.filter(mask) for block, mask in zip(samples.blocks(), masks, strict=True))
+    for block in chain(own.blocks(), kept):
+        yield dict(zip(block.schema.names, block.columns, strict=True))
 
 
 def _kept(samples: Samples, rate: float, method: dict, seed: int) -> Iterator[np.ndarray]:

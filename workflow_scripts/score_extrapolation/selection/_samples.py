@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -28,6 +29,7 @@ class Samples(ABC):
 
     n: int
     score_type: np.dtype
+    first: int = 0  # where these samples begin in files whose batches are read
 
     @abstractmethod
     def _batches(self, columns: tuple[str, ...]) -> Iterator[tuple[np.ndarray, ...]]: ...
@@ -69,11 +71,12 @@ class Samples(ABC):
         """Yield for each batch which of its samples are among the rows."""
         everywhere = np.zeros(self.n, bool)
         everywhere[rows] = True
-        for start in range(0, self.n, BATCH):
-            yield everywhere[start : start + BATCH]
+        edges = range(BATCH - self.first % BATCH, self.n, BATCH)
+        for start, stop in pairwise([0, *edges, self.n]):
+            yield everywhere[start:stop]
 
     def _nan_fault(self, column: str) -> InputFault:
-        n_nan, first, row = 0, None, 0
+        n_nan, first, row = 0, None, self.first
         for (scores,) in self._batches((column,)):
             is_nan = np.isnan(scores)
             if first is None and is_nan.any():
@@ -117,6 +120,8 @@ class SampleTables(Samples):
         Columns sample_id and score, for the same samples; None for a method that reads no scores.
     doubts_path : path or None
         The same of another score; None for a method that reads no other.
+    first, n : int, optional
+        Only n samples, from this row of the files on; all from there by default.
 
     Raises
     ------
@@ -126,12 +131,13 @@ class SampleTables(Samples):
 
     score_type = np.dtype(np.float32)
 
-    def __init__(self, samples_path, scores_path=None, doubts_path=None):
+    def __init__(self, samples_path, scores_path=None, doubts_path=None, first: int = 0, n: int | None = None):
         self.samples_path, self.scores_path, self.doubts_path = samples_path, scores_path, doubts_path
-        self.n = pq.read_metadata(samples_path).num_rows
+        n_rows = pq.read_metadata(samples_path).num_rows
+        self.first, self.n = first, n_rows - first if n is None else n
         for path in filter(None, (scores_path, doubts_path)):
-            if (n_scores := pq.read_metadata(path).num_rows) != self.n:
-                raise InputFault(f"{path}: has {n_scores} samples, {samples_path} has {self.n}; make it anew")
+            if (n_scores := pq.read_metadata(path).num_rows) != n_rows:
+                raise InputFault(f"{path}: has {n_scores} samples, {samples_path} has {n_rows}; make it anew")
 
     def _batches(self, columns):
         passes = [self._column(name) for name in columns]
@@ -167,7 +173,7 @@ class SampleTables(Samples):
 
     def _with_scores(self, columns: list[str], path) -> Iterator[pa.RecordBatch]:
         """Yield columns of the samples, sample_id first, and beside them the scores of a table, by the same ids."""
-        start, scored = 0, self._read(path, ["sample_id", "score"])
+        start, scored = self.first, self._read(path, ["sample_id", "score"])
         for samples, scores in zip(self._read(self.samples_path, columns), scored, strict=True):
             sample_ids, scored_ids = samples["sample_id"].to_numpy(), scores["sample_id"].to_numpy()
             if (other := sample_ids != scored_ids).any():
@@ -180,9 +186,24 @@ class SampleTables(Samples):
             start += len(samples)
 
     def _read(self, path, columns: list[str]) -> Iterator[pa.RecordBatch]:
+        if not self.n:
+            return
+        row, last = 0, self.first + self.n
         # What is buffered ahead would be held to the end of the file.
         for batch in pq.ParquetFile(path, pre_buffer=False).iter_batches(BATCH, columns=columns):
-            yield batch.select(columns)  # the file's order may be another
+            start, stop = max(row, self.first), min(row + len(batch), last)
+            if start < stop:
+                yield batch.slice(start - row, stop - start).select(columns)  # the file's order may be another
+            row += len(batch)
+            if row >= last:
+                break
+
+
+def split_tables(samples_path, scores_path, doubts_path, n_pool: int | None) -> tuple[SampleTables, SampleTables]:
+    """Return the samples that are all kept, of which there are none without a pool, and those that are pruned."""
+    n_own = 0 if n_pool is None else pq.read_metadata(samples_path).num_rows - n_pool
+    tables = samples_path, scores_path, doubts_path
+    return SampleTables(*tables, n=n_own), SampleTables(*tables, first=n_own)
 
 
 def _missing(column: str) -> InputFault:

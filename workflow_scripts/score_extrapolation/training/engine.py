@@ -15,7 +15,7 @@ from ..progress import LOGGER, Progress
 from ..rng import derive_seed
 from .augmentation import augment, draw_augmentation
 from .devices import autocast
-from .epochs import Epochs
+from .epochs import Epochs, MixedEpochs
 from .prediction import predict
 from .processes import Group
 from .recipe import Recipe
@@ -78,6 +78,9 @@ class Trainer:
     n_steps, per_epoch : int, optional
         As of `Epochs`: optimiser steps instead of epochs, and how many samples an epoch sees. A recorder that notes the
         training forward pass needs epochs of all samples.
+    mix : (int, float), optional
+        How many samples, the first, are own ones, and the share of each batch that is of the others, as of
+        `MixedEpochs`; then there is no `per_epoch`.
 
     Attributes
     ----------
@@ -100,13 +103,18 @@ class Trainer:
         snapshots=None,
         n_steps: int | None = None,
         per_epoch: int | None = None,
+        mix: tuple[int, float] | None = None,
     ):
         self.network, self.images, self.labels = network, images, labels
         self.recipe, self.stage = recipe, stage
         self.recorder, self.checkpoints, self.group = recorder, checkpoints, group or Group()
         self.snapshots = snapshots
         self.device = labels.device
-        self.epochs = Epochs(len(labels), recipe, seed, stage, n_steps, per_epoch)
+        self.epochs = (
+            MixedEpochs(len(labels), *mix, recipe, seed, stage, n_steps)
+            if mix
+            else Epochs(len(labels), recipe, seed, stage, n_steps, per_epoch)
+        )
         self.rng = np.random.default_rng(derive_seed(seed, f"{stage}/batches"))
         torch.manual_seed(derive_seed(seed, f"{stage}/dropout"))
         self.optimizer = make_optimizer(network, recipe)

@@ -101,3 +101,74 @@ class Epochs:
     def n_seen(self, n_batches: int) -> int:
         """Return how many images the first batches of an epoch have."""
         return self.per_epoch if n_batches == self.n_batches else n_batches * self.batch_size
+
+
+class MixedEpochs(Epochs):
+    """The epochs of a training on own samples and a pool, a share of each batch of the pool.
+
+    A batch has round(pool_share * batch_size) samples of the pool, and own ones before them. An epoch has ceil(n_own /
+    batch_size) batches, as many as one of own samples alone: it sees a part of these, and a part of the pool, however
+    large that is.
+
+    This is how Wang et al. (Better diffusion models further improve adversarial training, ICML 2023) train on generated
+    images, with two departures: the pool's samples come in permutations, each once before any comes again, where theirs
+    are drawn with replacement; and every batch is full.
+
+    Parameters
+    ----------
+    n : int
+        Samples of the training.
+    n_own : int
+        Those of them that are the data set's own, the first; 1 to n - 1.
+    pool_share : float
+        In (0, 1).
+    recipe, seed, stage, n_steps
+        As of `Epochs`.
+
+    Raises
+    ------
+    InputFault
+        There are no own samples, or none of the pool, or a batch would have none of one of them.
+
+    Notes
+    -----
+    Own samples are permuted anew for each epoch, by the generator that orders batches; where an epoch needs more of
+    them than there are, another permutation follows. What an epoch sees of the pool goes on where the epoch before
+    ended, and costs a permutation of the pool, two where one ends. Nothing is remembered from epoch to epoch.
+    """
+
+    def __init__(
+        self, n: int, n_own: int, pool_share: float, recipe: Recipe, seed: int, stage: str, n_steps: int | None = None
+    ):
+        super().__init__(n, recipe, seed, stage, n_steps)
+        self.n_own, self.n_pooled = n_own, round(pool_share * recipe.batch_size)  # in the training, of a batch
+        if not 0 < n_own < n:
+            raise InputFault(
+                f"pool_share = {pool_share}: of {n} samples {n_own} are own ones, so that no batch can be mixed; give "
+                "samples of both"
+            )
+        if self.n_pooled in (0, recipe.batch_size):
+            raise InputFault(
+                f"pool_share = {pool_share}: {self.n_pooled} of the {recipe.batch_size} samples of a batch are of the "
+                "pool; give a share that leaves it samples of both"
+            )
+        self.n_batches = -(-n_own // recipe.batch_size)
+        self.per_epoch = self.n_batches * recipe.batch_size
+        self.n_steps = recipe.epochs * self.n_batches if n_steps is None else n_steps
+        self.n_images = self.n_steps * recipe.batch_size
+
+    def batches(self, epoch: int, rng: np.random.Generator) -> list[np.ndarray]:
+        """Return the batches of an epoch; of the last one those that are left."""
+        n_own = self.n_batches * (self.batch_size - self.n_pooled)
+        own = np.concatenate([rng.permutation(self.n_own) for _ in range(-(-n_own // self.n_own))])[:n_own]
+        rows = [own.reshape(self.n_batches, -1), self._pooled(epoch).reshape(self.n_batches, -1)]
+        return list(np.concatenate(rows, axis=1)[: self.n_steps - epoch * self.n_batches])
+
+    def _pooled(self, epoch: int) -> np.ndarray:
+        """Return the rows of the pool that an epoch sees: the next of permutations that follow each other."""
+        n_seen, n = self.n_batches * self.n_pooled, self.n - self.n_own
+        first, start = divmod(epoch * n_seen, n)
+        numbers = range(first, first - (-(start + n_seen) // n))
+        streams = (derive_seed(self.seed, f"{self.stage}/pool/{number}") for number in numbers)
+        rows = np.concatenate([np.random.default_rng(stream).permutation(n) for stream in streams])
+        return self.n_own + rows[start : start + n_seen]

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from ..datasets import count_own
 from ..faults import InputFault
 from ..models import Classifier, build_model, save_model
 from ..rng import derive_seed
@@ -59,6 +60,7 @@ def train_here(
     n_steps: int | None = None,
     per_epoch: int | None = None,
     labels_path: str | None = None,
+    pool_share: float | None = None,
 ) -> dict:
     """Train a fresh network on the samples of a table, or go on where such a training stopped.
 
@@ -67,7 +69,7 @@ def train_here(
     images_path : path
         (n, h, w, c) uint8 .npy; row i is sample_id i.
     summary_path : path
-        The store's summary: classes, mean and std.
+        The store's summary: classes, mean and std, and which samples are a pool's.
     samples_path : path
         Columns sample_id and label: a subset or a kept list.
     recipe : dict
@@ -98,6 +100,9 @@ def train_here(
     labels_path : path, optional
         Labels to learn in the place of the given ones: those of all samples that an unsupervised training found. Of
         how many classes, their metadata say.
+    pool_share : float, optional
+        In (0, 1): of each batch so much is of the store's pool, as of `epochs.MixedEpochs`, and nothing is recorded;
+        None: its samples are samples as all others.
 
     Returns
     -------
@@ -113,8 +118,12 @@ def train_here(
     Interrupted
         SIGTERM or SIGUSR1 came; where the training stands is saved.
     """
-    if dynamics_path and (n_steps is not None or per_epoch is not None):
-        raise ValueError("a training that records sees every sample in every epoch: give no n_steps and no per_epoch")
+    if dynamics_path and any(value is not None for value in (n_steps, per_epoch, pool_share)):
+        raise ValueError(
+            "a training that records sees every sample in every epoch: give no n_steps, no per_epoch and no pool_share"
+        )
+    if per_epoch is not None and pool_share is not None:
+        raise ValueError("an epoch of mixed batches has a length of its own: give per_epoch or pool_share")
     stage, chosen = ("training", Training(**recipe)) if dynamics_path else ("retraining", Recipe(**recipe))
     group = Group()
     torch_device = resolve_device(device, group.size, group.rank)
@@ -140,6 +149,7 @@ def train_here(
         "n_steps": n_steps,
         "per_epoch": per_epoch,
         "n_classes": n_classes,
+        "pool_share": pool_share,
         "code": code,
         "torch": torch.__version__,
     }
@@ -156,9 +166,10 @@ def train_here(
     n_bytes = recorder.n_bytes() if recorder else 0
     resident = plan_memory(network, chosen, store.shape[1:], len(labels), n_bytes, group.size)
     images = (ResidentImages.load if resident else StreamedImages)(store, sample_ids, torch_device)
+    mix = None if pool_share is None else (int(np.sum(sample_ids < count_own(summary))), pool_share)
     with Checkpoints(checkpoint_path, digest, **(checkpoints or {}), writes=group.rank == 0) as saved:
         trainer = Trainer(
-            *(network, images, labels, chosen, seed, stage, recorder, saved, group, snapshots, n_steps, per_epoch)
+            *(network, images, labels, chosen, seed, stage, recorder, saved, group, snapshots, n_steps, per_epoch, mix)
         )
         history = trainer.run()
         if recorder:
