@@ -10,6 +10,13 @@ with job(snakemake):
     from score_extrapolation.training.runs import train_on
 
     device, recipe = snakemake.params.device, snakemake.params.recipe
+    held_out = {
+        split: {"images_path": images, "samples_path": samples}
+        for split, images, samples in zip(
+            snakemake.params.held_out, snakemake.input.held_out_images, snakemake.input.held_out_samples, strict=True
+        )
+    }
+    chosen_by = held_out["validation"] if recipe["paradigm"].get("best_of") else {}
     metrics = train_on(
         images_path=snakemake.input.images,
         summary_path=snakemake.input.summary,
@@ -23,11 +30,10 @@ with job(snakemake):
         # From the config, since a param that changes runs the job again.
         checkpoints=snakemake.config["checkpoints"],
         n_processes=max(1, snakemake.resources.gpu),
+        **{f"validation_{name}": path for name, path in chosen_by.items()},
         **retraining_budget(snakemake.input.images, recipe, snakemake.params.budget, snakemake.params.redrawn_rate),
     )
     model = load_model(snakemake.output.model)
-    for split, images, samples in zip(
-        snakemake.params.held_out, snakemake.input.held_out_images, snakemake.input.held_out_samples, strict=True
-    ):
-        metrics[f"{split}_accuracy"] = measure_accuracy(model, images, samples, recipe["precision"], device)
+    for split, paths in held_out.items():
+        metrics[f"{split}_accuracy"] = measure_accuracy(model, **paths, precision=recipe["precision"], device=device)
     write_json(snakemake.output.metrics, metrics)

@@ -184,6 +184,18 @@ class Retraining(Recipe):
     )
 
 
+class Robustness(Section):
+    """The attacks that every retrained model is measured by."""
+
+    attacks: Annotated[list[Literal["pgd", "autoattack"]], Field(min_length=1), AfterValidator(unique)] = Field(
+        ["pgd", "autoattack"]
+    )
+    norm: Literal["linf", "l2"] = "linf"
+    epsilon: float = Field(8.0, gt=0, description="largest change, in levels of 0..255")
+    pgd_steps: int = Field(40, ge=1)
+    images: int = Field(1000, ge=1, description="test images, each class in proportion")
+
+
 class Evaluation(Section):
     """What the results are compared with."""
 
@@ -193,3 +205,4 @@ class Evaluation(Section):
     )
     coverage: Spaces = Field(default_factory=list, description="embeddings that the distance from the rest is of")
     neighborhoods: int | None = Field(None, ge=1, description="nearest samples that true scores are compared with")
+    robustness: Robustness | None = None
