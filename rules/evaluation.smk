@@ -1,9 +1,10 @@
 """Evaluation: how well extrapolated scores agree with the truth; accuracy and time of every retrained model.
 
-Reads:  extrapolation, scores (of all samples), retraining (metrics), training (labels that were found), embeddings (of
-        frozen networks), the benchmark files of every stage
-Writes: evaluation/agreement.csv, ceiling.csv, cross_validation/..., estimates.csv,
-        coverage.csv, neighborhoods.csv, found_labels.csv, retraining.csv, retraining_summary.csv, retraining_comparison.csv
+Reads:  extrapolation, scores (of all samples), retraining (metrics, models), training (labels that were found),
+        embeddings (of frozen networks), the benchmark files of every stage
+Writes: evaluation/agreement.csv, ceiling.csv, cross_validation/..., estimates.csv, coverage.csv, neighborhoods.csv,
+        found_labels.csv, retraining.csv, retraining_summary.csv, retraining_comparison.csv;
+        retraining/{budget}/{arm}/seed-{seed}/rate-{rate}/robustness.json
 """
 
 from study_rows import (
@@ -137,9 +138,38 @@ rule tabulate_estimates:
         "../workflow_scripts/tabulate_estimates.py"
 
 
+if EXPERIMENT.evaluation.robustness:
+
+    rule measure_robustness:
+        input:
+            model=out("retraining/{budget}/{arm}/seed-{seed}/rate-{rate}/model.safetensors"),
+            images=out("samples/test.npy"),
+            samples=out("samples/test.parquet"),
+        output:
+            out("retraining/{budget}/{arm}/seed-{seed}/rate-{rate}/robustness.json"),
+        log:
+            out("logs/evaluation/robustness/{budget}/{arm}/seed-{seed}/rate-{rate}.log"),
+        benchmark:
+            out("benchmarks/evaluation/robustness/{budget}/{arm}/seed-{seed}/rate-{rate}.tsv")
+        conda:
+            "../envs/training.yaml"
+        threads: threads_of("evaluation")
+        resources:
+            **resources_of("evaluation", gpu=True),
+        params:
+            stage="evaluation",
+            robustness=EXPERIMENT.evaluation.robustness.model_dump(),
+            seed=lambda wildcards: int(wildcards.seed),
+            device=EXPERIMENT.device,
+            code=code_digest("measure_robustness.py", ("models", EXPERIMENT.retraining.model["name"])),
+        script:
+            "../workflow_scripts/measure_robustness.py"
+
+
 rule tabulate_retraining:
     input:
         metrics=[row["metrics"] for row in RETRAINED],
+        robustness=[row["robustness"] for row in RETRAINED if row["robustness"]],
         benchmarks=sorted({path for row in RETRAINED for paths in row["benchmarks"].values() for path in paths}),
     output:
         runs=report(

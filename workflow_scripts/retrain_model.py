@@ -10,6 +10,13 @@ with job(snakemake):
     from score_extrapolation.training.runs import train_on
 
     device, recipe = snakemake.params.device, snakemake.params.recipe
+    held_out = {
+        split: {"images_path": images, "samples_path": samples}
+        for split, images, samples in zip(
+            snakemake.params.held_out, snakemake.input.held_out_images, snakemake.input.held_out_samples, strict=True
+        )
+    }
+    chosen_by = held_out["validation"] if recipe["paradigm"].get("best_of") else {}
     metrics = train_on(
         images_path=snakemake.input.images,
         summary_path=snakemake.input.summary,
@@ -25,13 +32,12 @@ with job(snakemake):
         checkpoints=snakemake.config["checkpoints"],
         n_processes=max(1, snakemake.resources.gpu),
         pool_share=snakemake.params.pool_share,
+        **{f"validation_{name}": path for name, path in chosen_by.items()},
         **retraining_budget(snakemake.input.images, recipe, snakemake.params.budget, snakemake.params.redrawn_rate),
     )
-    model = load_model(snakemake.output.model)
-    for split, images, samples in zip(
-        snakemake.params.held_out, snakemake.input.held_out_images, snakemake.input.held_out_samples, strict=True
-    ):
+    model, matched = load_model(snakemake.output.model), bool(snakemake.input.get("labels"))
+    for split, paths in held_out.items():
         metrics[f"{split}_accuracy"] = measure_accuracy(
-            model, images, samples, recipe["precision"], device, matched=bool(snakemake.input.get("labels"))
+            model, **paths, precision=recipe["precision"], device=device, matched=matched
         )
     write_json(snakemake.output.metrics, metrics)

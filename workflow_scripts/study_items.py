@@ -28,13 +28,25 @@ CONDITIONS = {
         lambda e: e.unsupervised(),
         "scores of an unsupervised training; set training.paradigm: unsupervised",
     ),
+    "adversarial": (
+        lambda e: e.retraining.paradigm["name"] == "adversarial",
+        "adversarial retraining; set retraining.paradigm: adversarial",
+    ),
+    "robustness": (
+        lambda e: e.evaluation.robustness,
+        "attacks on test images; set evaluation.robustness: {attacks: [pgd, autoattack]}",
+    ),
 }
 # Of paradigms that the workflow does not have yet.
 ABSENT = {
-    "table_4": "is of adversarial training, which this workflow does not have yet",
     "table_5": "is of adversarial training on synthetic images, which this workflow does not have yet",
 }
-BROUGHT_BY = "config/digits_study.yaml and config/cifar10_study.yaml bring it"
+# The configs that bring an item, where it is not these two.
+STUDIES = "config/digits_study.yaml and config/cifar10_study.yaml"
+BROUGHT_BY = {
+    "table_3": "config/digits_unsupervised.yaml and config/cifar10_unsupervised_small.yaml",
+    "table_4": "config/digits_adversarial.yaml and config/cifar10_adversarial_small.yaml",
+}
 
 
 def _methods(experiment: Config) -> list[str]:
@@ -52,7 +64,7 @@ def missing_items(experiment: Config) -> dict[str, str]:
         needed = [CONDITIONS[condition] for condition in method_constant("study", name, "NEEDS")]
         lacks = [text for is_met, text in needed if not is_met(experiment)]
         if lacks:
-            missing[name] = f"{name} needs {', and '.join(lacks)}; {BROUGHT_BY}"
+            missing[name] = f"{name} needs {', and '.join(lacks)}; {BROUGHT_BY.get(name, STUDIES)} bring it"
     return missing
 
 

@@ -214,7 +214,12 @@ def retraining_rows(experiment: Config, arms: list[str]) -> list[dict]:
                 stage: [experiment.path(f"benchmarks/{path}.tsv") for path in paths] for stage, paths in jobs.items()
             }
             metrics = experiment.path(f"retraining/{budget}/{run}/metrics.json")
-            rows.append({**settings, "seed": seed, "metrics": metrics, "benchmarks": benchmarks})
+            attacked = experiment.evaluation.robustness and experiment.path(
+                f"retraining/{budget}/{run}/robustness.json"
+            )
+            rows.append(
+                {**settings, "seed": seed, "metrics": metrics, "robustness": attacked, "benchmarks": benchmarks}
+            )
     return rows
 
 

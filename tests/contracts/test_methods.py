@@ -179,6 +179,10 @@ def step_of(name, **changes):
     return make_objective(chosen.paradigm, chosen, network), network, inputs, labels
 
 
+def loss_of(objective, network, inputs, labels):
+    return objective.loss(lambda images, alone=False: network(images), inputs, labels)
+
+
 @every("paradigms")
 def test_a_paradigm_has_an_objective_or_says_what_else_trains_it(name):
     engine = method_constant("paradigms", name, "ENGINE")
@@ -189,7 +193,9 @@ def test_a_paradigm_has_an_objective_or_says_what_else_trains_it(name):
 def test_an_objective_returns_a_loss_that_reaches_every_weight_logits_and_how_many_are_right(name):
     objective, network, inputs, labels = step_of(name)
     given = inputs.clone(), labels.clone()
-    loss, logits, n_right = objective.loss(network, inputs, labels)
+    loss, logits, n_right = loss_of(objective, network, inputs, labels)
+    assert objective.passes in (1, 2)
+    assert isinstance(objective.report(), str)
     assert loss.shape == ()
     assert (logits.shape, logits.dtype, logits.requires_grad) == ((8, 3), torch.float32, False)
     assert n_right.item() == (logits.argmax(1) == labels).sum().item()
@@ -206,17 +212,17 @@ def test_an_objective_returns_a_loss_that_reaches_every_weight_logits_and_how_ma
 def test_the_logits_that_an_objective_returns_are_those_of_the_images_as_they_are(name):
     objective, network, inputs, labels = step_of(name)
     expected = network(inputs).detach()
-    torch.testing.assert_close(objective.loss(network, inputs, labels)[1], expected)
+    torch.testing.assert_close(loss_of(objective, network, inputs, labels)[1], expected)
 
 
 @every_objective
 def test_the_same_state_of_torch_s_generator_gives_the_same_loss(name):
     objective, network, inputs, labels = step_of(name)
     state, network_state = torch.get_rng_state(), copy.deepcopy(network.state_dict())
-    once = objective.loss(network, inputs, labels)
+    once = loss_of(objective, network, inputs, labels)
     torch.set_rng_state(state)
     network.load_state_dict(network_state)
-    for value, again in zip(once, objective.loss(network, inputs, labels), strict=True):
+    for value, again in zip(once, loss_of(objective, network, inputs, labels), strict=True):
         assert torch.equal(value, again)
 
 
@@ -224,7 +230,7 @@ def test_the_same_state_of_torch_s_generator_gives_the_same_loss(name):
 def test_the_supervised_loss_is_torch_s_cross_entropy(smoothing):
     objective, network, inputs, labels = step_of("supervised", label_smoothing=smoothing)
     expected = torch.nn.CrossEntropyLoss(reduction="sum", label_smoothing=smoothing)(network(inputs), labels)
-    assert torch.equal(objective.loss(network, inputs, labels)[0], expected)
+    assert torch.equal(loss_of(objective, network, inputs, labels)[0], expected)
 
 
 # Records

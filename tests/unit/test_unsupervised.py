@@ -100,6 +100,15 @@ def test_labels_that_are_found_need_a_training_that_finds_them():
         assert_says(fault, sentence)
 
 
+def test_classes_without_names_are_neither_attacked_nor_chosen_by():
+    found = ("retraining.labels", "found")
+    adversarial = ("retraining.paradigm", {"name": "adversarial", "best_of": 100})
+    faults = faults_of(changed(*BASE, found, adversarial, ("samples.validation", 0.1), ("evaluation.robustness", {})))
+    assert len(faults) == 2
+    assert_says(faults[0], "retraining.paradigm.best_of = 100 compares single images with their labels, and retraining")
+    assert_says(faults[1], "evaluation.robustness compares single images with their labels, and retraining.labels is f")
+
+
 def test_a_variant_can_be_unsupervised_by_itself():
     variants = {"turtle": {"paradigm": "unsupervised", "epochs": 50}}
     scores = ["tdds", {"name": "du", "training": "turtle"}]

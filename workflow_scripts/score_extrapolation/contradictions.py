@@ -61,8 +61,7 @@ def find_contradictions(sound: dict) -> Faults:
         yield ("training", "variants", "base"), "is the name of training itself; give it another"
     for location, recipe in _recipes(training, sound.get("retraining")):
         yield from _in_optimizer(recipe.optimizer, (*location, "optimizer"))
-        if location == ("retraining",):
-            yield from _in_paradigm(recipe.paradigm["name"])
+        yield from _in_paradigm(recipe.paradigm, location, sound.get("samples"))
         if getattr(recipe, "snapshots", 0) >= recipe.epochs:
             text = (
                 f"= {recipe.snapshots} networks before the last of {recipe.epochs} epochs are not to be had; lower it"
@@ -73,6 +72,13 @@ def find_contradictions(sound: dict) -> Faults:
         yield from _in_shards(sound["resources"])
         if sound.get("device") == "cpu":
             yield from _in_gpus(sound["resources"])
+    if (
+        "evaluation" in sound
+        and "samples" in sound
+        and sound["evaluation"].robustness
+        and sound["samples"].test is None
+    ):
+        yield ("evaluation", "robustness"), "attacks test images, and there are none; set samples.test, such as 0.25"
     if "samples" in sound:
         yield from _in_channels(sound["samples"])
         yield from _in_splits(sound["samples"])
@@ -114,6 +120,7 @@ def _in_unsupervised(sound: dict, scores: list[dict], training) -> Faults:
                 yield (*location, i), text
     if used:
         yield from _in_what_reads_labels(sound)
+        yield from _in_found_labels(sound)
     for section, key in (("retraining", "labels"), ("evaluation", "classes")):
         value = getattr(sound[section], key) if section in sound else None
         if value not in (None, "given", []) and not used:
@@ -141,6 +148,18 @@ def _in_what_reads_labels(sound: dict) -> Faults:
     for location, kind, name in named:
         if name in method_names(kind) and method_constant(kind, name, "LABELLED"):
             yield location, f"= {name} reads labels, and {found}; take another of {listed(method_names(kind))}"
+
+
+def _in_found_labels(sound: dict) -> Faults:
+    """Nothing can be told to be right or wrong of networks that learned classes without names, image by image."""
+    retraining, evaluation = sound.get("retraining"), sound.get("evaluation")
+    if not retraining or retraining.labels == "given":
+        return
+    text = "compares single images with their labels, and retraining.labels is found; write labels: given"
+    if retraining.paradigm.get("best_of"):
+        yield ("retraining", "paradigm", "best_of"), f"= {retraining.paradigm['best_of']} {text}, or best_of: null"
+    if evaluation and evaluation.robustness:
+        yield ("evaluation", "robustness"), f"{text}, or robustness: null"
 
 
 def _listed(sound: dict, section: str, key: str) -> list:
@@ -185,11 +204,18 @@ def _recipes(training, retraining) -> Iterator[tuple]:
         yield ("retraining",), retraining
 
 
-def _in_paradigm(name: str) -> Faults:
-    """What is kept is retrained on by a loop over its images."""
-    if method_constant("paradigms", name, "ENGINE"):
+def _in_paradigm(paradigm: dict, location: tuple, samples) -> Faults:
+    """What is kept is retrained on by a loop over its images, whose best epoch only held-out images can tell."""
+    name, best_of, retrains = paradigm["name"], paradigm.get("best_of"), location == ("retraining",)
+    if retrains and method_constant("paradigms", name, "ENGINE"):
         known = [one for one in method_names("paradigms") if not method_constant("paradigms", one, "ENGINE")]
-        yield ("retraining", "paradigm"), f"= {name} is a way to score, not to retrain; write one of {listed(known)}"
+        yield (*location, "paradigm"), f"= {name} is a way to score, not to retrain; write one of {listed(known)}"
+    if best_of and not retrains:
+        text = f"= {best_of}, but what is recorded for scores is of all epochs; leave it out, or set it in retraining"
+        yield (*location, "paradigm", "best_of"), text
+    if best_of and retrains and samples and samples.validation is None:
+        text = f"= {best_of} validation images, and there are none; set samples.validation, such as 0.05"
+        yield (*location, "paradigm", "best_of"), text
 
 
 def _in_optimizer(optimizer, location: tuple) -> Faults:

@@ -201,6 +201,18 @@ class Retraining(Recipe):
     pool_share: float | None = Field(None, gt=0, lt=1, description="of each batch that is of samples.pool; null: any")
 
 
+class Robustness(Section):
+    """The attacks that every retrained model is measured by."""
+
+    attacks: Annotated[list[Literal["pgd", "autoattack"]], Field(min_length=1), AfterValidator(unique)] = Field(
+        ["pgd", "autoattack"]
+    )
+    norm: Literal["linf", "l2"] = "linf"
+    epsilon: float = Field(8.0, gt=0, description="largest change, in levels of 0..255")
+    pgd_steps: int = Field(40, ge=1)
+    images: int = Field(1000, ge=1, description="test images, each class in proportion")
+
+
 class Evaluation(Section):
     """What the results are compared with."""
 
@@ -213,3 +225,4 @@ class Evaluation(Section):
     classes: Annotated[list[Annotated[int, Field(ge=2)]], AfterValidator(unique)] = Field(
         default_factory=list, description="numbers of classes that an unsupervised training is tried with too"
     )
+    robustness: Robustness | None = None

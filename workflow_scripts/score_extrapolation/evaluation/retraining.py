@@ -13,6 +13,8 @@ TIMED = (
     "nested",
     *STAGES[STAGES.index("embeddings") : STAGES.index("evaluation")],
 )
+# Accuracies of attacked images, each of those that resist all before.
+ROBUST = ("robust_clean_accuracy", "robust_pgd_accuracy", "robust_autoattack_accuracy")
 # Nobody who prunes by scores gets around these two; all other time is what the method adds.
 UNAVOIDABLE = ["training_s", "retraining_s"]
 
@@ -25,14 +27,18 @@ def tabulate_retraining(rows: list[dict]) -> pd.DataFrame:
     rows : list of dict
         arm, method, score, extrapolator, fraction, sampler (the last four None where the method reads no scores),
         budget (how long was trained: ``epochs`` of what is kept, or as many ``steps`` as on everything), seed, rate
-        (fraction removed), `metrics` (path of JSON) and `benchmarks` (stage -> paths of Snakemake's TSV).
+        (fraction removed), `metrics` (path of JSON), `robustness` (path of what `robustness.evaluate` measured, or None
+        or left out) and `benchmarks` (stage -> paths of Snakemake's TSV).
 
     Returns
     -------
     pandas.DataFrame
-        Those keys, n_kept, test_accuracy and, where measured, validation_accuracy (0..1), ``<stage>_s`` for every
-        stage (0 where the arm does without it) and total_s, their sum: wall-clock seconds of jobs, so that work that
-        several arms share is counted in full for each.
+        Those keys, n_kept, test_accuracy and, where measured, validation_accuracy (0..1); where measured robust_images,
+        how many test images were attacked, robust_attack, the strongest attack in words, and of these images
+        robust_clean_accuracy and under each attack robust_pgd_accuracy and robust_autoattack_accuracy (0..1), a share
+        that resists this attack and all before; ``<stage>_s`` for every stage (0 where the arm does without it) and
+        total_s, their sum: wall-clock seconds of jobs, so that work that several arms share is counted in full for
+        each.
     """
     seconds = {path: read_seconds(path) for row in rows for paths in row["benchmarks"].values() for path in paths}
     table = []
@@ -40,9 +46,20 @@ def tabulate_retraining(rows: list[dict]) -> pd.DataFrame:
         metrics = read_json(row["metrics"])
         accuracies = {key: metrics[key] for key in ("test_accuracy", "validation_accuracy") if key in metrics}
         times = {f"{stage}_s": sum(seconds[path] for path in row["benchmarks"].get(stage, ())) for stage in TIMED}
-        run = {key: row[key] for key in RUN}
-        table.append({**run, "n_kept": metrics["n_samples"], **accuracies, **times, "total_s": sum(times.values())})
+        run = {key: row[key] for key in RUN} | {"n_kept": metrics["n_samples"]}
+        robust = read_robustness(row["robustness"]) if row.get("robustness") else {}
+        table.append({**run, **accuracies, **robust, **times, "total_s": sum(times.values())})
     return pd.DataFrame(table)
+
+
+def read_robustness(path) -> dict:
+    """Return the columns of one model's robustness: numbers, and the strongest attack as people name it."""
+    measured = read_json(path)
+    attack = "AutoAttack" if "autoattack" in measured else f"PGD-{measured['pgd_steps']}"
+    named = f"{attack}, {measured['norm']} {measured['epsilon']:g}/255"
+    return {"robust_images": measured["robust_images"], "robust_attack": named} | {
+        key: measured[key] for key in ROBUST if key in measured
+    }
 
 
 def read_seconds(path) -> float:
@@ -61,14 +78,15 @@ def summarize_retraining(runs: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row per arm, rate and budget in the order of `runs`: n_seeds; mean, standard deviation (ddof 1) and
-        standard error of test_accuracy and total_s, NaN for the latter two of a single seed; and unavoidable_share,
-        the mean share of total_s that the training on the subset and the retraining take.
+        One row per arm, rate and budget in the order of `runs`: n_seeds; mean, standard deviation (ddof 1) and standard
+        error of test_accuracy, of the robust accuracies that there are, and of total_s, NaN for the latter two of a
+        single seed; and unavoidable_share, the mean share of total_s that the training on the subset and the retraining
+        take.
     """
     runs = runs.assign(unavoidable_share=runs[UNAVOIDABLE].sum(axis=1) / runs["total_s"])
     groups = runs.groupby(["arm", "rate", "budget"], sort=False)
     columns = {"n_seeds": groups["seed"].nunique()}
-    for value in ("test_accuracy", "total_s"):
+    for value in ("test_accuracy", *(column for column in ROBUST if column in runs), "total_s"):
         for name, statistic in (("mean", "mean"), ("sd", "std"), ("se", "sem")):
             columns[f"{value}_{name}"] = groups[value].agg(statistic)
     return pd.DataFrame({**columns, "unavoidable_share": groups["unavoidable_share"].mean()}).reset_index()
@@ -90,17 +108,25 @@ def compare_arms(runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
     -------
     pandas.DataFrame
         One row per pair of arms, rate and budget: arm, other, rate, budget, n_seeds, difference (mean of test_accuracy
-        of the arm less that of the other), low and high (its interval as of `paired_interval`; NaN of a single seed).
+        of the arm less that of the other), low and high (its interval as of `paired_interval`; NaN of a single seed);
+        the same of each robust accuracy that there is, as ``<accuracy>_difference``, ``_low`` and ``_high``.
     """
-    accuracy = runs.set_index(["arm", "rate", "budget", "seed"])["test_accuracy"].sort_index()
+    robust = [column for column in ROBUST if column in runs]
+    names = {"test_accuracy": ("difference", "low", "high")}
+    names |= {column: tuple(f"{column}_{end}" for end in names["test_accuracy"]) for column in robust}
+    accuracies = runs.set_index(["arm", "rate", "budget", "seed"])[list(names)].sort_index()
+    pairs = runs[["arm", "rate", "budget"]].drop_duplicates()
+    known = set(pairs.itertuples(index=False, name=None))
     table = []
-    for arm, rate, budget in runs[["arm", "rate", "budget"]].drop_duplicates().itertuples(index=False):
+    for arm, rate, budget in pairs.itertuples(index=False, name=None):
         method, score, *_ = [*arm.split("/"), None]
         for other in dict.fromkeys(("random", f"{method}/{score}/computed/fraction-100")):
-            if other == arm or (other, rate, budget) not in accuracy:
+            if other == arm or (other, rate, budget) not in known:
                 continue
-            differences = (accuracy[arm, rate, budget] - accuracy[other, rate, budget]).dropna()
-            mean, low, high = paired_interval(differences, confidence)
+            differences = (accuracies.loc[arm, rate, budget] - accuracies.loc[other, rate, budget]).dropna()
             row = {"arm": arm, "other": other, "rate": rate, "budget": budget, "n_seeds": len(differences)}
-            table.append({**row, "difference": mean, "low": low, "high": high})
-    return pd.DataFrame(table, columns=["arm", "other", "rate", "budget", "n_seeds", "difference", "low", "high"])
+            for value, columns in names.items():
+                row |= zip(columns, paired_interval(differences[value], confidence), strict=True)
+            table.append(row)
+    compared = ["arm", "other", "rate", "budget", "n_seeds", *(column for own in names.values() for column in own)]
+    return pd.DataFrame(table, columns=compared)

@@ -40,8 +40,10 @@ def make_schedule(optimizer: torch.optim.Optimizer, recipe: Recipe, n_steps: int
         chosen = recipe.optimizer
         # torch also cycles momentum (Adam's beta1) between 0.95 and 0.85, even where none was asked for.
         cycles = chosen.name != "sgd" or chosen.momentum > 0
+        # torch divides by 0 where the rise ends with the first step.
+        rise = recipe.rise if recipe.rise * n_steps != 1 else 0.999 * recipe.rise
         return torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, chosen.learning_rate, total_steps=n_steps, cycle_momentum=cycles
+            optimizer, chosen.learning_rate, total_steps=n_steps, pct_start=rise, cycle_momentum=cycles
         )
     if recipe.schedule == "cosine":
         return torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=n_steps)
@@ -54,7 +56,8 @@ class Trainer:
     Parameters
     ----------
     network : Classifier
-        On the device that is to compute; `run` leaves it in eval mode, with averaged weights if the recipe averages.
+        On the device that is to compute; `run` leaves it in eval mode, with averaged weights if the recipe averages,
+        and those of the best epoch where one is chosen.
     images : ResidentImages or StreamedImages
         Of the m samples.
     labels : (m,) int64 tensor
@@ -75,6 +78,8 @@ class Trainer:
         The processes that share the work.
     snapshots : Snapshots, optional
         Keeps the network after some epochs.
+    best : BestEpoch, optional
+        Chooses the epoch whose network is the result; default: the last.
     n_steps, per_epoch : int, optional
         As of `Epochs`: optimiser steps instead of epochs, and how many samples an epoch sees. A recorder that notes the
         training forward pass needs epochs of all samples.
@@ -101,6 +106,7 @@ class Trainer:
         checkpoints=None,
         group=None,
         snapshots=None,
+        best=None,
         n_steps: int | None = None,
         per_epoch: int | None = None,
         mix: tuple[int, float] | None = None,
@@ -108,7 +114,7 @@ class Trainer:
         self.network, self.images, self.labels = network, images, labels
         self.recipe, self.stage = recipe, stage
         self.recorder, self.checkpoints, self.group = recorder, checkpoints, group or Group()
-        self.snapshots = snapshots
+        self.snapshots, self.best = snapshots, best
         self.device = labels.device
         self.epochs = (
             MixedEpochs(len(labels), *mix, recipe, seed, stage, n_steps)
@@ -156,8 +162,12 @@ class Trainer:
                 self._end_epoch(progress)
                 if self.snapshots:
                     self.snapshots.keep(self.epoch, self._current())
+                if self.best:
+                    self.best.consider(self.epoch, self._current())
                 self._save_if_due()
-        if self.averaged:
+        if self.best:
+            self.best.restore(self.network)
+        elif self.averaged:
             self.network.load_state_dict(self._current().state_dict())
         self.network.eval()
         return self.history
@@ -168,7 +178,7 @@ class Trainer:
 
     def _stateful(self) -> dict:
         """Return the parts that carry a state of their own."""
-        parts = ("network", "optimizer", "schedule", "averaged", "recorder")
+        parts = ("network", "optimizer", "schedule", "averaged", "recorder", "best")
         return {name: getattr(self, name) for name in parts if getattr(self, name) is not None}
 
     def state_dict(self) -> dict:
@@ -237,10 +247,10 @@ class Trainer:
             self.averaged.update_parameters(self.network)
         self.totals += torch.stack([loss.detach(), n_right])
 
-    def _logits(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Return the network's logits as the recipe computes them."""
+    def _logits(self, images: torch.Tensor, alone: bool = False) -> torch.Tensor:
+        """Return logits as the recipe computes them; alone: by the bare network, which no other process waits for."""
         with autocast(self.device, self.recipe.precision):
-            return self.forward(inputs)
+            return (self.network if alone else self.forward)(images)
 
     def _observe_apart(self) -> None:
         """Record in a pass of its own: eval mode, no augmentation."""
@@ -263,6 +273,8 @@ class Trainer:
             "epoch %d/%d: loss %.4f, training accuracy %.4f, %s",
             *(self.epoch, len(self.epochs), loss, accuracy, progress.outlook()),
         )
+        if told := self.objective.report():
+            LOGGER.info("epoch %d/%d: %s", self.epoch, len(self.epochs), told)
         progress.note = f"loss {loss:.3f}, accuracy {accuracy:.3f}"
         if not math.isfinite(loss):
             raise InputFault(

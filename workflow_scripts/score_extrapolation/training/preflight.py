@@ -9,6 +9,7 @@ from torch.nn.functional import cross_entropy
 
 from ..faults import InputFault
 from ..models import Classifier
+from ..paradigms import make_objective
 from ..progress import LOGGER
 from .devices import autocast
 from .images import CHUNK, READ_AHEAD
@@ -74,14 +75,16 @@ def training_bytes(network: Classifier, recipe: Recipe, batch: int) -> tuple[int
     """Return what a training keeps: (weights, gradients, optimiser and averages; a batch on its way through).
 
     The second is counted, not guessed: what autograd saves for the backward pass of two and of three images, and from
-    their difference of a batch; twice the largest tensor is added for what forward and backward hold in hand.
+    their difference of a batch, for each forward pass of a step whose results are alive together; twice the largest
+    tensor is added for what forward and backward hold in hand.
     """
     parameters = sum(p.numel() * p.element_size() for p in network.parameters())
     states = {"sgd": 1 if recipe.optimizer.momentum else 0, "adam": 2, "adamw": 2}[recipe.optimizer.name]
     copies = 2 + states + (1 if recipe.average_decay else 0)
     (few, _), (more, largest) = (_saved_bytes(network, recipe, n) for n in (2, 3))
     an_image = more - few
-    return copies * parameters, max(0, few - 2 * an_image) + batch * (an_image + 2 * largest // 3)
+    passes = make_objective(recipe.paradigm, recipe, network).passes
+    return copies * parameters, max(0, few - 2 * an_image) + batch * (passes * an_image + 2 * largest // 3)
 
 
 def _saved_bytes(network: Classifier, recipe: Recipe, n: int) -> tuple[int, int]:

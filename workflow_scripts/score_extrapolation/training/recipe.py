@@ -34,6 +34,7 @@ class Recipe(Section):
     batch_size: int = Field(ge=2, description="images a step, of all processes together")
     optimizer: Optimizer
     schedule: Literal["constant", "cosine", "one_cycle"] = "constant"
+    rise: float = Field(0.3, gt=0, lt=1, description="share of the steps in which one_cycle rises")
     augmentation: Augmentation = Augmentation()
     label_smoothing: float = Field(0.0, ge=0, lt=1)
     clip_gradient: float | None = Field(None, gt=0, description="largest norm of the gradient; null: any")

@@ -12,6 +12,7 @@ from ..models import Classifier, build_model, save_model
 from ..rng import derive_seed
 from ..tables import read_metadata, read_table, rows_of
 from .augmentation import crop_shape
+from .best import BestEpoch
 from .checkpoints import Checkpoints, settings_digest
 from .devices import peak_gpu_memory_bytes, resolve_device
 from .engine import Trainer
@@ -61,6 +62,8 @@ def train_here(
     per_epoch: int | None = None,
     labels_path: str | None = None,
     pool_share: float | None = None,
+    validation_images_path: str | None = None,
+    validation_samples_path: str | None = None,
 ) -> dict:
     """Train a fresh network on the samples of a table, or go on where such a training stopped.
 
@@ -103,11 +106,14 @@ def train_here(
     pool_share : float, optional
         In (0, 1): of each batch so much is of the store's pool, as of `epochs.MixedEpochs`, and nothing is recorded;
         None: its samples are samples as all others.
+    validation_images_path, validation_samples_path : path, optional
+        The store and table of held-out images, by which a paradigm with ``best_of`` chooses its best epoch.
 
     Returns
     -------
     dict
-        n_samples, which is `per_epoch` where that is given, peak_gpu_memory_bytes and each epoch's loss and accuracy.
+        n_samples, which is `per_epoch` where that is given, peak_gpu_memory_bytes, each epoch's loss and accuracy, and
+        best_epoch where one is chosen.
         No times, which would make every run's file another one: they are in the log and in Snakemake's benchmark.
 
     Raises
@@ -167,9 +173,13 @@ def train_here(
     resident = plan_memory(network, chosen, store.shape[1:], len(labels), n_bytes, group.size)
     images = (ResidentImages.load if resident else StreamedImages)(store, sample_ids, torch_device)
     mix = None if pool_share is None else (int(np.sum(sample_ids < count_own(summary))), pool_share)
+    best = None
+    if chosen.paradigm.get("best_of"):
+        best = BestEpoch(validation_images_path, validation_samples_path, chosen, seed, torch_device, group)
     with Checkpoints(checkpoint_path, digest, **(checkpoints or {}), writes=group.rank == 0) as saved:
         trainer = Trainer(
-            *(network, images, labels, chosen, seed, stage, recorder, saved, group, snapshots, n_steps, per_epoch, mix)
+            *(network, images, labels, chosen, seed, stage, recorder, saved, group, snapshots, best),
+            *(n_steps, per_epoch, mix),
         )
         history = trainer.run()
         if recorder:
@@ -179,7 +189,8 @@ def train_here(
         if group.rank == 0:
             save_model(model_path, network)
     saved.remove()
-    return {"n_samples": n_samples, "peak_gpu_memory_bytes": peak_gpu_memory_bytes(torch_device), "epochs": history}
+    metrics = {"n_samples": n_samples, "peak_gpu_memory_bytes": peak_gpu_memory_bytes(torch_device), "epochs": history}
+    return metrics | ({"best_epoch": best.epoch} if best else {})
 
 
 def _fresh_network(recipe: Recipe, store_shape: tuple, summary: dict, n_classes: int, seed: int) -> Classifier:
