@@ -373,3 +373,44 @@ def rank_differences(scores, truth):
         return 100 * (below + (sum(value == values[i] for value in values) - 1) / 2) / (len(values) - 1)
 
     return [percent(scores, i) - percent(truth, i) for i in range(len(scores))]
+
+
+def turtle(spaces, parameters, batches, inner_steps, inner_learning_rate, entropy_weight, learning_rate):
+    """TURTLE by autograd: (m, C) tau of all samples and the loss, after and before each outer step on a batch of rows.
+
+    `spaces` are (m, d) tensors, `parameters` the direction (C, d), length (C,) and bias (C, 1) of each.
+    """
+    import torch
+    from torch.nn.functional import cross_entropy, softmax
+
+    leaves = [[tensor.detach().clone().requires_grad_() for tensor in space] for space in parameters]
+    optimizer = torch.optim.Adam([tensor for space in leaves for tensor in space], lr=learning_rate)
+
+    def tau(rows):
+        votes = []
+        for phi, (direction, length, bias) in zip(spaces, leaves, strict=True):
+            weight = direction / direction.norm(dim=1, keepdim=True) * length[:, None]
+            votes.append(softmax(phi[rows] @ weight.T + bias.T, dim=1))
+        return sum(votes) / len(votes)
+
+    history, losses = [], []
+    for rows in batches:
+        soft, loss = tau(rows), 0
+        for phi in spaces:
+            head = torch.nn.Linear(phi.shape[1], soft.shape[1]).to(phi.dtype)
+            for tensor in head.parameters():
+                torch.nn.init.zeros_(tensor)
+            inner = torch.optim.Adam(head.parameters(), lr=inner_learning_rate)
+            for _ in range(inner_steps):
+                inner.zero_grad()
+                cross_entropy(head(phi[rows]), soft.detach()).backward()
+                inner.step()
+            loss = loss + cross_entropy(head(phi[rows]).detach(), soft)
+        mean = soft.mean(dim=0)
+        loss = loss + entropy_weight * (mean * mean.log()).sum()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        history.append(tau(slice(None)).detach())
+        losses.append(float(loss.detach()))
+    return history, losses

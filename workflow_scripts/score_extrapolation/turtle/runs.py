@@ -172,7 +172,7 @@ def _describe_classes(labels: np.ndarray, n_classes: int) -> dict:
     n_found = int((sizes > 0).sum())
     if n_found < n_classes:
         LOGGER.warning(
-            "%d of the %d classes have no sample: fewer classes, or a larger entropy_weight, would fit these embeddings",
+            "%d of the %d classes have no sample: ask for fewer classes, or raise entropy_weight",
             *(n_classes - n_found, n_classes),
         )
     return {

@@ -118,8 +118,7 @@ class TaskTrainer:
         shares = self.totals["counts"] / self.totals["counts"].sum()
         self.epochs.append({"loss": loss, "entropy": entropy})
         LOGGER.info(
-            "epoch %d/%d: loss %.4f, entropy of the mean prediction %.4f of at most %.4f, classes of %.2f %% to %.2f %%, "
-            "%s",
+            "epoch %d/%d: loss %.4f, entropy of the mean %.4f (at most %.4f), classes of %.2f to %.2f %%, %s",
             *(len(self.epochs), n_epochs, loss, entropy, math.log(len(shares))),
             *(100 * float(shares.min()), 100 * float(shares.max()), progress.outlook()),
         )

@@ -1,0 +1,93 @@
+"""What classes that were found without labels are worth: beside labels where there are any, and without."""
+
+import warnings
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import RidgeClassifier
+from sklearn.metrics import adjusted_rand_score, cohen_kappa_score
+from sklearn.model_selection import KFold, cross_val_predict
+from threadpoolctl import threadpool_limits
+
+from ..rng import derive_seed
+
+
+def match_labels(found: np.ndarray, labels: np.ndarray) -> dict[int, int]:
+    """Pair found classes with labels, one to one, so that as many samples as possible are right (Hungarian method).
+
+    Parameters
+    ----------
+    found : (n,) int array
+        Classes without a meaning.
+    labels : (n,) int array
+
+    Returns
+    -------
+    dict of int -> int
+        The label of each found class; where there are more found classes than labels, some have none and are missing.
+    """
+    classes, rows = np.unique(found, return_inverse=True)
+    truths, columns = np.unique(labels, return_inverse=True)
+    together = np.zeros((len(classes), len(truths)), np.int64)
+    np.add.at(together, (rows, columns), 1)
+    pairs = zip(*linear_sum_assignment(together, maximize=True), strict=True)
+    return {int(classes[row]): int(truths[column]) for row, column in pairs}
+
+
+def clustering_accuracy(found: np.ndarray, labels: np.ndarray) -> float:
+    """Return the share of samples, 0..1, whose found class is paired with their label by `match_labels`.
+
+    High is good. Of C classes of equal size, chance is a little above 1 / C. Samples of a class that is paired with no
+    label are wrong.
+    """
+    found, labels = np.asarray(found), np.asarray(labels)
+    n_right = sum(((found == c) & (labels == label)).sum() for c, label in match_labels(found, labels).items())
+    return float(n_right / len(labels))
+
+
+def probe_accuracy(features: np.ndarray, found: np.ndarray, folds: int = 5, seed: int = 0) -> float:
+    """Return how well a linear classifier tells the found classes of samples that it has not seen, less chance.
+
+    Parameters
+    ----------
+    features : (n, d) float array
+    found : (n,) int array
+    folds : int
+        Each sample is predicted by a ridge classifier that was fitted to the other folds.
+    seed : int
+        Of the folds.
+
+    Returns
+    -------
+    float
+        Cohen's kappa, (accuracy - chance) / (1 - chance) with the chance of the classes' sizes: at most 1, 0 at chance,
+        so that numbers of classes can be compared; NaN of a single class.
+
+    Notes
+    -----
+    It says whether the classes are of one kind with the features, not whether they are the truth: few, coarse classes
+    are told apart at least as well as the true ones (see `suggest_classes`).
+
+    Cost: n d^2 operations for each fold.
+    """
+    if len(np.unique(found)) < 2:
+        return float("nan")
+    split = KFold(folds, shuffle=True, random_state=derive_seed(seed, "evaluation/probe") % 2**32)
+    with threadpool_limits(1):  # the bits of the sums depend on the number of threads
+        predicted = cross_val_predict(RidgeClassifier(), features, found, cv=split)
+    return float(cohen_kappa_score(found, predicted))
+
+
+def agreement_of_labels(a: np.ndarray, b: np.ndarray) -> float:
+    """Return the adjusted Rand index of two labellings, whatever the names: 1 where they are the same, 0 at chance."""
+    return float(adjusted_rand_score(a, b))
+
+
+def kmeans_labels(features: np.ndarray, n_classes: int, seed: int) -> np.ndarray:
+    """Return clusters, (n,) int64, of (n, d) features: the best of ten k-means, to compare with."""
+    state = derive_seed(seed, "evaluation/kmeans") % 2**32
+    with threadpool_limits(1), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # of fewer different features than clusters
+        return KMeans(n_classes, n_init=10, random_state=state).fit_predict(features).astype(np.int64)
