@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from test_config import assert_says, changed, faults_of
+from test_config import changed, faults_of
 
 from score_extrapolation.config import read_config
 from score_extrapolation.evaluation.found_labels import tabulate_labels
@@ -22,6 +22,10 @@ BASE = [
     ("extrapolation", KNN),
     ("selection.extrapolators", ["knn-10"]),
 ]
+
+
+def assert_begins(fault, text):
+    assert fault.startswith(f"config: {text}"), fault
 
 
 def study(*changes):
@@ -42,7 +46,7 @@ def test_of_its_recipe_it_keeps_what_it_reads():
 def test_what_is_kept_is_retrained_on_images_all_the_same():
     assert study().retraining.paradigm == {"name": "supervised"}
     (fault,) = faults_of(changed(*BASE, ("retraining.paradigm", "unsupervised")))
-    assert_says(fault, "retraining.paradigm = unsupervised is a way to score, not to retrain; write one of ")
+    assert_begins(fault, "retraining.paradigm = unsupervised is a way to score, not to retrain; write one of ")
 
 
 def test_spaces_must_be_networks_that_there_are():
@@ -50,7 +54,7 @@ def test_spaces_must_be_networks_that_there_are():
     spaces = ("training.paradigm", {"name": "unsupervised", "spaces": ["pretrained", "clip"]})
     assert study(other, spaces).spaces("base") == ["pretrained", "clip"]
     (fault,) = faults_of(changed(*BASE, spaces))
-    assert_says(
+    assert_begins(
         fault, 'training.paradigm.spaces[1] = "clip" is no frozen network; there are pretrained (embeddings.oth'
     )
 
@@ -83,7 +87,7 @@ def test_spaces_must_be_networks_that_there_are():
 def test_nothing_of_its_scores_reads_labels(change, sentence):
     faults = faults_of(changed(BASE[0], ("selection.extrapolators", ["auto"]), ("extrapolation", KNN), change))
     assert len(faults) == 1
-    assert_says(faults[0], sentence)
+    assert_begins(faults[0], sentence)
 
 
 def test_a_graph_without_labels_and_scores_stepped_up_read_none():
@@ -97,7 +101,7 @@ def test_labels_that_are_found_need_a_training_that_finds_them():
         (("evaluation.classes", [5]), "evaluation.classes = [5] is about labels that a training finds, and none does"),
     ):
         (fault,) = faults_of(changed(change))
-        assert_says(fault, sentence)
+        assert_begins(fault, sentence)
 
 
 def test_classes_without_names_are_neither_attacked_nor_chosen_by():
@@ -105,8 +109,8 @@ def test_classes_without_names_are_neither_attacked_nor_chosen_by():
     adversarial = ("retraining.paradigm", {"name": "adversarial", "best_of": 100})
     faults = faults_of(changed(*BASE, found, adversarial, ("samples.validation", 0.1), ("evaluation.robustness", {})))
     assert len(faults) == 2
-    assert_says(faults[0], "retraining.paradigm.best_of = 100 compares single images with their labels, and retraining")
-    assert_says(faults[1], "evaluation.robustness compares single images with their labels, and retraining.labels is f")
+    assert_begins(faults[0], "retraining.paradigm.best_of = 100 compares single images with their labels, and retraining")
+    assert_begins(faults[1], "evaluation.robustness compares single images with their labels, and retraining.labels is f")
 
 
 def test_a_variant_can_be_unsupervised_by_itself():
