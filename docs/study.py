@@ -1,6 +1,8 @@
-"""Write the tables of a finished study into docs/study.md, as `study/*.csv` of its results has them.
+"""Write the tables of finished studies into docs/study.md, as `study/*.csv` of their results has them.
 
-python docs/study.py results/cifar10_study
+python docs/study.py results/cifar10_study results/cifar10_unsupervised_small results/cifar10_adversarial_small
+
+Each table is of the first of these that has it, and stays as it is where none has.
 """
 
 import argparse
@@ -30,18 +32,21 @@ def in_markdown(table: pd.DataFrame) -> str:
     return "\n".join("| " + " | ".join(str(cell).replace("\n", " ") for cell in row) + " |" for row in rows)
 
 
-def written(text: str, folder: Path) -> str:
-    """Return the page with the tables that a folder of results has, each between its two marks."""
+def written(text: str, folders: list[Path]) -> str:
+    """Return the page with the tables that folders of results have, each between its two marks."""
 
     def fill(mark: re.Match) -> str:
         name = mark.group(1)
-        item, table = load_method("study", name), read_csv(folder / "study" / f"{name}.csv")
-        return f"<!-- {name} -->\n{in_markdown(item.format_table(table))}\n<!-- end of {name} -->"
+        found = [path for folder in folders if (path := folder / "study" / f"{name}.csv").exists()]
+        if not found:
+            return mark.group(0)
+        table = load_method("study", name).format_table(read_csv(found[0]))
+        return f"<!-- {name} -->\n{in_markdown(table)}\n<!-- end of {name} -->"
 
     return re.sub(r"<!-- (table_\d+) -->\n.*?<!-- end of \1 -->", fill, text, flags=re.DOTALL)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("results", type=Path, help="folder of the experiment, such as results/cifar10_study")
+    parser.add_argument("results", type=Path, nargs="+", help="folders of experiments, such as results/cifar10_study")
     PAGE.write_text(written(PAGE.read_text(), parser.parse_args().results))

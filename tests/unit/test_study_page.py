@@ -27,7 +27,7 @@ def outside(page):
 
 
 def test_every_table_has_its_place_and_its_numbers(results):
-    page = STUDY["written"](PAGE.read_text(), results)
+    page = STUDY["written"](PAGE.read_text(), [results])
     assert re.findall(r"<!-- (table_\d+) -->", page) == sorted(TABLES, key=lambda name: int(name.split("_")[1]))
     assert outside(page) == outside(PAGE.read_text())
     table = page.split("<!-- table_12 -->")[1].split("<!-- end")[0].strip().splitlines()
@@ -39,5 +39,20 @@ def test_every_table_has_its_place_and_its_numbers(results):
 
 
 def test_writing_twice_is_writing_once(results):
-    once = STUDY["written"](PAGE.read_text(), results)
-    assert STUDY["written"](once, results) == once
+    once = STUDY["written"](PAGE.read_text(), [results])
+    assert STUDY["written"](once, [results]) == once
+
+
+def test_a_table_is_of_the_first_folder_that_has_it_and_stays_where_none_has(results, tmp_path):
+    (tmp_path / "more/study").mkdir(parents=True)
+    (results / "study/table_3.csv").rename(tmp_path / "more/study/table_3.csv")
+    (tmp_path / "more/study/table_2.csv").write_text("not read\n")
+    (results / "study/table_12.csv").unlink()
+    page, before = STUDY["written"](PAGE.read_text(), [results, tmp_path / "more"]), PAGE.read_text()
+
+    def of(text, name):
+        return text.split(f"<!-- {name} -->")[1].split("<!-- end")[0]
+
+    assert of(page, "table_12") == of(before, "table_12")
+    assert of(page, "table_2") != of(before, "table_2")
+    assert of(page, "table_3") != of(before, "table_3")
