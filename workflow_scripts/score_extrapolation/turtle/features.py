@@ -1,4 +1,4 @@
-"""The frozen features that a training of the unsupervised paradigm reads, from tables of embeddings."""
+"""The frozen embeddings that a training without labels reads: from tables, and from arrays on the disk."""
 
 import os
 from collections.abc import Iterator
@@ -143,15 +143,15 @@ def take_rows(features: list[np.memmap], rows: np.ndarray | slice) -> list[np.nd
     return [np.array(np.load(array.filename, mmap_mode="r")[rows]) for array in features]
 
 
-def measure_scale(features: np.memmap) -> float:
-    """Return the root mean square of (m, d) features about their mean, one number of the space; 1 where all are equal.
+def measure_moments(features: np.memmap) -> tuple[np.ndarray, float]:
+    """Return the mean, (d,) float64, of (m, d) features and their root mean square about it, one number of the space.
 
-    Sums are in float64. Memory: a block of rows.
+    The second is 1 where all rows are equal. Two passes in float64. Memory: a block of rows.
     """
     blocks = [slice(start, start + BLOCK) for start in range(0, len(features), BLOCK)]
     mean = sum(take_rows([features], rows)[0].sum(axis=0, dtype=np.float64) for rows in blocks) / len(features)
     squares = sum(float(np.square(take_rows([features], rows)[0] - mean).sum()) for rows in blocks)
-    return (squares / features.size) ** 0.5 or 1.0
+    return mean, (squares / features.size) ** 0.5 or 1.0
 
 
 def _path(folder, space: int) -> Path:
