@@ -19,7 +19,7 @@ from score_extrapolation.turtle import features as features_module
 from score_extrapolation.turtle import history as history_module
 from score_extrapolation.turtle import trainer as trainer_module
 from score_extrapolation.turtle.encoder import TaskEncoder
-from score_extrapolation.turtle.features import gather_features, measure_moments, read_aligned
+from score_extrapolation.turtle.features import gather_features, measure_moments, read_aligned, take_rows
 from score_extrapolation.turtle.heads import BLOCK
 from score_extrapolation.turtle.runs import label_samples, train_unsupervised
 from score_extrapolation.turtle.steps import take_step
@@ -322,6 +322,17 @@ def test_gathered_features_are_the_chosen_rows_and_replace_older_ones(tmp_path):
         np.testing.assert_array_equal(gathered[0], vectors[rows])
         np.testing.assert_array_equal(gathered[1], other[rows])
         assert gathered[0].dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    "rows", [slice(3, 9), slice(None), np.array([0, 1, 4, 5, 6, 39]), np.array([7]), np.array([9, 2])]
+)
+def test_rows_are_those_of_the_array(tmp_path, rows):
+    vectors, other = clusters(40)[0], clusters(40, 2, seed=1)[0]
+    paths = [write_space(tmp_path, name, np.arange(40), v) for name, v in (("a", vectors), ("b", other))]
+    taken = take_rows(gather_features(paths, np.arange(40), tmp_path), rows)
+    np.testing.assert_array_equal(taken[0], vectors[rows])
+    np.testing.assert_array_equal(taken[1], other[rows])
 
 
 def test_tables_side_by_side_whatever_their_shards(tmp_path, monkeypatch):

@@ -135,12 +135,22 @@ def load_features(folder: str | os.PathLike, n_spaces: int) -> list[np.memmap]:
 
 
 def take_rows(features: list[np.memmap], rows: np.ndarray | slice) -> list[np.ndarray]:
-    """Return rows of each array as an array in memory; sorted rows are read in the order of the disk.
+    """Return rows of each (m, d_s) array as an array in memory; sorted rows are read in the order of the disk.
 
-    The file is mapped anew each time: pages of a mapping that stays would count as this process's memory, which would
-    grow to the size of the file.
+    Read as a file: pages of a mapping count as this process's memory, and the system maps far more than a random row.
     """
-    return [np.array(np.load(array.filename, mmap_mode="r")[rows]) for array in features]
+    rows = np.arange(len(features[0]))[rows]
+    starts = np.flatnonzero(np.diff(rows, prepend=-2) != 1)  # of runs of rows that lie side by side
+    runs = list(zip(starts, [*starts[1:], len(rows)], strict=True))
+    taken = []
+    for array in features:
+        vectors = np.empty((len(rows), array.shape[1]), array.dtype)
+        with open(array.filename, "rb") as file:
+            for start, stop in runs:
+                file.seek(array.offset + int(rows[start]) * array.strides[0])
+                file.readinto(vectors[start:stop])
+        taken.append(vectors)
+    return taken
 
 
 def measure_moments(features: np.memmap) -> tuple[np.ndarray, float]:
