@@ -19,7 +19,7 @@ from score_extrapolation.turtle import features as features_module
 from score_extrapolation.turtle import history as history_module
 from score_extrapolation.turtle import trainer as trainer_module
 from score_extrapolation.turtle.encoder import TaskEncoder
-from score_extrapolation.turtle.features import gather_features, measure_scale, read_aligned
+from score_extrapolation.turtle.features import gather_features, measure_moments, read_aligned, take_rows
 from score_extrapolation.turtle.heads import BLOCK
 from score_extrapolation.turtle.runs import label_samples, train_unsupervised
 from score_extrapolation.turtle.steps import take_step
@@ -88,19 +88,19 @@ def contents(written):
     return {name: path.read_bytes() for name, path in written.items()}
 
 
-def fresh_encoder(spaces, n_classes, seed, scales):
+def fresh_encoder(spaces, n_classes, seed):
     """The encoder that a training with this seed begins with."""
     generator = torch.Generator().manual_seed(derive_seed(seed, "unsupervised/initialisation"))
-    return TaskEncoder([space.shape[1] for space in spaces], n_classes, generator, scales)
+    return TaskEncoder([space.shape[1] for space in spaces], n_classes, generator)
 
 
 def parameters_of(encoder):
     return [(space.direction, space.length, space.bias) for space in encoder.spaces]
 
 
-def follow(spaces, encoder, batches, scales):
+def follow(spaces, encoder, batches):
     """What plain autograd makes of an encoder in float64: tau after each step, and losses."""
-    scaled = [torch.from_numpy(vectors).double() / scale for vectors, scale in zip(spaces, scales, strict=True)]
+    scaled = [torch.from_numpy(vectors).double() for vectors in spaces]
     inner = (OPTIONS["inner_steps"], OPTIONS["inner_learning_rate"], OPTIONS["entropy_weight"])
     return oracles.turtle(scaled, parameters_of(encoder.double()), batches, *inner, ADAM["learning_rate"])
 
@@ -112,11 +112,10 @@ def follow(spaces, encoder, batches, scales):
 def test_three_steps_are_those_of_plain_autograd(widths):
     n = BLOCK + 150  # more than a block of rows
     spaces = [clusters(n, width, seed=width)[0] for width in widths]
-    scales = [0.5 + space for space in range(len(spaces))]
-    encoder = fresh_encoder(spaces, 4, 0, scales).double()
+    encoder = fresh_encoder(spaces, 4, 0).double()
     rng = np.random.default_rng(1)
     batches = [np.sort(rng.choice(n, n - 20, replace=False)) for _ in range(3)]
-    taus, losses = follow(spaces, encoder, batches, scales)
+    taus, losses = follow(spaces, encoder, batches)
     optimizer = make_optimizer(encoder, ADAM)
     for rows, expected_tau, expected_loss in zip(batches, taus, losses, strict=True):
         loss, tau = take_step(encoder, optimizer, [torch.from_numpy(s[rows]).double() for s in spaces], **OPTIONS)
@@ -132,13 +131,13 @@ def test_a_training_s_scores_are_those_of_the_whole_history_of_plain_autograd(tm
     spaces, n_epochs, subset = [clusters(50)[0], clusters(50, 8, seed=1)[0]], 12, np.arange(0, 50, 2)
     metrics, written = train(tmp_path, spaces, subset, epochs=n_epochs, batch_size=batch_size)
 
-    chosen = [space[subset] for space in spaces]
-    scales = [float(np.sqrt(((v - v.mean(axis=0, dtype=np.float64)) ** 2).mean())) for v in chosen]
-    encoder, b = fresh_encoder(spaces, 3, 0, scales), min(batch_size, 25)
+    centred = [space[subset] - space[subset].mean(axis=0, dtype=np.float64) for space in spaces]
+    chosen = [vectors / np.sqrt((vectors**2).mean()) for vectors in centred]
+    encoder, b = fresh_encoder(spaces, 3, 0), min(batch_size, 25)
     steps = math.ceil(25 / b)
     streams = [np.random.default_rng(derive_seed(0, f"unsupervised/batches/{i}")) for i in range(n_epochs * steps)]
     batches = [np.sort(stream.choice(25, b, replace=False, shuffle=False)) for stream in streams]
-    taus, losses = follow(chosen, encoder, batches, scales)
+    taus, losses = follow(chosen, encoder, batches)
     history = np.array([tau.numpy() for tau in taus[steps - 1 :: steps]])  # (K, m, C)
     labels = history[-1].argmax(axis=1)
 
@@ -219,11 +218,11 @@ def test_other_sample_ids_in_the_same_order_change_nothing_else(tmp_path):
     assert renamed["encoder_path"].read_bytes() == written["encoder_path"].read_bytes()
 
 
-def test_features_of_another_scale_give_the_same_classes(tmp_path):
+def test_embeddings_of_another_scale_and_mean_give_the_same_classes(tmp_path):
     vectors, _ = clusters()
     _, written = train(tmp_path / "a", [vectors])
-    _, larger = train(tmp_path / "b", [1024 * vectors])  # a power of two: no rounding
-    assert read_labels(larger).tolist() == read_labels(written).tolist()
+    _, other = train(tmp_path / "b", [100 * vectors + np.arange(5, dtype=np.float32)])
+    assert read_labels(other).tolist() == read_labels(written).tolist()
 
 
 def test_the_encoder_s_file_labels_embeddings_as_they_are(tmp_path):
@@ -325,6 +324,17 @@ def test_gathered_features_are_the_chosen_rows_and_replace_older_ones(tmp_path):
         assert gathered[0].dtype == np.float32
 
 
+@pytest.mark.parametrize(
+    "rows", [slice(3, 9), slice(None), np.array([0, 1, 4, 5, 6, 39]), np.array([7]), np.array([9, 2])]
+)
+def test_rows_are_those_of_the_array(tmp_path, rows):
+    vectors, other = clusters(40)[0], clusters(40, 2, seed=1)[0]
+    paths = [write_space(tmp_path, name, np.arange(40), v) for name, v in (("a", vectors), ("b", other))]
+    taken = take_rows(gather_features(paths, np.arange(40), tmp_path), rows)
+    np.testing.assert_array_equal(taken[0], vectors[rows])
+    np.testing.assert_array_equal(taken[1], other[rows])
+
+
 def test_tables_side_by_side_whatever_their_shards(tmp_path, monkeypatch):
     monkeypatch.setattr(features_module, "BLOCK", 6)
     vectors, other = clusters(40)[0], clusters(40, 2, seed=1)[0]
@@ -336,12 +346,14 @@ def test_tables_side_by_side_whatever_their_shards(tmp_path, monkeypatch):
         np.testing.assert_array_equal(np.concatenate([found[space] for _, found in blocks]), expected)
 
 
-def test_the_scale_is_the_root_mean_square_about_the_mean(tmp_path):
+def test_the_moments_are_the_mean_and_one_root_mean_square_about_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(features_module, "BLOCK", 3)
     vectors = np.array([[1, 10], [3, 10], [1, 10], [3, 10]], np.float32)  # deviations of 1 and 0
     paths = [write_space(tmp_path, "a", np.arange(4), vectors)]
-    assert measure_scale(gather_features(paths, np.arange(4), tmp_path)[0]) == pytest.approx(math.sqrt(0.5))
+    mean, scale = measure_moments(gather_features(paths, np.arange(4), tmp_path)[0])
+    assert (mean.tolist(), scale) == ([2, 10], pytest.approx(math.sqrt(0.5)))
     paths = [write_space(tmp_path, "b", np.arange(4), np.ones((4, 2), np.float32))]
-    assert measure_scale(gather_features(paths, np.arange(4), tmp_path)[0]) == 1.0
+    assert measure_moments(gather_features(paths, np.arange(4), tmp_path)[0])[1] == 1.0
 
 
 # Faults

@@ -4,6 +4,7 @@ import json
 import math
 import os
 
+import numpy as np
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
@@ -13,23 +14,21 @@ from ..atomic import replacing
 
 
 class NormalisedLinear(nn.Module):
-    """A linear layer of features / scale whose row c is length_c v_c / |v_c|, with a bias.
+    """A linear layer whose row c is length_c v_c / |v_c|, with a bias; it begins as torch's linear layer does."""
 
-    It begins as torch's linear layer does. Only (C, d) weights are divided by the scale, never the features.
-    """
-
-    def __init__(self, width: int, n_classes: int, generator: torch.Generator, scale: float):
+    def __init__(self, width: int, n_classes: int, generator: torch.Generator):
         super().__init__()
-        self.register_buffer("scale", torch.tensor(scale))
         bound = width**-0.5
         uniform = torch.rand((n_classes, width + 1), generator=generator).mul_(2 * bound).sub_(bound)
         self.direction = nn.Parameter(uniform[:, :width].clone())
         self.length = nn.Parameter(self.direction.detach().norm(dim=1))
         self.bias = nn.Parameter(uniform[:, width:].clone())
+        self.register_buffer("mean", torch.zeros(width))
+        self.register_buffer("scale", torch.ones(()))
 
     def weight(self) -> torch.Tensor:
-        """Return what features are multiplied with, (C, d)."""
-        return self.direction * (self.length / (self.scale * self.direction.norm(dim=1)))[:, None]
+        """Return the rows, (C, d)."""
+        return self.direction * (self.length / self.direction.norm(dim=1))[:, None]
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Return logits, (C, b), of features, (b, d)."""
@@ -49,15 +48,30 @@ class TaskEncoder(nn.Module):
     n_classes : int
     generator : torch.Generator
         Of the initial weights.
-    scales : list of float, optional
-        What the features of each space are divided by; 1 where it is left out.
+
+    Notes
+    -----
+    phi are the embeddings less their mean, divided by one number of the space, their root mean square about it
+    (`set_moments`). The paper takes embeddings as they are; but a step of Adam has one length whatever the scale of the
+    features, so that its learning rates mean another thing in each space. As measured, Hungarian accuracy, learning
+    rates of 1e-3: MEASURED
     """
 
-    def __init__(self, widths: list[int], n_classes: int, generator: torch.Generator, scales: list | None = None):
+    def __init__(self, widths: list[int], n_classes: int, generator: torch.Generator):
         super().__init__()
         self.widths, self.n_classes = list(widths), n_classes
-        pairs = zip(widths, scales or [1.0] * len(widths), strict=True)
-        self.spaces = nn.ModuleList(NormalisedLinear(width, n_classes, generator, scale) for width, scale in pairs)
+        self.spaces = nn.ModuleList(NormalisedLinear(width, n_classes, generator) for width in widths)
+
+    def set_moments(self, moments: list[tuple[np.ndarray, float]]) -> None:
+        """Set what is subtracted from each space's embeddings, (d_s,), and what they are then divided by."""
+        for space, (mean, scale) in zip(self.spaces, moments, strict=True):
+            space.mean.copy_(torch.from_numpy(mean))
+            space.scale.fill_(scale)
+
+    def standardise(self, embeddings: list[np.ndarray]) -> list[torch.Tensor]:
+        """Return the features, (b, d_s) on the encoder's device, of each space's embeddings as they are in a table."""
+        pairs = zip(self.spaces, embeddings, strict=True)
+        return [torch.from_numpy(e).to(space.mean).sub_(space.mean).div_(space.scale) for space, e in pairs]
 
     @torch.no_grad()
     def softmaxes(self, features: list[torch.Tensor]) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""The frozen features that a training of the unsupervised paradigm reads, from tables of embeddings."""
+"""The frozen embeddings that a training without labels reads: from tables, and from arrays on the disk."""
 
 import os
 from collections.abc import Iterator
@@ -135,23 +135,33 @@ def load_features(folder: str | os.PathLike, n_spaces: int) -> list[np.memmap]:
 
 
 def take_rows(features: list[np.memmap], rows: np.ndarray | slice) -> list[np.ndarray]:
-    """Return rows of each array as an array in memory; sorted rows are read in the order of the disk.
+    """Return rows of each (m, d_s) array as an array in memory; sorted rows are read in the order of the disk.
 
-    The file is mapped anew each time: pages of a mapping that stays would count as this process's memory, which would
-    grow to the size of the file.
+    Read as a file: pages of a mapping count as this process's memory, and the system maps far more than a random row.
     """
-    return [np.array(np.load(array.filename, mmap_mode="r")[rows]) for array in features]
+    rows = np.arange(len(features[0]))[rows]
+    starts = np.flatnonzero(np.diff(rows, prepend=-2) != 1)  # of runs of rows that lie side by side
+    runs = list(zip(starts, [*starts[1:], len(rows)], strict=True))
+    taken = []
+    for array in features:
+        vectors = np.empty((len(rows), array.shape[1]), array.dtype)
+        with open(array.filename, "rb") as file:
+            for start, stop in runs:
+                file.seek(array.offset + int(rows[start]) * array.strides[0])
+                file.readinto(vectors[start:stop])
+        taken.append(vectors)
+    return taken
 
 
-def measure_scale(features: np.memmap) -> float:
-    """Return the root mean square of (m, d) features about their mean, one number of the space; 1 where all are equal.
+def measure_moments(features: np.memmap) -> tuple[np.ndarray, float]:
+    """Return the mean, (d,) float64, of (m, d) features and their root mean square about it, one number of the space.
 
-    Sums are in float64. Memory: a block of rows.
+    The second is 1 where all rows are equal. Two passes in float64. Memory: a block of rows.
     """
     blocks = [slice(start, start + BLOCK) for start in range(0, len(features), BLOCK)]
     mean = sum(take_rows([features], rows)[0].sum(axis=0, dtype=np.float64) for rows in blocks) / len(features)
     squares = sum(float(np.square(take_rows([features], rows)[0] - mean).sum()) for rows in blocks)
-    return (squares / features.size) ** 0.5 or 1.0
+    return mean, (squares / features.size) ** 0.5 or 1.0
 
 
 def _path(folder, space: int) -> Path:

@@ -41,9 +41,6 @@ class Head:
             Columns that add up to 1.
         n_steps : int
         learning_rate : float
-        scale : float
-            Fit to features / scale. Adam's steps are of one length whatever the size of the gradient, so that this is a
-            learning rate of 1 / scale for the weights, and no feature needs to be divided.
 
         Notes
         -----
@@ -53,8 +50,7 @@ class Head:
         block of rows is still in the cache when its errors are multiplied with it. Memory: a block's logits.
         """
         # fused: one kernel for the whole step, where the plain one has ten.
-        of_weight = {"params": [self.weight], "lr": learning_rate / scale, "eps": 1e-8 * scale}
-        optimizer = torch.optim.Adam([of_weight, {"params": [self.bias]}], lr=learning_rate, fused=True)
+        optimizer = torch.optim.Adam([self.weight, self.bias], lr=learning_rate, fused=True)
         self.weight.grad, self.bias.grad = torch.empty_like(self.weight), torch.empty_like(self.bias)
         for _ in range(n_steps):
             self._set_gradient(features, targets)

@@ -94,13 +94,13 @@ class History:
 
     def _observe(self, n_epochs, features, labels, records, device) -> np.ndarray:
         """Return the records of a block in all epochs, (R, K, b)."""
-        phi = [torch.from_numpy(vectors).to(device) for vectors in features]
         labels, rows = torch.from_numpy(labels).to(device), torch.arange(len(labels), device=device)
         values = np.empty((len(records), n_epochs, len(labels)), np.float32)
-        observer = None
         for epoch in range(n_epochs):
             encoder = self.load(epoch).to(device)
-            observer = observer or Observer(records, len(labels), encoder.n_classes, device)
+            if epoch == 0:
+                phi = encoder.standardise(features)
+                observer = Observer(records, len(labels), encoder.n_classes, device)
             observer.observe(rows, encoder.log_tau(phi), labels)
             observer.end_epoch()
             for i, name in enumerate(records):

@@ -10,7 +10,7 @@ from ..tables import SUBSET, read_table, rows_of, write_table
 from ..training.checkpoints import Checkpoints, settings_digest
 from ..training.devices import resolve_device
 from .encoder import TaskEncoder
-from .features import gather_features, load_features, measure_scale, read_chosen
+from .features import gather_features, load_features, measure_moments, read_chosen
 from .history import History
 from .trainer import TaskTrainer
 
@@ -117,8 +117,10 @@ def train_unsupervised(
         else:
             features = load_features(saved.folder / "features", len(embeddings))
         generator = torch.Generator().manual_seed(derive_seed(seed, "unsupervised/initialisation"))
-        widths, scales = [array.shape[1] for array in features], [measure_scale(array) for array in features]
-        encoder = TaskEncoder(widths, n_classes, generator, scales).to(torch_device)
+        encoder = TaskEncoder([array.shape[1] for array in features], n_classes, generator)
+        if state is None:
+            encoder.set_moments([measure_moments(array) for array in features])
+        encoder.to(torch_device)
         history = History(saved.folder / "history")
         trainer = TaskTrainer(encoder, features, optimizer, options, batch_size, seed, history, saved)
         if state:
@@ -149,10 +151,8 @@ def label_samples(encoder: TaskEncoder, embeddings: list[list[str]], sample_ids:
         Increasing.
     """
     labels = np.empty(len(sample_ids), np.int64)
-    device = encoder.spaces[0].bias.device
-    for rows, features in read_chosen(embeddings, sample_ids):
-        phi = [torch.from_numpy(vectors).to(device) for vectors in features]
-        labels[rows] = encoder.log_tau(phi).argmax(dim=1).cpu().numpy()
+    for rows, vectors in read_chosen(embeddings, sample_ids):
+        labels[rows] = encoder.log_tau(encoder.standardise(vectors)).argmax(dim=1).cpu().numpy()
     return labels
 
 

@@ -30,7 +30,7 @@ def take_step(
     optimizer : torch.optim.Optimizer
         Over the encoder's parameters.
     features : list of (b, d_s) tensors
-        Of the batch, one for each space.
+        Of the batch, one for each space, as `TaskEncoder.standardise` makes them.
     inner_steps : int
     inner_learning_rate : float
     entropy_weight : float
@@ -54,9 +54,9 @@ def take_step(
     softmaxes = encoder.softmaxes(features)
     tau = softmaxes.mean(dim=0)
     logs = torch.zeros_like(tau)
-    for space, phi in zip(encoder.spaces, features, strict=True):
-        head = Head(encoder.n_classes, phi)
-        logs += head.fit(phi, tau, inner_steps, inner_learning_rate, float(space.scale)).log_softmax(phi)
+    for phi in features:
+        head = Head(encoder.n_classes, phi).fit(phi, tau, inner_steps, inner_learning_rate)
+        logs += head.log_softmax(phi)
     mean = tau.mean(dim=1, keepdim=True)
     loss = -(tau * logs).sum() / tau.shape[1] - entropy_weight * torch.special.entr(mean).sum()
 

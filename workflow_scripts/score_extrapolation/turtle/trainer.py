@@ -86,14 +86,10 @@ class TaskTrainer:
         if self.batch_size < self.n_samples:
             rng = np.random.default_rng(derive_seed(self.seed, f"unsupervised/batches/{self.n_steps}"))
             rows = np.sort(rng.choice(self.n_samples, self.batch_size, replace=False, shuffle=False))
-            return self._on_device(rows)
+            return self.encoder.standardise(take_rows(self.features, rows))
         if self._everything is None:
-            self._everything = self._on_device(slice(None))
+            self._everything = self.encoder.standardise(take_rows(self.features, slice(None)))
         return self._everything
-
-    def _on_device(self, rows) -> list[torch.Tensor]:
-        device = self.encoder.spaces[0].bias.device
-        return [torch.from_numpy(vectors).to(device) for vectors in take_rows(self.features, rows)]
 
     def _step(self) -> None:
         loss, tau = take_step(self.encoder, self.optimizer, self._read_batch(), **self.options)
