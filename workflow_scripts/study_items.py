@@ -24,14 +24,23 @@ CONDITIONS = {
     ),
     "coverage": (lambda e: e.evaluation.coverage, "distances; set evaluation.coverage: [pretrained]"),
     "neighborhoods": (lambda e: e.evaluation.neighborhoods, "neighbourhoods; set evaluation.neighborhoods: 20"),
+    "pool": (lambda e: e.samples.pool is not None, "further images; set samples.pool: {dataset: npz, path: FILE}"),
+    "adversarial": (
+        lambda e: getattr(e.retraining, "paradigm", {}).get("name") == "adversarial",
+        "adversarial training; set retraining.paradigm: {name: adversarial}",
+    ),
+    "robustness": (
+        lambda e: getattr(e.evaluation, "robustness", None) is not None,
+        "accuracy under attack; set evaluation.robustness",
+    ),
 }
 # Of paradigms that the workflow does not have yet.
 ABSENT = {
     "table_3": "is of scores of an unsupervised training, which this workflow does not have yet",
     "table_4": "is of adversarial training, which this workflow does not have yet",
-    "table_5": "is of adversarial training on synthetic images, which this workflow does not have yet",
 }
 BROUGHT_BY = "config/digits_study.yaml and config/cifar10_study.yaml bring it"
+BROUGHT_BY_OTHERS = {"table_5": "config/cifar10_pool.yaml brings it"}
 
 
 def _methods(experiment: Config) -> list[str]:
@@ -49,7 +58,7 @@ def missing_items(experiment: Config) -> dict[str, str]:
         needed = [CONDITIONS[condition] for condition in method_constant("study", name, "NEEDS")]
         lacks = [text for is_met, text in needed if not is_met(experiment)]
         if lacks:
-            missing[name] = f"{name} needs {', and '.join(lacks)}; {BROUGHT_BY}"
+            missing[name] = f"{name} needs {', and '.join(lacks)}; {BROUGHT_BY_OTHERS.get(name, BROUGHT_BY)}"
     return missing
 
 

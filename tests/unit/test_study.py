@@ -19,6 +19,7 @@ from score_extrapolation.study import (
     figure_6,
     table_1,
     table_2,
+    table_5,
     table_10,
     table_11,
     table_12,
@@ -172,6 +173,39 @@ def test_other_selections_and_budgets_do_not_make_a_rate_useful():
 
 
 # ---------------------------------------------------------------------- tables
+
+
+def test_table_5_by_hand():
+    clean = {("random", 0.0): [0.9, 0.9], ("random", 0.5): [0.80, 0.84], (KNN, 0.5): [0.85, 0.87]}
+    clean |= {(ORIGINAL, 0.5): [1.0, 1.0], (KNN.replace("top", "ccs"), 0.5): [1.0, 1.0]}
+    runs = runs_of(clean).assign(robust_pgd_accuracy=lambda runs: runs["test_accuracy"] / 2)
+    named = {"retraining": runs, "experiment": EXPERIMENT.assign(norm="l2")}
+    table = table_5.tabulate(named)
+    assert list(zip(table["rate_percent"], table["arm"], strict=True)) == [(0, "random"), (50, "random"), (50, KNN)]
+    assert set(table["norm"]) == {"l2"}
+    knn = table.iloc[2]
+    assert knn["test_accuracy_percent_mean"] == pytest.approx(86)
+    assert knn["test_accuracy_percent_se"] == pytest.approx(1)
+    assert knn["robust_pgd_accuracy_percent_mean"] == pytest.approx(43)
+    # Better by 5 and 3 points clean, by 2.5 and 1.5 under attack: of two seeds t is 12.7062.
+    gain = [knn[f"test_accuracy_percent_difference{end}"] for end in ("", "_low", "_high")]
+    assert gain == pytest.approx([4, 4 - 12.7062, 4 + 12.7062], abs=1e-3)
+    assert knn["robust_pgd_accuracy_percent_difference"] == pytest.approx(2)
+    shown = table_5.format_table(table)
+    assert list(shown.columns) == ["Robust, PGD", "Clean"]
+    assert shown["Clean"].tolist()[::2] == ["90.00 ± 0.00", "86.00 ± 1.00\n+4.00 [−8.71, +16.71]"]
+    # Of what was not measured there is no column, and of an experiment that names no norm a dash.
+    alone = table_5.tabulate(named | {"retraining": runs_of(clean), "experiment": EXPERIMENT})
+    assert list(table_5.format_table(alone).columns) == ["Clean"]
+    assert {norm for norm, *_ in table_5.format_table(alone).index} == {"–"}
+
+
+def test_table_5_is_bold_where_the_interval_says_so():
+    accuracies = {("random", 0.5): [0.8, 0.81, 0.82], (KNN, 0.5): [0.84, 0.85, 0.86], ("random", 0.9): [0.7] * 3}
+    runs = runs_of(accuracies).assign(robust_autoattack_accuracy=0.5)
+    shown = table_5.format_table(table_5.tabulate({"retraining": runs, "experiment": EXPERIMENT}))
+    assert shown["Clean"].tolist()[1] == "85.00 ± 0.58\n**+4.00 [+4.00, +4.00]**"
+    assert shown["Robust, AutoAttack"].tolist()[1] == "50.00 ± 0.00\n+0.00 [+0.00, +0.00]"
 
 
 def test_table_1_by_hand():
