@@ -24,7 +24,7 @@ SHORT = {
 
 
 def write_mnist(folder, images):
-    """Write 8 x 8 images of the digits in MNIST's format: enlarged to 20 x 20, in the middle of 28 x 28 black pixels."""
+    """Write 8 x 8 images of the digits in the format of MNIST: 20 x 20 pixels in the middle of 28 x 28."""
     folder.mkdir(parents=True)
     n, labels = len(images), load_digits().target.astype(np.uint8)
     enlarged = np.zeros((n, 28, 28), np.uint8)
