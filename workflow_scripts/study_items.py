@@ -24,6 +24,7 @@ CONDITIONS = {
     ),
     "coverage": (lambda e: e.evaluation.coverage, "distances; set evaluation.coverage: [pretrained]"),
     "neighborhoods": (lambda e: e.evaluation.neighborhoods, "neighbourhoods; set evaluation.neighborhoods: 20"),
+    "pool": (lambda e: e.samples.pool is not None, "further images; set samples.pool: {dataset: npz, path: FILE}"),
     "unsupervised": (
         lambda e: e.unsupervised(),
         "scores of an unsupervised training; set training.paradigm: unsupervised",
@@ -37,14 +38,11 @@ CONDITIONS = {
         "attacks on test images; set evaluation.robustness: {attacks: [pgd, autoattack]}",
     ),
 }
-# Of paradigms that the workflow does not have yet.
-ABSENT = {
-    "table_5": "is of adversarial training on synthetic images, which this workflow does not have yet",
-}
 # The configs that bring an item, where it is not these two.
 STUDIES = "config/digits_study.yaml and config/cifar10_study.yaml"
 BROUGHT_BY = {
     "table_3": "config/digits_unsupervised.yaml and config/cifar10_unsupervised_small.yaml",
+    "table_5": "config/digits_pool.yaml and config/cifar10_pool.yaml",
     "table_4": "config/digits_adversarial.yaml and config/cifar10_adversarial_small.yaml",
 }
 
@@ -59,7 +57,7 @@ def _extrapolators(experiment: Config) -> list[str]:
 
 def missing_items(experiment: Config) -> dict[str, str]:
     """Return one sentence for each table or figure that an experiment cannot bring: what it lacks, how to get it."""
-    missing = {name: f"{name} {text}" for name, text in ABSENT.items()}
+    missing = {}
     for name in method_names("study"):
         needed = [CONDITIONS[condition] for condition in method_constant("study", name, "NEEDS")]
         lacks = [text for is_met, text in needed if not is_met(experiment)]

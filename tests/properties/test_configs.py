@@ -70,13 +70,20 @@ def experiments(draw):
     ccs = {"name": "ccs", "dropped": draw(dropped), "dropped_by": draw(st.sampled_from([None, *names]))}
     config["selection"]["methods"] = [ccs if name == "ccs" else name for name in config["selection"]["methods"]]
     config["retraining"]["budgets"] = draw(some(["epochs", "steps"]))
+    has_pool = draw(st.booleans())
     config["evaluation"] = {
         "full_data_scores": draw(st.booleans()),
         "estimates": ["nested"],
         "coverage": draw(some(["pretrained", "subset"], least=0)),
         "neighborhoods": draw(st.sampled_from([None, 20])),
     }
-    if draw(st.booleans()):
+    if has_pool:
+        config["samples"]["pool"] = {"dataset": "digits"}
+        config["subset"]["fractions"] = draw(st.sampled_from([[1.0], [1.0, 0.3], [0.2]]))
+        config["selection"]["methods"] = [name for name in config["selection"]["methods"] if name != "rs2"] or ["top"]
+        config["retraining"] |= draw(st.sampled_from([{}, {"budgets": ["epochs"], "pool_share": 0.7}]))
+        config["evaluation"]["full_data_scores"] = False
+    if not has_pool and draw(st.booleans()):
         make_unsupervised(config, draw)
         entries = config["extrapolation"]
     try:

@@ -74,7 +74,8 @@ def test_what_is_found_completely_equals_the_exact_search(scope, finds):
     for name in columns:
         np.testing.assert_array_equal(columns[name], exactly[name])
     n = 120 if scope == "all" else 60
-    assert metrics == {"method": "pynndescent", "k": K, "n": n, "recall": 1.0, "recall_queries": n}
+    measured = {name: metrics[name] for name in ("method", "k", "n", "recall", "recall_queries")}
+    assert measured == {"method": "pynndescent", "k": K, "n": n, "recall": 1.0, "recall_queries": n}
 
 
 @pytest.mark.parametrize("scope", ["subset", "all"])

@@ -453,7 +453,11 @@ BAD = [  # what is set, to what, and the sentence, in which ... stands for anyth
     ("subset.nested", None, "subset.nested = null is no value; give one (share of a subset ...)"),
     ("training", [], "training = [] is no mapping of keys to values; its keys are model, paradigm, ..."),
     ("training.model", "resnet18", 'training.model = "resnet18" is none of convnet, resnet9, timm, wideresnet'),
-    ("training.model", {"name": "resnet18"}, 'training.model.name = "resnet18" is none of convnet, resnet9, timm, wideresnet'),
+    (
+        "training.model",
+        {"name": "resnet18"},
+        'training.model.name = "resnet18" is none of convnet, resnet9, timm, wideresnet',
+    ),
     ("training.model", {"width": 3}, 'training.model = {"width": 3} names no method; give one of convnet, ...'),
     ("training.model", None, "training.model = null names no method; give one of convnet, ..."),
     ("training.model", {"name": "convnet", "width": 0}, "training.model.width = 0 is below 1"),

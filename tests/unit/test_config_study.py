@@ -5,7 +5,7 @@ from test_config import assert_says, changed, faults_of
 
 from score_extrapolation.config import read_config
 from score_extrapolation.plugins import method_constant, method_names
-from study_items import ABSENT, CONDITIONS, describe_experiment, missing_items
+from study_items import CONDITIONS, describe_experiment, missing_items
 from study_rows import coverage_rows, neighborhood_rows, retraining_rows
 
 FOLDER = "results/digits"
@@ -199,7 +199,7 @@ def test_with_everything_configured_only_what_is_not_there_yet_is_missing():
     changes = [("subset.samplers", THREE), ("subset.fractions", [0.4, 0.2]), ("evaluation.coverage", ["pretrained"])]
     changes += [("evaluation.neighborhoods", 20), ("extrapolation", ["knn", "gnn"])]
     experiment = study(*changes, ("selection.extrapolators", ["knn-20"]))
-    assert set(missing_items(experiment)) == {*ABSENT, "table_3"}
+    assert set(missing_items(experiment)) == {"table_3", "table_4", "table_5"}
     unsupervised = [("training.paradigm", "unsupervised"), ("extrapolation", ["knn"])]
     assert "table_3" not in missing_items(study(*unsupervised, ("selection.extrapolators", ["knn-20"])))
 
@@ -230,3 +230,11 @@ def test_tables_say_of_what_experiment_and_network_they_are():
         "model": "resnet9, width 24",
         "unsupervised": "",
     }
+
+
+def test_what_a_table_of_a_pool_needs_is_said_and_by_what_it_is_brought():
+    assert missing_items(study())["table_5"] == (
+        "table_5 needs further images; set samples.pool: {dataset: npz, path: FILE}, and adversarial retraining; set "
+        "retraining.paradigm: adversarial, and attacks on test images; set evaluation.robustness: {attacks: [pgd, "
+        "autoattack]}; config/digits_pool.yaml and config/cifar10_pool.yaml bring it"
+    )

@@ -192,8 +192,7 @@ def test_neighbours_of_any_shards_are_those_of_one_part_to_the_bit(n, d, n_shard
         assert parts[name].dtype == values.dtype
 
 
-@pytest.mark.parametrize("scope", ["subset", "all"])
-def test_no_more_than_one_table_of_the_base_is_in_memory(scope):
+def test_no_more_than_one_table_of_the_base_is_in_memory():
     embeddings, subset_ids, _ = samples_case(50, 3, 20)
     read = []
 
@@ -206,7 +205,7 @@ def test_no_more_than_one_table_of_the_base_is_in_memory(scope):
             del vectors
 
     base = Base(50, tables_in_turn(), mean_of([embeddings["embedding"]]))
-    find_scope(scope, rows_of_table(embeddings, slice(0, 10)), subset_ids, 3, base=base)
+    find_scope("all", rows_of_table(embeddings, slice(0, 10)), subset_ids, 3, base=base)
     assert len(read) == 5
 
 

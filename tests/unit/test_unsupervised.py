@@ -109,8 +109,12 @@ def test_classes_without_names_are_neither_attacked_nor_chosen_by():
     adversarial = ("retraining.paradigm", {"name": "adversarial", "best_of": 100})
     faults = faults_of(changed(*BASE, found, adversarial, ("samples.validation", 0.1), ("evaluation.robustness", {})))
     assert len(faults) == 2
-    assert_begins(faults[0], "retraining.paradigm.best_of = 100 compares single images with their labels, and retraining")
-    assert_begins(faults[1], "evaluation.robustness compares single images with their labels, and retraining.labels is f")
+    assert_begins(
+        faults[0], "retraining.paradigm.best_of = 100 compares single images with their labels, and retraining"
+    )
+    assert_begins(
+        faults[1], "evaluation.robustness compares single images with their labels, and retraining.labels is f"
+    )
 
 
 def test_a_variant_can_be_unsupervised_by_itself():

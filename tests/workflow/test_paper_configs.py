@@ -12,7 +12,7 @@ from snakemake.utils import update_config
 
 import formats
 from score_extrapolation.config import Config, read_config
-from study_items import ABSENT, missing_items
+from study_items import missing_items
 
 from .conftest import CHECKOUT, Workflow, copy_checkout
 
@@ -111,7 +111,7 @@ def test_the_settings_are_the_paper_s_whatever_the_default_config_says(name):
     assert config.selection.rates == [0.1, 0.2, 0.5, 0.8, 0.9, 0.95]
     assert [method["name"] for method in config.training_free.methods] == ["ssp", "zcoreset"]
     assert config.training_free_method("zcoreset")["draws"] == 10**6
-    missing = set(missing_items(config)) - set(ABSENT)
+    missing = set(missing_items(config)) - {"table_3", "table_4", "table_5"}  # of other paradigms
     # Which of the paper's tables are of which data sets; figure 6 of all.
     assert (
         missing
@@ -146,12 +146,16 @@ def checkout(tmp_path_factory):
     (folder / "data/synthetic_cifar100").mkdir()
     images, labels = formats.random_images(200, 32, 32, 3), np.arange(200) % 100
     np.savez(folder / "data/synthetic_cifar100/1m.npz", image=images, label=labels)
+    (folder / "data/synthetic_cifar10").mkdir()
+    np.savez(folder / "data/synthetic_cifar10/2m.npz", image=images, label=labels % 10)
     for name in ("cifar10-train.parquet", "cifar10-test.parquet"):
         pq.write_table(pa.table({"img": [{"bytes": b"", "path": None}], "label": [0]}), folder / name)
     return folder
 
 
-@pytest.mark.parametrize("name", sorted(set(NAMES) - {"cifar10_extrapolation", "cifar10_study"}))
+@pytest.mark.parametrize(
+    "name", sorted(set(NAMES) - {"cifar10_extrapolation", "cifar10_study", "cifar10_pool", "digits_pool"})
+)
 def test_every_experiment_plans_each_training_once(name, checkout):
     config = read(name)
     n_seeds, n_parts, n_scores = len(config.seeds), len(config.parts()), len(config.scores)
@@ -195,6 +199,14 @@ def test_the_tasks_within_subsets_share_their_trainings(checkout):
     assert planned["train_subset"] == n_seeds * len(["2.5", "5", "10", "20", "40", "100"])
     assert planned["extrapolate_scores"] == n_seeds * n_scores * n_extrapolators * len(parts)
     assert planned["embed_samples"] == n_seeds * len([*parts, "2.5-within-5"])
+
+
+def test_with_a_pool_each_training_is_planned_once_and_none_of_the_pool(checkout):
+    planned = Experiment(checkout, "cifar10_pool").planned("study")
+    assert planned["train_subset"] == planned["find_neighbors"] == planned["extrapolate_scores"] == 3
+    assert planned["retrain_model"] == 3 * 3  # the highest scores, random, and nothing pruned
+    assert planned["select_without_score"] == 2 * planned["select_by_score"] == 6
+    assert "tabulate_agreement" not in planned
 
 
 def prepared(checkout, name: str) -> tuple[dict, np.ndarray]:

@@ -27,9 +27,12 @@ APPROXIMATE_FROM = 10**10
 PYNNDESCENT_FROM = 10**11
 RECALL_QUERIES = 1000
 LOW_RECALL = 0.9
-FAR_QUANTILE = 0.99  # of what is from the subset's own samples to their nearest: as far as the rest should be, too
+FAR_QUANTILE = 0.99  # of the distances from the subset's samples to their nearest other: beyond is far
 FAR_QUERIES = 10_000
-MANY_FAR = 0.05
+# 0.01 are far by chance, and more where a network knows its subset by heart: 0.012 of CIFAR-10 (4,000 of 20,000 images,
+# training accuracy 73 %), 0.04 and 0.15 of the digits (269 of 1,347; two seeds). Of CIFAR-10 under noise of 20 and 60
+# (of 255) it is 0.10 and 0.46, of noise alone 0.998; of black images 0.
+MANY_FAR = 0.2
 
 
 class Base(NamedTuple):
