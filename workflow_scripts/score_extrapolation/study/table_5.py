@@ -9,11 +9,11 @@ TITLE = "Table 5. Robust and clean accuracy of adversarial training with a prune
 NEEDS = ("test", "random", "top", "pool", "adversarial", "robustness")
 READS = ("retraining", "experiment")
 NOTE = (
-    "Of adversarial trainings on all own images and on what is kept of the pool; pruned is the share of the pool. Robust "
-    "is the share of the attacked test images that are right whatever the attack does, clean that of all test images as "
-    "they are; mean ± standard error over seeds, and the difference from random pruning paired by seed with its 95 % "
-    "interval, in percentage points. Bold is what is better than random pruning by an interval that excludes 0; at 0 % "
-    "nothing is pruned."
+    "Of adversarial trainings on all own images and on what is kept of the pool; pruned is the share of the pool. "
+    "Robust is the share of the attacked test images that are right whatever the attack does, clean that of all test "
+    "images as they are; mean ± standard error over seeds, and the difference from random pruning paired by seed with "
+    "its 95 % interval, in percentage points. Bold is what is better than random pruning by an interval that excludes "
+    "0; at 0 % nothing is pruned."
 )
 
 
