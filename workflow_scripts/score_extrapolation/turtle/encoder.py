@@ -52,9 +52,12 @@ class TaskEncoder(nn.Module):
     Notes
     -----
     phi are the embeddings less their mean, divided by one number of the space, their root mean square about it
-    (`set_moments`). The paper takes embeddings as they are; but a step of Adam has one length whatever the scale of the
-    features, so that its learning rates mean another thing in each space. As measured, Hungarian accuracy, learning
-    rates of 1e-3: MEASURED
+    (`set_moments`). The paper takes embeddings as they are; but a step of Adam has one length whatever the features, so
+    that its learning rates mean another thing in each space. Hungarian accuracy with the paper's two learning rates of
+    1e-3, means over 2 or 3 seeds: digits' pixels .73 as they are, .78 so, .76 with each feature divided by its own
+    deviation, .68 with the number but not the mean; digits by EfficientNet-Lite0 .69, .68, .71; 5,000 images of CIFAR-10
+    by EfficientNet-Lite0 .47, .48, .48, .48. With an outer learning rate of 1e-2 classes vanished of the second as they
+    are (.28 and .36), and not so (.66 and .71).
     """
 
     def __init__(self, widths: list[int], n_classes: int, generator: torch.Generator):
