@@ -3,6 +3,7 @@
 import itertools
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +14,7 @@ from score_extrapolation.evaluation.clusters import (
     kmeans_labels,
     match_labels,
     probe_accuracy,
+    suggest_classes,
 )
 
 classes = st.integers(0, 4)
@@ -74,3 +76,23 @@ def test_k_means_finds_clouds_and_its_seed_is_its_result():
     found = kmeans_labels(features, 3, 0)
     assert clustering_accuracy(found, labels) == 1
     assert found.tolist() == kmeans_labels(features, 3, 0).tolist()
+
+
+@pytest.mark.parametrize(
+    ("agreement", "suggested"),
+    [
+        ({4: 0.97, 6: 0.40, 8: 0.66, 9: 0.73, 10: 0.92}, 10),  # not 4, which agrees most
+        ({20: 0.52, 10: 0.816, 9: 0.72}, 10),
+        ({5: 0.79, 10: 0.44}, None),
+        ({5: 0.8, 10: np.nan}, 5),
+        ({}, None),
+    ],
+)
+def test_the_largest_number_of_classes_that_is_found_again_is_suggested(agreement, suggested):
+    table = pd.DataFrame({"n_classes": list(agreement), "agreement": list(agreement.values())})
+    assert suggest_classes(table) == suggested
+
+
+def test_pairs_of_seeds_are_averaged():
+    table = pd.DataFrame({"n_classes": [7, 7, 8, 8], "agreement": [0.7, 0.9, 0.7, 0.89]})
+    assert suggest_classes(table) == 7

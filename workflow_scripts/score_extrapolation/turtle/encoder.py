@@ -52,9 +52,20 @@ class TaskEncoder(nn.Module):
     Notes
     -----
     phi are the embeddings less their mean, divided by one number of the space, their root mean square about it
-    (`set_moments`). The paper takes embeddings as they are; but a step of Adam has one length whatever the scale of the
-    features, so that its learning rates mean another thing in each space. As measured, Hungarian accuracy, learning
-    rates of 1e-3: MEASURED
+    (`set_moments`). The paper takes embeddings as they are; but a step of Adam has one length whatever the features, so
+    that its learning rates mean another thing in each space. Hungarian accuracy with the paper's two learning rates of
+    1e-3 after 400 to 1,200 steps, means over 2 or 3 seeds:
+
+    ================================  =====  =========  ============  ===========
+    features                          as is  this       scale, no     by feature
+                                                        mean
+    ================================  =====  =========  ============  ===========
+    digits, pixels                    .73    .78        .68           .76
+    digits, EfficientNet-Lite0        .69    .68                      .71
+    CIFAR-10 (5,000), the same        .47    .48        .48           .48
+    ================================  =====  =========  ============  ===========
+
+    With an outer learning rate of 1e-2 most classes of the second vanish as is (.28 and .36), and none so (.66, .71).
     """
 
     def __init__(self, widths: list[int], n_classes: int, generator: torch.Generator):
@@ -71,7 +82,7 @@ class TaskEncoder(nn.Module):
     def standardise(self, embeddings: list[np.ndarray]) -> list[torch.Tensor]:
         """Return the features, (b, d_s) on the encoder's device, of each space's embeddings as they are in a table."""
         pairs = zip(self.spaces, embeddings, strict=True)
-        return [torch.from_numpy(e).to(space.mean).sub_(space.mean).div_(space.scale) for space, e in pairs]
+        return [torch.from_numpy(e).to(space.mean).sub(space.mean).div_(space.scale) for space, e in pairs]
 
     @torch.no_grad()
     def softmaxes(self, features: list[torch.Tensor]) -> torch.Tensor:

@@ -66,8 +66,9 @@ def train_unsupervised(
     labels_path : path
         Written: sample_id and label, the argmax of the final tau, of all samples.
     checkpoint_path : path
-        Folder, outside the outputs, for the subset's features (4 m d bytes for each space), each epoch's encoder and
-        where the training stands; removed at the end.
+        Folder, outside the outputs, for the subset's embeddings (4 m d bytes for each space), each epoch's encoder
+        (4 C (d + 2) bytes), the records of all epochs (4 K m bytes each) and where the training stands; removed at the
+        end.
     code : str
         Digest of the code: a checkpoint of other code is not taken up.
     checkpoints : dict, optional
