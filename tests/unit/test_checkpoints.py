@@ -39,7 +39,9 @@ EVERYTHING = PLAIN | {
     "previous_dtype": "float16",
 }
 SGD = PLAIN | {"optimizer": {"name": "sgd", "learning_rate": 0.1, "momentum": 0.9}, "schedule": "cosine"}
-RECIPES = {"plain": PLAIN, "everything": EVERYTHING, "sgd": SGD}
+ATTACK = {"name": "adversarial", "epsilon": 30.0, "step": 10.0, "steps": 2, "best_of": 20}
+ADVERSARIAL = EVERYTHING | {"paradigm": ATTACK}
+RECIPES = {"plain": PLAIN, "everything": EVERYTHING, "sgd": SGD, "adversarial": ADVERSARIAL}
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +50,8 @@ def store(tmp_path_factory):
     folder, rng = tmp_path_factory.mktemp("store"), np.random.default_rng(3)
     np.save(folder / "train.npy", rng.integers(0, 256, (2 * N, *SHAPE), dtype=np.uint8))
     (folder / "summary.json").write_text(json.dumps({"classes": ["a", "b", "c"], "mean": [0.5], "std": [0.25]}))
+    np.save(folder / "validation.npy", rng.integers(0, 256, (30, *SHAPE), dtype=np.uint8))
+    write_table(folder / "v.parquet", SUBSET, {}, sample_id=np.arange(30), label=rng.integers(0, 3, 30))
     write_table(folder / "s.parquet", SUBSET, {}, sample_id=np.arange(0, 2 * N, 2), label=rng.integers(0, 3, N))
     return folder
 
@@ -66,6 +70,8 @@ def task(store, folder, recipe, **changes):
         "snapshots_path": str(folder / "snapshots"),
         "checkpoint_path": str(folder / "checkpoint"),
         "checkpoints": {"minutes": None, "epochs": None},
+        "validation_images_path": str(store / "validation.npy"),
+        "validation_samples_path": str(store / "v.parquet"),
     } | changes
 
 
@@ -101,7 +107,9 @@ def stop_after(monkeypatch, n_checks, number=signal.SIGTERM):
     monkeypatch.setattr(Checkpoints, "told_to_stop", counted)
 
 
-@pytest.mark.parametrize("name, n_checks", [("plain", n) for n in (0, 3, 5, 6, 11, 20)] + [("sgd", 8)])
+@pytest.mark.parametrize(
+    "name, n_checks", [("plain", n) for n in (0, 3, 5, 6, 11, 20)] + [("sgd", 8), ("adversarial", 9)]
+)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1, signal.SIGINT])
 def test_a_stopped_training_goes_on_to_the_same_bytes(
     store, undisturbed, tmp_path, monkeypatch, name, n_checks, number

@@ -254,5 +254,6 @@ def test_rules_name_the_kinds_of_methods_that_their_scripts_load():
         "tabulate_estimates.py": set(),
         "select_samples.py": {"selection"},
         "retrain_model.py": {"models", "paradigms"},
+        "measure_robustness.py": {"models"},
     }
     assert {script: kinds.get(script) for script in expected} == expected

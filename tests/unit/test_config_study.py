@@ -198,6 +198,7 @@ def test_an_item_says_what_it_needs_and_where_it_stands(item):
 def test_with_everything_configured_only_what_is_not_there_yet_is_missing():
     changes = [("subset.samplers", THREE), ("subset.fractions", [0.4, 0.2]), ("evaluation.coverage", ["pretrained"])]
     changes += [("evaluation.neighborhoods", 20), ("extrapolation", ["knn", "gnn"])]
+    changes += [("retraining", {"paradigm": "adversarial"}), ("evaluation.robustness", {})]
     experiment = study(*changes, ("selection.extrapolators", ["knn-20"]))
     assert set(missing_items(experiment)) == {"table_3", "table_4", "table_5"}
     unsupervised = [("training.paradigm", "unsupervised"), ("extrapolation", ["knn"])]

@@ -283,6 +283,19 @@ def test_one_cycle_rises_to_the_learning_rate_and_falls_to_nothing(monkeypatch):
     assert list(rates[peak:]) == sorted(rates[peak:], reverse=True)
 
 
+@pytest.mark.parametrize("rise, peak", [(0.9, 4), (0.5, 2), (1 / 6, 0), (0.025, 0)])
+def test_one_cycle_rises_for_as_long_as_is_said(rise, peak):
+    chosen = recipe(schedule="one_cycle", rise=rise)
+    optimizer = make_optimizer(network(), chosen)
+    schedule, rates = make_schedule(optimizer, chosen, 6), []
+    for _ in range(6):
+        rates.append(schedule.get_last_lr()[0])
+        optimizer.step()
+        schedule.step()
+    assert int(np.argmax(rates)) == peak
+    assert rates[peak] == pytest.approx(0.01, rel=0.2)
+
+
 @pytest.mark.parametrize("momentum, seen", [(0.0, {0.0}), (0.9, None)])
 def test_one_cycle_gives_no_momentum_to_sgd_without(monkeypatch, momentum, seen):
     optimizer = {"name": "sgd", "learning_rate": 0.01, "momentum": momentum}

@@ -154,6 +154,31 @@ def test_a_stage_that_an_arm_does_without_costs_it_nothing(write_run):
     assert runs.loc[1, ["score", "extrapolator", "fraction"]].isna().all()
 
 
+def test_what_models_resist_is_tabulated_summarised_and_compared(write_run, tmp_path):
+    shares = {"robust_clean_accuracy": 0.8, "robust_pgd_accuracy": 0.5, "robust_autoattack_accuracy": 0.4}
+    rows = []
+    for arm, gain in (("top/du/knn-5/fraction-20", 0.1), ("random", 0.0)):
+        for seed in (0, 1):
+            measured = {key: share + gain * (1 + seed) for key, share in shares.items()}
+            measured |= {"robust_images": 50, "norm": "l2", "epsilon": 128.0, "pgd_steps": 40, "autoattack": ["fab-t"]}
+            path = tmp_path / f"{gain}-{seed}.json"
+            path.write_text(json.dumps(measured))
+            rows.append(write_run(arm, seed, 0.5, 0.75, {"training": 1}) | {"robustness": path})
+    runs = tabulate_retraining(rows)
+    assert runs["robust_attack"].unique() == ["AutoAttack, l2 128/255"]
+    assert runs["robust_autoattack_accuracy"].tolist() == pytest.approx([0.5, 0.6, 0.4, 0.4])
+    summary = summarize_retraining(runs).set_index("arm").loc["top/du/knn-5/fraction-20"]
+    assert summary["robust_pgd_accuracy_mean"] == pytest.approx(0.65)
+    assert summary["robust_pgd_accuracy_sd"] == pytest.approx(0.1 / math.sqrt(2))
+    assert summary["robust_pgd_accuracy_se"] == pytest.approx(0.05)
+    (pair,) = compare_arms(runs).to_dict("records")
+    assert pair["difference"] == 0
+    assert pair["robust_clean_accuracy_difference"] == pytest.approx(0.15)
+    assert pair["robust_clean_accuracy_low"] < 0 < pair["robust_clean_accuracy_high"]
+    without = tabulate_retraining([rows[0] | {"robustness": None}])
+    assert not [column for column in without if column.startswith("robust")]
+
+
 def test_the_jobs_of_a_stage_are_added_up_and_the_repeats_of_a_job_are_not(write_run):
     times = {"training": 7, "nested": (20, 3, 0.5), "extrapolation": ([1, 3], 5), "retraining": ([99, 101],)}
     (run,) = tabulate_retraining([write_run("top/du/auto/20", 0, 0.5, 0.5, times)]).to_dict("records")

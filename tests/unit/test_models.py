@@ -9,7 +9,12 @@ from score_extrapolation.models import build_model, load_model, save_model
 from score_extrapolation.plugins import method_names
 
 # What a model cannot do without, and what keeps it small here.
-SETTINGS = {"timm": {"architecture": "resnet18", "stem": "cifar"}, "convnet": {"width": 4}, "resnet9": {"width": 4}}
+SETTINGS = {
+    "timm": {"architecture": "resnet18", "stem": "cifar"},
+    "convnet": {"width": 4},
+    "resnet9": {"width": 4},
+    "wideresnet": {"depth": 10, "width": 1},
+}
 MODELS = [{"name": name, **SETTINGS.get(name, {})} for name in method_names("models")]
 SHAPES = [(8, 8, 1), (32, 32, 3), (5, 12, 3)]
 
@@ -141,3 +146,24 @@ def test_a_stem_that_the_network_lacks_is_refused(architecture):
 def test_images_that_the_network_cannot_take_are_refused():
     with pytest.raises(InputFault, match=r"'densenet121' cannot take images of 8 x 8 .* set samples.image_size"):
         build({"name": "timm", "architecture": "densenet121"})
+
+
+@pytest.mark.parametrize("depth, width, n_parameters", [(28, 10, 36_479_194), (16, 4, 2_748_890)])
+def test_a_wide_residual_network_has_the_weights_of_the_paper_s(depth, width, n_parameters):
+    net = build({"name": "wideresnet", "depth": depth, "width": width}, (32, 32, 3), n_classes=10)
+    assert sum(parameter.numel() for parameter in net.parameters()) == n_parameters
+    assert net.width == 64 * width
+
+
+def test_its_activation_is_smooth_unless_relu_is_asked_for():
+    smooth, sharp = (
+        build({"name": "wideresnet", "depth": 10, "width": 1, **own}) for own in ({}, {"activation": "relu"})
+    )
+    kinds = [{type(module) for module in net.modules()} for net in (smooth, sharp)]
+    assert (torch.nn.SiLU in kinds[0], torch.nn.ReLU in kinds[0]) == (True, False)
+    assert (torch.nn.SiLU in kinds[1], torch.nn.ReLU in kinds[1]) == (False, True)
+
+
+def test_a_depth_that_makes_no_whole_blocks_is_refused():
+    with pytest.raises(ValueError, match="has a depth of 30, not 4 more than a multiple of 6; write 28 or 34"):
+        build({"name": "wideresnet", "depth": 30})

@@ -19,6 +19,7 @@ from score_extrapolation.study import (
     figure_6,
     table_1,
     table_2,
+    table_4,
     table_5,
     table_10,
     table_11,
@@ -272,6 +273,36 @@ def test_table_2_chooses_k_without_the_truth_and_beside_it_with_the_truth():
     del tables["estimates"]
     blind = table_2.tabulate(tables).set_index(["family", "chosen_by"])
     assert blind.loc[("knn", "first configured"), "extrapolator"] == "knn-10"
+
+
+def test_table_4_by_hand_and_says_which_attack():
+    accuracies = {
+        ("random", 0.25): [0.70, 0.72],
+        (ORIGINAL, 0.25): [0.80, 0.83],
+        (KNN, 0.25): [0.75, 0.77],
+        (f"{KNN}-stratified", 0.25): [0.9, 0.9],
+        ("top/ssp/pretrained/fraction-0", 0.25): [0.65, 0.66],
+        ("random", 0.0): [0.95, 0.95],
+    }
+    runs = runs_of(accuracies)
+    runs = runs.assign(
+        robust_pgd_accuracy=runs["test_accuracy"] / 2, robust_images=1000, robust_attack="PGD-40, linf 8/255"
+    )
+    table = table_4.tabulate({"retraining": runs, "experiment": EXPERIMENT})
+    assert table["arm"].tolist() == ["random", "random", KNN, ORIGINAL]
+    assert table["rate_percent"].tolist() == [0, 25, 25, 25]
+    knn = table.set_index("arm").loc[KNN]
+    assert knn["robust_accuracy_percent_mean"] == pytest.approx(38)
+    assert knn["robust_accuracy_percent_se"] == pytest.approx(0.5)
+    assert knn["robust_accuracy_percent_difference"] == pytest.approx(2.5)
+    assert knn["test_accuracy_percent_difference_low"] == pytest.approx(5)
+    texts = table_4.format_table(table)
+    assert texts.columns[0] == ("Robust accuracy (%)\nPGD-40, linf 8/255, 1,000 images", "mean")
+    assert texts.loc[("25 %", "DU, KNN k=10, 20 % subset", "2")].iloc[0] == "**38.00 ± 0.50**"
+    assert texts.loc[("25 %", "DU, full data: ground truth", "2")].iloc[1].startswith("**+5.25 [")
+    broken = runs.assign(robust_autoattack_accuracy=runs["test_accuracy"] / 4, robust_attack="AutoAttack, linf 8/255")
+    worst = table_4.tabulate({"retraining": broken, "experiment": EXPERIMENT}).set_index("arm").loc[KNN]
+    assert (worst["attack"], worst["robust_accuracy_percent_mean"]) == ("AutoAttack, linf 8/255", pytest.approx(19))
 
 
 def test_an_estimate_that_one_k_lacks_decides_nothing():

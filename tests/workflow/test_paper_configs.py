@@ -12,7 +12,7 @@ from snakemake.utils import update_config
 
 import formats
 from score_extrapolation.config import Config, read_config
-from study_items import missing_items
+from study_items import BROUGHT_BY, missing_items
 
 from .conftest import CHECKOUT, Workflow, copy_checkout
 
@@ -111,7 +111,7 @@ def test_the_settings_are_the_paper_s_whatever_the_default_config_says(name):
     assert config.selection.rates == [0.1, 0.2, 0.5, 0.8, 0.9, 0.95]
     assert [method["name"] for method in config.training_free.methods] == ["ssp", "zcoreset"]
     assert config.training_free_method("zcoreset")["draws"] == 10**6
-    missing = set(missing_items(config)) - {"table_3", "table_4", "table_5"}  # of other paradigms
+    missing = set(missing_items(config)) - set(BROUGHT_BY)
     # Which of the paper's tables are of which data sets; figure 6 of all.
     assert (
         missing

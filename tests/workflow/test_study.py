@@ -12,12 +12,12 @@ import yaml
 
 from score_extrapolation.plugins import method_names
 from score_extrapolation.tables import read_table
+from study_items import BROUGHT_BY
 
 from .conftest import CHECKOUT, copy_checkout, environment
 
 README = (CHECKOUT / "README.md").read_text()
 SEEDS = (0, 1)
-OTHER_PARADIGMS = {"table_3", "table_4", "table_5"}
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def rows_of(digits, name):
 
 
 def test_every_table_and_figure_is_there_and_says_something(digits):
-    for item in set(method_names("study")) - OTHER_PARADIGMS:
+    for item in set(method_names("study")) - set(BROUGHT_BY):
         assert rows_of(digits, f"study/{item}"), item
         (shown,) = (path for path in (digits.results / "study").glob(f"{item}.*") if path.suffix != ".csv")
         assert shown.stat().st_size > 1000
@@ -122,7 +122,7 @@ def test_a_new_rate_adds_its_own_trainings_only(digits):
 
 
 def test_what_an_experiment_does_not_bring_says_what_would(fresh):
-    for item in (*OTHER_PARADIGMS, "table_12", "figure_6"):
+    for item in (*BROUGHT_BY, "table_12", "figure_6"):
         printed = fresh.run(item, fails=True)
         sentences = [line for line in printed.splitlines() if line.startswith(item)]
         assert len(sentences) == 1

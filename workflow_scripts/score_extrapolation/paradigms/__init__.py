@@ -30,6 +30,10 @@ def make_objective(paradigm: dict, recipe, network):
     network : Classifier
         The bare network, on its device.
     """
+    return load_method("paradigms", paradigm["name"]).Objective(options_of(paradigm), recipe, network)
+
+
+def options_of(paradigm: dict):
+    """Return the options of a paradigm, those that it leaves out by their defaults."""
     options = {key: value for key, value in paradigm.items() if key != "name"}
-    chosen = method_options("paradigms", paradigm["name"])(**options)
-    return load_method("paradigms", paradigm["name"]).Objective(chosen, recipe, network)
+    return method_options("paradigms", paradigm["name"])(**options)

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from ..models import Classifier
+from ..paradigms import options_of
 from ..progress import LOGGER
 from ..rng import derive_seed
 from ..robustness import spread_over_classes
@@ -45,12 +46,13 @@ class BestEpoch:
     """
 
     def __init__(self, images_path, samples_path, recipe: Recipe, seed: int, device: torch.device, group: Group):
-        self.paradigm, self.precision, self.group = recipe.paradigm, recipe.precision, group
+        chosen = options_of(recipe.paradigm)
+        self.norm, self.epsilon, self.precision, self.group = chosen.norm, chosen.epsilon, recipe.precision, group
         labels = read_table(samples_path, ["label"])["label"]
-        rows = spread_over_classes(labels, self.paradigm["best_of"])
+        rows = spread_over_classes(labels, chosen.best_of)
         generator = torch.Generator().manual_seed(derive_seed(seed, "retraining/best"))
         images = torch.from_numpy(np.load(images_path, mmap_mode="r")[rows])
-        starts = random_start(images, self.paradigm["norm"], self.paradigm["epsilon"], generator)
+        starts = random_start(images, self.norm, self.epsilon, generator)
         self.images, self.starts = images.to(device), starts.to(device)
         self.labels = torch.from_numpy(labels[rows]).to(device)
         self.epoch, self.accuracy = 0, -1.0
@@ -89,8 +91,7 @@ class BestEpoch:
             rows = torch.from_numpy(self.group.part(np.arange(first, min(first + BATCH, len(self.images)))))
             rows = rows.to(self.labels.device)
             images, labels, starts = self.images[rows], self.labels[rows], self.starts[rows]
-            norm, epsilon = self.paradigm["norm"], self.paradigm["epsilon"]
-            changed = attack_labels(forward, images, labels, norm, epsilon, STEPS, starts)
+            changed = attack_labels(forward, images, labels, self.norm, self.epsilon, STEPS, starts)
             with torch.no_grad():
                 n_right += (forward(changed).argmax(1) == labels).sum()
         return self.group.sum(n_right).item() / len(self.images)
