@@ -10,12 +10,11 @@ from hypothesis import strategies as st
 
 from score_extrapolation.evaluation.clusters import (
     agreement_of_labels,
-    clustering_accuracy,
     kmeans_labels,
-    match_labels,
     probe_accuracy,
     suggest_classes,
 )
+from score_extrapolation.matching import clustering_accuracy, match_labels
 
 classes = st.integers(0, 4)
 

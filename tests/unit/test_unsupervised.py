@@ -8,8 +8,7 @@ import pytest
 from test_config import changed, faults_of
 
 from score_extrapolation.config import read_config
-from score_extrapolation.evaluation.found_labels import tabulate_labels
-from score_extrapolation.matching import clustering_accuracy, match_labels
+from score_extrapolation.evaluation.found_labels import tabulate_labels, warn_of_classes
 from score_extrapolation.study import table_2, table_3
 from score_extrapolation.tables import SUBSET, read_metadata, read_table, write_table, write_vectors
 from score_extrapolation.turtle.spaces import share_embeddings
@@ -244,10 +243,35 @@ def test_labels_of_other_samples_are_refused(tmp_path):
         tabulate_labels([run], {"sample_id": np.arange(10), "label": labels})
 
 
-def test_more_classes_than_labels_leave_some_without_one():
-    found, labels = np.array([0, 0, 1, 2, 2, 2]), np.array([0, 0, 0, 1, 1, 1])
-    assert match_labels(found, labels).tolist() == [0, -1, 1]
-    assert clustering_accuracy(found, labels) == pytest.approx(5 / 6)
+def rows_of_tries(agreements):
+    own = {"training": "base", "fraction": "20", "sampler": "random", "seed": 0}
+    return pd.DataFrame(
+        [own | {"classes": n, "tried": n != 10, "agreement": value} for n, value in agreements.items()]
+        + [own | {"fraction": "100", "classes": 10, "tried": False, "agreement": 0.99}]
+    )
+
+
+@pytest.mark.parametrize(
+    "agreements, said",
+    [
+        (
+            {5: 0.9, 10: 0.4},
+            "training.paradigm.classes: of 5 and 10 classes, 5 are the most that are found again with an",
+        ),
+        (
+            {5: 0.4, 10: 0.5},
+            "training.paradigm.classes: none of 5 and 10 classes are found again with another seed (adju",
+        ),
+        ({5: 0.9, 10: 0.9}, None),
+        ({5: 0.3, 10: 0.9}, None),
+        ({5: math.nan, 10: math.nan}, None),  # of one seed nothing is known
+        ({10: 0.4}, None),  # nothing was tried
+    ],
+)
+def test_another_number_of_classes_that_suits_the_data_better_is_told(agreements, said, caplog):
+    warn_of_classes(rows_of_tries(agreements))
+    assert len(caplog.messages) == (said is not None)
+    assert not said or caplog.messages[0].startswith(said), caplog.messages
 
 
 # ---- Table 3

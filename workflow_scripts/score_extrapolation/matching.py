@@ -1,37 +1,37 @@
-"""Classes without names against labels: which class is which label, and how many samples are then right."""
+"""Classes without names beside labels: which class is which label, and how many samples are then right."""
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 
-def match_labels(found: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Give each class the label that makes most samples right, no label to two classes (the Hungarian method).
+def match_labels(found: np.ndarray, labels: np.ndarray) -> dict[int, int]:
+    """Pair found classes with labels, one to one, so that as many samples as possible are right (Hungarian method).
 
     Parameters
     ----------
-    found : (n,) int64
-        Classes, from 0, whose numbers mean nothing.
-    labels : (n,) int64
-        From 0.
+    found : (n,) int array
+        Classes without a meaning.
+    labels : (n,) int array
 
     Returns
     -------
-    (n_found,) int64
-        The label of each class, of classes up to the largest; -1 of those that are left over where there are more
-        classes than labels. Cost: O(n), and cubic in the number of classes.
+    dict of int -> int
+        The label of each found class; where there are more found classes than labels, some have none and are missing.
     """
-    counts = np.zeros((found.max() + 1, labels.max() + 1), np.int64)
-    np.add.at(counts, (found, labels), 1)
-    matched = np.full(len(counts), -1)
-    classes, theirs = linear_sum_assignment(counts, maximize=True)
-    matched[classes] = theirs
-    return matched
+    classes, rows = np.unique(found, return_inverse=True)
+    truths, columns = np.unique(labels, return_inverse=True)
+    together = np.zeros((len(classes), len(truths)), np.int64)
+    np.add.at(together, (rows, columns), 1)
+    pairs = zip(*linear_sum_assignment(together, maximize=True), strict=True)
+    return {int(classes[row]): int(truths[column]) for row, column in pairs}
 
 
 def clustering_accuracy(found: np.ndarray, labels: np.ndarray) -> float:
-    """Return the share of samples, in 0..1, whose class has their label as of `match_labels`; higher is better.
+    """Return the share of samples, 0..1, whose found class is paired with their label by `match_labels`.
 
-    Both are (n,) int64, n of 1 or more. Chance is above one over the number of classes: the matching has seen the
-    labels.
+    High is good. Of C classes of equal size, chance is a little above 1 / C. Samples of a class that is paired with no
+    label are wrong.
     """
-    return float((match_labels(found, labels)[found] == labels).mean())
+    found, labels = np.asarray(found), np.asarray(labels)
+    n_right = sum(((found == c) & (labels == label)).sum() for c, label in match_labels(found, labels).items())
+    return float(n_right / len(labels))

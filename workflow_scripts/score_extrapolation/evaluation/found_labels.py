@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 from ..matching import clustering_accuracy
-from ..progress import Progress
+from ..progress import LOGGER, Progress
 from ..rng import derive_seed
 from ..tables import read_metadata, read_rows, read_table
-from .clusters import agreement_of_labels, kmeans_labels, probe_accuracy
+from .clusters import agreement_of_labels, kmeans_labels, probe_accuracy, suggest_classes
 
 PROBED = 10_000  # samples, at random, that probes and k-means see
 RUN = ["training", "fraction", "sampler", "classes", "tried"]
@@ -77,3 +77,36 @@ def _agreements(table: pd.DataFrame, found: dict[int, np.ndarray]) -> pd.Series:
             own = [value for pair, value in pairs.items() if i in pair]
             means[i] = np.mean(own) if own else np.nan
     return means
+
+
+def warn_of_classes(table: pd.DataFrame) -> None:
+    """Say so where, of the numbers of classes that were tried, another suits the data better than the scores' own.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        As of `tabulate_labels`.
+    """
+    tried = table[table["tried"]]
+    if not len(tried):
+        return
+    same = (table[RUN[:3]] == tried.iloc[0][RUN[:3]]).all(axis=1)
+    means = table[same].groupby("classes")["agreement"].mean()
+    own = table[same & ~table["tried"]]["classes"].iloc[0]
+    if means.isna().all():
+        return
+    shown = ", ".join(f"{value:.2f} of {n}" for n, value in means.items())
+    numbers = " and ".join([", ".join(map(str, means.index[:-1])), str(means.index[-1])])
+    suggested = suggest_classes(means.rename_axis("n_classes").reset_index())
+    if suggested is None:
+        LOGGER.warning(
+            "training.paradigm.classes: none of %s classes are found again with another seed (adjusted Rand index %s): "
+            "try others, or a better network in embeddings.pretrained",
+            *(numbers, shown),
+        )
+    elif suggested != own:
+        LOGGER.warning(
+            "training.paradigm.classes: of %s classes, %d are the most that are found again with another seed (adjusted "
+            "Rand index %s); the scores are of %d: write classes: %d unless you know better",
+            *(numbers, suggested, shown, own, suggested),
+        )
