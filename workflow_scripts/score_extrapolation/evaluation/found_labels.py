@@ -106,7 +106,7 @@ def warn_of_classes(table: pd.DataFrame) -> None:
         )
     elif suggested != own:
         LOGGER.warning(
-            "training.paradigm.classes: of %s classes, %d are the most that are found again with another seed (adjusted "
-            "Rand index %s); the scores are of %d: write classes: %d unless you know better",
+            "training.paradigm.classes: of %s classes, %d are the most that are found again with another seed "
+            "(adjusted Rand index %s); the scores are of %d: write classes: %d unless you know better",
             *(numbers, suggested, shown, own, suggested),
         )
