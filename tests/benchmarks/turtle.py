@@ -39,6 +39,7 @@ from score_extrapolation.turtle.trainer import TaskTrainer, make_optimizer
 OPTIONS = {"inner_steps": 10, "inner_learning_rate": 1e-3, "entropy_weight": 10.0}
 ADAM = {"name": "adam", "learning_rate": 1e-3, "weight_decay": 0.0}
 SQUARE = 2048
+EPOCHS = 3  # of which records are made, with --n
 
 
 def seconds(work) -> float:
@@ -106,11 +107,17 @@ def train_from_disk(arguments) -> None:
         trainer = TaskTrainer(encoder, features, ADAM, OPTIONS, arguments.batch, 0, history, saved)
         took["reading"] = statistics.median(seconds(trainer._read_batch) for _ in range(arguments.steps))
         took["step"] = statistics.median(seconds(trainer._step) for _ in range(arguments.steps))
+        for epoch in range(EPOCHS):
+            history.keep(epoch, encoder)
+        ids, labels = np.arange(arguments.n), np.zeros(arguments.n, np.int64)
+        replayed = (EPOCHS, features, ids, labels, ["probability"], folder / "dynamics.parquet", torch.device("cpu"))
+        took["records"] = seconds(lambda: history.replay(*replayed))
         peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(
             f"n = {arguments.n}, d = {arguments.width}, C = {arguments.classes}, batches of {arguments.batch}: file of "
             f"{4 * arguments.n * arguments.width / 2**20:.0f} MiB, moments {took['moments']:.1f} s, step "
-            f"{took['step']:.2f} s, {took['reading']:.2f} s of it reading; peak memory {peak_mb:.0f} MiB"
+            f"{took['step']:.2f} s, {took['reading']:.2f} s of it reading, records of {EPOCHS} epochs "
+            f"{took['records']:.1f} s; peak memory {peak_mb:.0f} MiB"
         )
 
 

@@ -75,22 +75,31 @@ class History:
 
         Notes
         -----
-        Cost: one pass over the features, K products of (C, d) and (d, m). Memory: a block of features and one encoder;
-        the records of all epochs are K m numbers each, on the disk, as in the dynamics file.
+        Cost: one pass over the features, K products of (C, d) and (d, m). Memory: a block of features and its records,
+        and one encoder; the records of all epochs are K m numbers each, on the disk, as in the dynamics file.
         """
+        m, size = len(sample_ids), np.dtype(np.float32).itemsize
         self.folder.mkdir(parents=True, exist_ok=True)
-        path, shape = self.folder / "records.npy", (len(records), n_epochs, len(sample_ids))
-        values = np.lib.format.open_memmap(path, "w+", np.float32, shape)
-        with Progress(len(sample_ids), "records", "samples") as progress:
-            for start in range(0, len(sample_ids), BLOCK):
-                if checkpoints and checkpoints.told_to_stop():
-                    raise Interrupted("recording was told to stop; the next start records from the beginning")
-                rows = slice(start, min(start + BLOCK, len(sample_ids)))
-                values[:, :, rows] = self._observe(n_epochs, take_rows(features, rows), labels[rows], records, device)
-                progress.update(rows.stop - rows.start)
-        with DynamicsWriter(dynamics_path, sample_ids, records) as writer:
-            for epoch in range(n_epochs):
-                writer.write_epoch({name: values[i, epoch] for i, name in enumerate(records)})
+        # Blocks come one after the other, and epochs leave one after the other. A file, since a mapping's pages count
+        # as this process's memory.
+        with open(self.folder / "records.bin", "w+b") as file:
+            with Progress(m, "records", "samples") as progress:
+                for start in range(0, m, BLOCK):
+                    if checkpoints and checkpoints.told_to_stop():
+                        raise Interrupted("recording was told to stop; the next start records from the beginning")
+                    rows = slice(start, min(start + BLOCK, m))
+                    values = self._observe(n_epochs, take_rows(features, rows), labels[rows], records, device)
+                    for line, of_epoch in enumerate(values.reshape(-1, values.shape[-1])):
+                        file.seek((line * m + start) * size)
+                        file.write(of_epoch)
+                    progress.update(rows.stop - rows.start)
+            with DynamicsWriter(dynamics_path, sample_ids, records) as writer:
+                for epoch in range(n_epochs):
+                    columns = {}
+                    for i, name in enumerate(records):
+                        file.seek((i * n_epochs + epoch) * m * size)
+                        columns[name] = np.fromfile(file, np.float32, m)
+                    writer.write_epoch(columns)
 
     def _observe(self, n_epochs, features, labels, records, device) -> np.ndarray:
         """Return the records of a block in all epochs, (R, K, b)."""

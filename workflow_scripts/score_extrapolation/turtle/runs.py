@@ -93,7 +93,10 @@ def train_unsupervised(
     Notes
     -----
     Cost: of each step as of `steps.take_step`; K products of the features and an encoder for the records; one pass over
-    all embeddings for the labels. Memory: two batches and some blocks, whatever the numbers of samples and epochs.
+    all embeddings for the labels. Memory: some copies of a batch and some blocks, whatever the numbers of samples and
+    epochs: 533 MiB at the peak of steps on 10,000 of a million samples, 1,024 wide, 100 classes (tests/benchmarks).
+
+    Shards and blocks change no bit. The number of threads does: sums are cut where threads divide them.
     """
     torch_device = resolve_device(device)
     subset_ids = read_table(subset_path, ["sample_id"])["sample_id"]
