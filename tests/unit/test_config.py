@@ -208,6 +208,22 @@ ABOUT_SCORES = {"recording", "previous_dtype", "snapshots", "variants"}
 OWN = {"budgets", "labels", "pool_share"}  # of retraining
 
 
+def test_a_paradigm_is_written_out_like_a_model():
+    options = {"loss": "trades", "beta": 5.0, "norm": "linf", "epsilon": 8.0, "step": 2.0, "steps": 10, "best_of": None}
+    bare = read_config(changed(("retraining", {"paradigm": "adversarial"})))
+    assert bare.retraining.paradigm == {"name": "adversarial", **options}
+    own = {"name": "adversarial", "epsilon": 4, "best_of": 50}
+    config = read_config(changed(("retraining", {"paradigm": own}), ("samples.validation", 0.1)))
+    assert config.retraining.paradigm == {"name": "adversarial", **options, "epsilon": 4.0, "best_of": 50}
+
+
+def test_robustness_is_of_test_images():
+    (fault,) = faults_of(changed(("evaluation.robustness", {}), ("samples.test", None)))
+    assert (
+        fault == "config: evaluation.robustness attacks test images, and there are none; set samples.test, such as 0.25"
+    )
+
+
 def test_a_paradigm_of_training_is_that_of_its_variants_and_not_of_retraining():
     unsupervised = ("training.paradigm", {"name": "unsupervised", "inner_steps": 5})
     without_labels = [("extrapolation", ["knn"]), ("selection.extrapolators", ["knn-20"])]
@@ -453,11 +469,7 @@ BAD = [  # what is set, to what, and the sentence, in which ... stands for anyth
     ("subset.nested", None, "subset.nested = null is no value; give one (share of a subset ...)"),
     ("training", [], "training = [] is no mapping of keys to values; its keys are model, paradigm, ..."),
     ("training.model", "resnet18", 'training.model = "resnet18" is none of convnet, resnet9, timm, wideresnet'),
-    (
-        "training.model",
-        {"name": "resnet18"},
-        'training.model.name = "resnet18" is none of convnet, resnet9, timm, wideresnet',
-    ),
+    ("training.model", {"name": "resnet18"}, 'training.model.name = "resnet18" is none of convnet, resnet9, timm, ...'),
     ("training.model", {"width": 3}, 'training.model = {"width": 3} names no method; give one of convnet, ...'),
     ("training.model", None, "training.model = null names no method; give one of convnet, ..."),
     ("training.model", {"name": "convnet", "width": 0}, "training.model.width = 0 is below 1"),
@@ -472,6 +484,21 @@ BAD = [  # what is set, to what, and the sentence, in which ... stands for anyth
         "retraining.paradigm",
         "unsupervised",
         "retraining.paradigm = unsupervised is a way to score, not to retrain; write one of ...",
+    ),
+    (
+        "retraining.paradigm",
+        {"name": "adversarial", "loss": "mart"},
+        'retraining.paradigm.loss = "mart" is none of trades or pgd (clean ...)',
+    ),
+    (
+        "retraining.paradigm",
+        {"name": "adversarial", "best_of": 50},
+        "retraining.paradigm.best_of = 50 validation images, and there are none; set samples.validation, such as 0.05",
+    ),
+    (
+        "training.paradigm",
+        {"name": "adversarial", "best_of": 50},
+        "training.paradigm.best_of = 50, but what is recorded for scores is of all epochs; leave it out, or ...",
     ),
     ("training.epochs", 0, "training.epochs = 0 is below 1 (passes over the samples)"),
     ("training.epochs", "30", 'training.epochs = "30" is text to YAML; write 30 (passes over the samples)'),
@@ -495,6 +522,7 @@ BAD = [  # what is set, to what, and the sentence, in which ... stands for anyth
         {**SGD, "nesterov": True},
         "... = true needs a momentum above 0; set it, or leave nesterov out",
     ),
+    ("training.rise", 1.0, "training.rise = 1.0 is not below 1 (share of the steps in which one_cycle rises)"),
     ("training.schedule", "step", 'training.schedule = "step" is none of constant, cosine or one_cycle'),
     ("training.augmentation.flip", "yes", 'training.augmentation.flip = "yes" is neither true nor false'),
     (
@@ -655,6 +683,10 @@ BAD = [  # what is set, to what, and the sentence, in which ... stands for anyth
         'evaluation.estimates[0] = "shift" is none of cross_validation or nested (of the ...)',
     ),
     ("evaluation.estimates", ["nested"] * 2, 'evaluation.estimates = ["nested", "nested"] has nested twice; ...'),
+    ("evaluation.robustness", True, "evaluation.robustness = true is no mapping of keys to values; its keys are ..."),
+    ("evaluation.robustness", {"attacks": []}, "evaluation.robustness.attacks = [] is empty"),
+    ("evaluation.robustness", {"attacks": ["fgsm"]}, '... = "fgsm" is none of pgd or autoattack'),
+    ("evaluation.robustness", {"epsilon": 0}, "... = 0 is not above 0 (largest change, in levels of 0..255)"),
     ("resources.default.threads", 0, "resources.default.threads = 0 is below 1 (CPU threads)"),
     ("resources.default", DELETE, "resources.default is missing; every stage that does not set it takes it from here"),
     (

@@ -15,7 +15,7 @@ import pytest
 import torch
 import torch.distributed as dist
 from safetensors.torch import load_file
-from test_checkpoints import EVERYTHING, PLAIN, N, store, task  # noqa: F401 - store is a fixture
+from test_checkpoints import ADVERSARIAL, EVERYTHING, PLAIN, N, store, task  # noqa: F401 - store is a fixture
 from torch import nn
 
 from score_extrapolation.faults import InputFault
@@ -27,6 +27,8 @@ from score_extrapolation.training.runs import train_on
 # float32, since bfloat16 rounds what differs in the last place of float32 to what differs in its own.
 EVERYTHING_32 = EVERYTHING | {"precision": "float32", "previous_dtype": "float32"}
 
+ADVERSARIAL_32 = ADVERSARIAL | {"precision": "float32", "previous_dtype": "float32"}
+
 
 @pytest.fixture(scope="module", autouse=True)
 def one_thread_each():
@@ -37,6 +39,22 @@ def dynamics(folder):
     table = pq.read_table(folder / "dynamics.parquet").to_pandas()
     assert not table.duplicated(["epoch", "sample_id"]).any()
     return table.set_index(["epoch", "sample_id"])
+
+
+def test_several_processes_train_adversarially_to_one_network(store, tmp_path):  # noqa: F811
+    """Starts are drawn by each process for its part, so that the network is not that of one process but as good."""
+    results = {}
+    for n in (1, 2):
+        folder = tmp_path / str(n)
+        folder.mkdir()
+        metrics = train_on(n_processes=n, **task(store, folder, ADVERSARIAL_32))
+        results[n] = metrics["epochs"], metrics["best_epoch"], load_file(folder / "model.safetensors")
+    (epochs, _, weights), (epochs_2, best_epoch, weights_2) = results.values()
+    assert 1 <= best_epoch <= 3
+    for one, two in zip(epochs, epochs_2, strict=True):
+        assert two["loss"] == pytest.approx(one["loss"], rel=0.1)
+    assert all(torch.isfinite(value).all() for value in weights_2.values())
+    assert not all(torch.equal(weights[name], value) for name, value in weights_2.items())
 
 
 # 90 samples in batches of 29 leave a last one of three; in batches of 44 one of two, of which a third process has none.

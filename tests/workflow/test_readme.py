@@ -121,10 +121,19 @@ def test_benchmarks_run(tmp_path):
 
 
 def test_every_command_is_run_by_a_test():
-    # test_demo.py runs the first; this is the second; the third is tests/cluster; test_study.py runs the digits.
+    # test_demo.py runs the first; this is the second; the third is tests/cluster; test_study.py and test_adversarial.py
+    # run the digits.
     own = {"make demo", "make test", "make test-cluster", "source .venv/bin/activate"}
     for command in COMMANDS:
-        tested = ("my.yaml", "results/digits", "--dry-run", "cifar10", "benchmarks", "digits_study")
+        tested = (
+            "my.yaml",
+            "results/digits",
+            "--dry-run",
+            "cifar10",
+            "benchmarks",
+            "digits_study",
+            "digits_adversarial",
+        )
         assert command in own or any(word in command for word in tested), command
 
 

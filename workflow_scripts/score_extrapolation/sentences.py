@@ -88,8 +88,14 @@ def _annotation(model: type[Section], keys: tuple) -> tuple:
             annotation, hint = typing.get_args(annotation)[1], ""
         elif key in getattr(annotation, "model_fields", {}):
             field = annotation.model_fields[key]
-            annotation, hint = field.annotation, f" ({field.description})" if field.description else ""
+            annotation, hint = _section_of(field.annotation), f" ({field.description})" if field.description else ""
     return annotation, hint
+
+
+def _section_of(annotation):
+    """Return the section of one that may also be null; else the annotation."""
+    sections = [one for one in typing.get_args(annotation) if hasattr(one, "model_fields")]
+    return sections[0] if type(None) in typing.get_args(annotation) and sections else annotation
 
 
 def _known_keys(annotation) -> list[str]:
