@@ -124,6 +124,30 @@ def test_the_settings_are_the_paper_s_whatever_the_default_config_says(name):
     )
 
 
+def test_adversarial_training_is_that_of_the_papers():
+    config = read("cifar10_adversarial")
+    recipe = config.retraining.model_dump()
+    attack = {"norm": "linf", "epsilon": 8, "step": 2, "steps": 10}
+    assert recipe["paradigm"] == {"name": "adversarial", "loss": "trades", "beta": 5, "best_of": 1024, **attack}
+    assert recipe["model"] == {"name": "wideresnet", "depth": 28, "width": 10, "activation": "silu"}
+    assert recipe["optimizer"] == {**SGD, "learning_rate": 0.2}
+    assert (recipe["epochs"], recipe["batch_size"], recipe["label_smoothing"]) == (400, 512, 0.1)
+    assert (recipe["schedule"], recipe["rise"], recipe["average_decay"]) == ("one_cycle", 0.025, 0.995)
+    assert recipe["augmentation"] == CIFAR_CROP
+    assert config.samples.validation * 50_000 == 1024
+    assert config.selection.rates == [0.25]
+    assert config.training.paradigm == {"name": "supervised"}
+    assert config.training.model["architecture"] == "resnet18"
+    assert config.evaluation.robustness.model_dump() == {
+        "attacks": ["pgd", "autoattack"],
+        "norm": "linf",
+        "epsilon": 8,
+        "pgd_steps": 40,
+        "images": 10_000,
+    }
+    assert "table_4" not in missing_items(config)
+
+
 class Experiment(Workflow):
     """A copy of the checkout in which one of the configs runs."""
 
@@ -183,6 +207,7 @@ def test_every_experiment_plans_each_training_once(name, checkout):
         "select_by_score": n_lists * n_arms,
         "select_without_score": n_lists + n_seeds,  # random, and nothing pruned
         "retrain_model": n_lists * (n_arms + n_unscored) + n_seeds,
+        "measure_robustness": (n_lists * (n_arms + n_unscored) + n_seeds) * bool(config.evaluation.robustness),
         "study": 1,
     }
     of_tables = ("plot", "tabulate", "table", "figure", "measure_coverage", "describe_neighborhoods")

@@ -22,7 +22,7 @@ class Options(Section):
     loss: Literal["trades", "pgd"] = Field("trades", description="clean and changed images, or changed ones alone")
     beta: float = Field(5.0, ge=0, description="weight of what the change does, in trades")
     norm: Literal["linf", "l2"] = Field("linf", description="of the change: of a pixel, or of the whole image")
-    epsilon: float = Field(8.0, gt=0, le=16384, description="largest change, in levels of 0..255")
+    epsilon: float = Field(8.0, gt=0, description="largest change, in levels of 0..255")
     step: float = Field(2.0, gt=0, description="of the attack, in levels of 0..255")
     steps: int = Field(10, ge=1, description="of the attack, each a forward and a backward pass")
     best_of: int | None = Field(

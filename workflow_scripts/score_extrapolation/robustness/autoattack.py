@@ -51,7 +51,8 @@ def resisting_autoattack(
     """
     n_classes = network.head.out_features
     logger = logging.getLogger("auto-attack")
-    logger.parent, logger.level = LOGGER, logging.DEBUG if LOGGER.isEnabledFor(logging.INFO) else logging.WARNING
+    logger.parent = LOGGER  # the package's messages go where ours go
+    logger.setLevel(logging.DEBUG if LOGGER.isEnabledFor(logging.INFO) else logging.WARNING)
     with torch.random.fork_rng([images.device] if images.is_cuda else []):
         attack = AutoAttack(
             _OfUnitImages(network), norm=NORMS[norm], eps=epsilon / 255, seed=seed % 2**32, device=images.device

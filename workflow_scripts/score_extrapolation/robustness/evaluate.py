@@ -74,7 +74,7 @@ def measure_robustness(
         resists &= _resisting_pgd(network, images, labels, norm, epsilon, pgd_steps, starts)
         measured |= {"pgd_steps": pgd_steps, "robust_pgd_accuracy": _share(resists)}
     if "autoattack" in attacks:
-        from .autoattack import resisting_autoattack, standard_attacks  # an optional package
+        from .autoattack import resisting_autoattack, standard_attacks  # of a package that nothing else needs
 
         left = resists.nonzero()[:, 0]
         if len(left):
