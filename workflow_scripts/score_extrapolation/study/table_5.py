@@ -41,7 +41,8 @@ def tabulate(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
         ``_percent_se`` and ``_percent_difference`` (points) from random pruning, with ``_low`` and ``_high``.
     """
     runs = in_percent(tables["retraining"])
-    runs = runs[(runs["arm"] == RANDOM) | (is_extrapolated(runs) & (runs["method"] == "top"))]
+    chosen = is_extrapolated(runs) & (runs["method"] == "top")
+    runs = runs[(chosen | (runs["arm"] == RANDOM)) & chosen.any()]
     measured = {name: f"{name}_percent" for name in ACCURACIES if name in runs}
     runs = runs.assign(**{column: 100 * runs[name] for name, column in measured.items()})
     runs = runs.sort_values(RUN, kind="stable")
