@@ -9,8 +9,9 @@ from typing import Annotated, Literal
 import pydantic
 from pydantic import AfterValidator, Field
 
-from .contradictions import AUTO, find_contradictions, is_unsupervised
+from .contradictions import AUTO, find_contradictions
 from .faults import InputFault
+from .paradigm_contradictions import is_unsupervised
 from .parts import EVERYTHING, is_within, subset_part
 from .plugins import Section, method_constant, method_options
 from .resources import Resources, Slurm

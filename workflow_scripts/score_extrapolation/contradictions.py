@@ -1,16 +1,11 @@
 """Faults of a config that no single value shows: values that contradict each other, or the methods they name."""
 
-from collections.abc import Iterator
-
+from .paradigm_contradictions import Faults, find_in_paradigms, recipes_of
 from .plugins import method_constant, method_names, method_options
 from .sentences import listed, repeated, shown
 from .shorthands import extrapolator_label, own_split
 
 AUTO = "auto"  # the extrapolator that is chosen by estimates
-# Tables of what an extrapolator reads that only labels make, or only the networks of a training on images.
-OF_LABELS = ("samples", "neighbors/label")
-OF_IMAGES = ("predictions",)
-Faults = Iterator[tuple[tuple, str]]
 
 
 def find_contradictions(sound: dict) -> Faults:
@@ -36,7 +31,7 @@ def find_contradictions(sound: dict) -> Faults:
             yield location, repeated(values)
     if scores and training:
         yield from _in_scores(scores, training)
-        yield from _in_unsupervised(sound, scores, training)
+    yield from find_in_paradigms(sound)
     if "subset" in sound:
         yield from _in_samplers(sound["subset"].samplers)
         if selection:
@@ -59,9 +54,8 @@ def find_contradictions(sound: dict) -> Faults:
         yield ("neighbors", "method"), text
     if training and "base" in training.variants:
         yield ("training", "variants", "base"), "is the name of training itself; give it another"
-    for location, recipe in _recipes(training, sound.get("retraining")):
+    for location, recipe in recipes_of(training, sound.get("retraining")):
         yield from _in_optimizer(recipe.optimizer, (*location, "optimizer"))
-        yield from _in_paradigm(recipe.paradigm, location, sound.get("samples"))
         if getattr(recipe, "snapshots", 0) >= recipe.epochs:
             text = (
                 f"= {recipe.snapshots} networks before the last of {recipe.epochs} epochs are not to be had; lower it"
@@ -72,13 +66,6 @@ def find_contradictions(sound: dict) -> Faults:
         yield from _in_shards(sound["resources"])
         if sound.get("device") == "cpu":
             yield from _in_gpus(sound["resources"])
-    if (
-        "evaluation" in sound
-        and "samples" in sound
-        and sound["evaluation"].robustness
-        and sound["samples"].test is None
-    ):
-        yield ("evaluation", "robustness"), "attacks test images, and there are none; set samples.test, such as 0.25"
     if "samples" in sound:
         yield from _in_channels(sound["samples"])
         yield from _in_splits(sound["samples"])
@@ -99,71 +86,6 @@ def _in_scores(scores: list[dict], training) -> Faults:
         if epochs < needed:
             key = "training.epochs" if name == "base" else f"training.variants.{name}.epochs"
             yield ("scores", i), f"= {shown(score['name'])} needs {needed} epochs or more, but {key} is {epochs}"
-
-
-def is_unsupervised(training) -> bool:
-    """Say whether a training, a `recipe.Recipe`, finds classes in embeddings instead of learning those of images."""
-    return method_constant("paradigms", training.paradigm["name"], "ENGINE") == "turtle"
-
-
-def _in_unsupervised(sound: dict, scores: list[dict], training) -> Faults:
-    """What an unsupervised training reads must be there, and nothing else of its scores may read labels or images."""
-    trainings = training.by_name()
-    unsupervised = [name for name, recipe in trainings.items() if is_unsupervised(recipe)]
-    used = [name for name in unsupervised if name in [score["training"] for score in scores]]
-    networks = list(sound["embeddings"].networks()) if "embeddings" in sound else []
-    for name in unsupervised if networks else ():
-        location = ("training", *(() if name == "base" else ("variants", name)), "paradigm", "spaces")
-        for i, space in enumerate(trainings[name].paradigm["spaces"]):
-            if space not in networks:
-                text = f"= {shown(space)} is no frozen network; there are {listed(networks)} (embeddings.others)"
-                yield (*location, i), text
-    if used:
-        yield from _in_what_reads_labels(sound)
-        yield from _in_found_labels(sound)
-    for section, key in (("retraining", "labels"), ("evaluation", "classes")):
-        value = getattr(sound[section], key) if section in sound else None
-        if value not in (None, "given", []) and not used:
-            text = f"= {shown(value)} is about labels that a training finds, and none does; set training.paradigm"
-            yield (section, key), f"{text}: unsupervised, or leave it out"
-
-
-def _in_what_reads_labels(sound: dict) -> Faults:
-    """Scores without labels are extrapolated and pruned by without labels."""
-    found = "the scores come of an unsupervised training"
-    for i, entry in enumerate(sound.get("extrapolation") or []):
-        options = {key: value for key, value in entry.items() if key not in ("name", "step_up")}
-        needs = [n.removeprefix("nested/") for n in method_options("extrapolators", entry["name"])(**options).needs()]
-        label = extrapolator_label(entry)
-        if set(needs) & set(OF_IMAGES):
-            yield ("extrapolation", i), f"= {label} reads what networks say of images, and {found}; take knn or gnn"
-        elif set(needs) & set(OF_LABELS):
-            text = "leave out same_label, or write labels: false"
-            yield ("extrapolation", i), f"= {label} reads labels, and {found}; {text}"
-    named = [(("subset", "samplers", i), "subset", name) for i, name in enumerate(_listed(sound, "subset", "samplers"))]
-    named += [
-        (("selection", "methods", i), "selection", method["name"])
-        for i, method in enumerate(_listed(sound, "selection", "methods"))
-    ]
-    for location, kind, name in named:
-        if name in method_names(kind) and method_constant(kind, name, "LABELLED"):
-            yield location, f"= {name} reads labels, and {found}; take another of {listed(method_names(kind))}"
-
-
-def _in_found_labels(sound: dict) -> Faults:
-    """Nothing can be told to be right or wrong of networks that learned classes without names, image by image."""
-    retraining, evaluation = sound.get("retraining"), sound.get("evaluation")
-    if not retraining or retraining.labels == "given":
-        return
-    text = "compares single images with their labels, and retraining.labels is found; write labels: given"
-    if retraining.paradigm.get("best_of"):
-        yield ("retraining", "paradigm", "best_of"), f"= {retraining.paradigm['best_of']} {text}, or best_of: null"
-    if evaluation and evaluation.robustness:
-        yield ("evaluation", "robustness"), f"{text}, or robustness: null"
-
-
-def _listed(sound: dict, section: str, key: str) -> list:
-    return getattr(sound[section], key) if section in sound else []
 
 
 def _in_samplers(samplers: list[str]) -> Faults:
@@ -193,29 +115,6 @@ def _in_doubts(selection, scores: list[str]) -> Faults:
         if share and method[share] > least:
             text = f"= {shown(method[share])} is more than selection.rates removes, {least}; lower it"
             yield (*location, share), text
-
-
-def _recipes(training, retraining) -> Iterator[tuple]:
-    """Yield (location, recipe) of each training of those that are sound."""
-    if training:
-        yield ("training",), training
-        yield from ((("training", "variants", name), variant) for name, variant in training.variants.items())
-    if retraining:
-        yield ("retraining",), retraining
-
-
-def _in_paradigm(paradigm: dict, location: tuple, samples) -> Faults:
-    """What is kept is retrained on by a loop over its images, whose best epoch only held-out images can tell."""
-    name, best_of, retrains = paradigm["name"], paradigm.get("best_of"), location == ("retraining",)
-    if retrains and method_constant("paradigms", name, "ENGINE"):
-        known = [one for one in method_names("paradigms") if not method_constant("paradigms", one, "ENGINE")]
-        yield (*location, "paradigm"), f"= {name} is a way to score, not to retrain; write one of {listed(known)}"
-    if best_of and not retrains:
-        text = f"= {best_of}, but what is recorded for scores is of all epochs; leave it out, or set it in retraining"
-        yield (*location, "paradigm", "best_of"), text
-    if best_of and retrains and samples and samples.validation is None:
-        text = f"= {best_of} validation images, and there are none; set samples.validation, such as 0.05"
-        yield (*location, "paradigm", "best_of"), text
 
 
 def _in_optimizer(optimizer, location: tuple) -> Faults:

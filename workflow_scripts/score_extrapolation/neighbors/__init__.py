@@ -246,7 +246,8 @@ def measure_far(base: np.ndarray, labels: np.ndarray | None, nearest: np.ndarray
     Notes
     -----
     Were the samples and the subset of one distribution and the network new to both, far_share would be 0.01 but for the
-    draw. Cost: 2 m d operations for each of the 10,000.
+    draw. Cost: 2 m d operations for each of the 10,000; 1.8 s beside the 10.9 in which 40,000 find their 100 nearest of
+    10,000, 512 wide, on one core.
     """
     m = len(base)
     if m < 2:
