@@ -1,4 +1,4 @@
-"""Faults of a config that come of a training's paradigm: labels that are read where none are to be, attacks on nothing."""
+"""Faults of a config that come of paradigms: labels that are read where none are to be, attacks on no images."""
 
 from collections.abc import Iterator
 
