@@ -155,16 +155,16 @@ def neighborhood_rows(experiment: Config) -> list[dict]:
 def found_label_rows(experiment: Config) -> list[dict]:
     """Return one row per run that found labels, as `evaluation.found_labels` takes them.
 
-    Those that scores are computed from and, by the first recipe and from the first part, those that were tried with
-    other numbers of classes.
+    Those that scores are computed from and, by the first recipe, those that were tried with other numbers of classes: on
+    everything where that is trained on too, since classes are told apart better there, else on the first part.
     """
     rows = []
     parts = [*experiment.pruned_parts(), *([EVERYTHING] if experiment.evaluation.full_data_scores else [])]
     for recipe in experiment.unsupervised():
         networks = [experiment.path(f"{network_path(space)}.parquet") for space in experiment.spaces(recipe)]
         for part in parts:
-            first = recipe == experiment.unsupervised()[0] and part == parts[0]
-            for classes in (None, *(experiment.evaluation.classes if first else ())):
+            tries = recipe == experiment.unsupervised()[0] and part == (parts[-1] if EVERYTHING in parts else parts[0])
+            for classes in (None, *(experiment.evaluation.classes if tries else ())):
                 for seed in experiment.seeds:
                     folder = labels_folder(recipe, part, seed, classes)
                     run = _described({"part": part, "seed": seed})

@@ -146,11 +146,13 @@ def test_labels_are_described_of_all_runs_and_other_numbers_of_classes_once():
     folder = "results/digits/training/base"
     assert [row["labels"] for row in rows if row["seed"] == 3] == [
         f"{folder}/fraction-40/seed-3/labels.parquet",
-        f"{folder}/fraction-40/seed-3/classes-5/labels.parquet",
         f"{folder}/fraction-20/seed-3/labels.parquet",
         f"{folder}/fraction-100/seed-3/labels.parquet",
+        f"{folder}/fraction-100/seed-3/classes-5/labels.parquet",
     ]
-    assert [row["tried"] for row in rows if row["seed"] == 3] == [False, True, False, False]
+    assert [row["tried"] for row in rows if row["seed"] == 3] == [False, False, False, True]
+    without_truth = read_config(changed(*BASE, ("evaluation.classes", [5]), ("evaluation.full_data_scores", False)))
+    assert [row["tried"] for row in found_label_rows(without_truth) if row["seed"] == 0] == [False, True]
     assert {tuple(row["embeddings"]) for row in rows} == {("results/digits/embeddings/pretrained.parquet",)}
     assert found_label_rows(read_config(changed())) == []
 

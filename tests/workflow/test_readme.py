@@ -79,7 +79,7 @@ def test_dry_runs_list_jobs(fresh):
     for command in COMMANDS:
         if "--dry-run" in command or "cifar10_" in command:
             printed = run(command, fresh.folder, "--dry-run")
-            assert "train_subset" in printed
+            assert "train_unsupervised" in printed or "train_subset" in printed
             tested += 1
     assert tested >= 2
 
@@ -108,6 +108,7 @@ def test_benchmarks_run(tmp_path):
         "jobs.py": ["--jobs", "100", "--repetitions", "1", "--configs", str(CHECKOUT / "config/cifar10_small.yaml")],
         "shards.py": ["--n", "3000", "--width", "16", "--shards", "2", "--k", "20"],
         "training_free.py": ["--n", "600", "--width", "16", "--draws", "3000"],
+        "turtle.py": ["--rounds", "1", "--n", "500", "--width", "8", "--classes", "3", "--batch", "100"],
         "million.py": ["--n", "3000", "--width", "32", "--classes", "5"],
         "selection.py": ["--n", "3000", "--classes", "5", "--ways", "whole", "streamed"],
     }
@@ -121,8 +122,8 @@ def test_benchmarks_run(tmp_path):
 
 
 def test_every_command_is_run_by_a_test():
-    # test_demo.py runs the first; this is the second; the third is tests/cluster; test_study.py and test_adversarial.py
-    # run the digits.
+    # test_demo.py runs the first; this is the second; the third is tests/cluster; test_study.py, test_unsupervised.py and
+    # test_adversarial.py run the digits.
     own = {"make demo", "make test", "make test-cluster", "source .venv/bin/activate"}
     for command in COMMANDS:
         tested = (
@@ -132,6 +133,7 @@ def test_every_command_is_run_by_a_test():
             "cifar10",
             "benchmarks",
             "digits_study",
+            "digits_unsupervised",
             "digits_adversarial",
         )
         assert command in own or any(word in command for word in tested), command
