@@ -155,8 +155,8 @@ def neighborhood_rows(experiment: Config) -> list[dict]:
 def found_label_rows(experiment: Config) -> list[dict]:
     """Return one row per run that found labels, as `evaluation.found_labels` takes them.
 
-    Those that scores are computed from and, by the first recipe, those that were tried with other numbers of classes: on
-    everything where that is trained on too, since classes are told apart better there, else on the first part.
+    Those that scores are computed from and, by the first recipe, those that were tried with other numbers of classes:
+    on everything where that is trained on too, since classes are told apart better there, else on the first part.
     """
     rows = []
     parts = [*experiment.pruned_parts(), *([EVERYTHING] if experiment.evaluation.full_data_scores else [])]

@@ -108,7 +108,7 @@ def test_benchmarks_run(tmp_path):
         "jobs.py": ["--jobs", "100", "--repetitions", "1", "--configs", str(CHECKOUT / "config/cifar10_small.yaml")],
         "shards.py": ["--n", "3000", "--width", "16", "--shards", "2", "--k", "20"],
         "training_free.py": ["--n", "600", "--width", "16", "--draws", "3000"],
-        "turtle.py": ["--rounds", "1", "--n", "500", "--width", "8", "--classes", "3", "--batch", "100"],
+        "turtle.py": ["--rounds", "1", "--width", "8", "--classes", "3", "--batch", "100"],
         "million.py": ["--n", "3000", "--width", "32", "--classes", "5"],
         "selection.py": ["--n", "3000", "--classes", "5", "--ways", "whole", "streamed"],
     }
@@ -122,8 +122,8 @@ def test_benchmarks_run(tmp_path):
 
 
 def test_every_command_is_run_by_a_test():
-    # test_demo.py runs the first; this is the second; the third is tests/cluster; test_study.py, test_unsupervised.py and
-    # test_adversarial.py run the digits.
+    # test_demo.py runs the first; this is the second; the third is tests/cluster; test_study.py, test_unsupervised.py
+    # and test_adversarial.py run the digits.
     own = {"make demo", "make test", "make test-cluster", "source .venv/bin/activate"}
     for command in COMMANDS:
         tested = (
