@@ -23,6 +23,7 @@ from results_lock import run_is_over
 LOGGER = logging.getLogger("score_extrapolation")
 SECONDS_TO_SAVE = 60
 ROOM_BYTES = 2**16  # a disk with less is full
+SHELLS = ("bash", "sh", "dash", "zsh")
 SECONDS_TO_LOOK = 15  # whether the run still goes on, on file systems that many jobs share
 VERSIONS = ("numpy", "pyarrow", "torch")
 
@@ -88,10 +89,12 @@ def _end_with_run(folder: Path) -> None:
     A killed Snakemake leaves its jobs running, those on a cluster too, where each has a Snakemake of its own; the next
     run would start the same jobs beside these orphans.
     """
-    shell = os.getppid()
-    starter = psutil.Process(shell).ppid()
+    # A shell that Snakemake started may outlive it and must be seen to change hands. Where the shell became this job, the
+    # parent is Snakemake itself, and its own parent may well end before it: a terminal that is closed.
+    parent = os.getppid()
+    starter = _shell_parent(parent)
     looked = time.monotonic()
-    while os.getppid() == shell and psutil.Process(shell).ppid() == starter:
+    while os.getppid() == parent and _shell_parent(parent) == starter:
         time.sleep(1)
         if time.monotonic() - looked >= SECONDS_TO_LOOK:
             if run_is_over(folder):
@@ -100,6 +103,12 @@ def _end_with_run(folder: Path) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(SECONDS_TO_SAVE)
     os._exit(1)
+
+
+def _shell_parent(pid: int) -> int | None:
+    """Return the parent of a process that is a shell, or None."""
+    process = psutil.Process(pid)
+    return process.ppid() if process.name() in SHELLS else None
 
 
 def table_metadata(snakemake) -> dict:

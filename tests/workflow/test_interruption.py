@@ -2,6 +2,7 @@
 
 import os
 import random
+import shlex
 import signal
 import subprocess
 import time
@@ -120,3 +121,13 @@ def test_a_second_run_on_the_same_results_refuses_in_one_sentence(fresh):
         os.killpg(run.pid, signal.SIGKILL)
     assert "results: another run is writing to results/digits; wait for its end or stop it" in printed
     assert "Traceback" not in printed
+
+
+def test_a_run_goes_on_when_the_terminal_that_started_it_is_closed(fresh):
+    command = shlex.join(fresh.command("--cores", "2", "kept"))
+    starter = ["bash", "-c", f"{command} > run.log 2>&1 & echo $! > run.pid; sleep 20"]
+    subprocess.run(starter, cwd=fresh.folder, env=environment(), start_new_session=True, check=True)
+    run = psutil.Process(int((fresh.folder / "run.pid").read_text()))
+    run.wait(600)
+    printed = (fresh.folder / "run.log").read_text()
+    assert "Done: results/digits/" in printed, printed
