@@ -89,8 +89,8 @@ def _end_with_run(folder: Path) -> None:
     A killed Snakemake leaves its jobs running, those on a cluster too, where each has a Snakemake of its own; the next
     run would start the same jobs beside these orphans.
     """
-    # A shell that Snakemake started may outlive it and must be seen to change hands. Where the shell became this job, the
-    # parent is Snakemake itself, and its own parent may well end before it: a terminal that is closed.
+    # A shell that Snakemake started may outlive it and must be seen to change hands. Where the shell became this job,
+    # the parent is Snakemake itself, and its own parent may well end before it: a terminal that is closed.
     parent = os.getppid()
     starter = _shell_parent(parent)
     looked = time.monotonic()
