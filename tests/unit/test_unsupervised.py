@@ -286,7 +286,8 @@ def test_table_3_is_of_the_scores_without_labels_at_the_k_that_could_be_known():
     assert set(table["chosen_by"]) <= {table_2.NESTED, table_2.FIRST, table_2.ONE}
     assert not table.duplicated(["score", "fraction_percent", "family"]).any()
     shown = table_3.format_table(table)
-    assert shown.columns.get_level_values(0).unique().tolist() == ["Pearson", "Spearman"]
+    assert shown.columns.get_level_values(1).unique().tolist() == ["k", "Pearson", "Spearman"]
+    assert "KNN" in shown.columns.get_level_values(0)
     assert len(shown) == 2
     nothing = table_3.tabulate(tables | {"experiment": tables["experiment"].assign(unsupervised="")})
     assert len(nothing) == 0

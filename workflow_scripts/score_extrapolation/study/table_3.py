@@ -3,7 +3,7 @@
 import pandas as pd
 
 from ..report import method_label
-from ._texts import percent, pivot, plus_minus
+from ._texts import NONE, percent, pivot, plus_minus
 from .table_2 import STATISTICS, TRUTH
 from .table_2 import tabulate as tabulate_all
 
@@ -41,11 +41,14 @@ def tabulate(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def format_table(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the table for people: a row per score and subset, a column per statistic and extrapolator."""
+    """Return the table for people: a row per score and subset, three columns per family of extrapolators."""
     cells = []
-    for statistic, name in STATISTICS.items():
-        for row in table.to_dict("records"):
-            index = method_label(row["score"]), percent(row["fraction_percent"]), str(row["n_seeds"])
+    for row in table.to_dict("records"):
+        index = method_label(row["score"]), percent(row["fraction_percent"]), str(row["n_seeds"])
+        # That the graph network is without labels goes without saying.
+        family = method_label(row["family"].replace("-no_labels", ""))
+        cells.append((index, (family, "k"), NONE if pd.isna(row["k"]) else str(int(row["k"]))))
+        for statistic, name in STATISTICS.items():
             text = plus_minus(row[f"{statistic}_mean"], row[f"{statistic}_se"], 4, row[f"{statistic}_best"])
-            cells.append((index, (name, method_label(row["extrapolator"])), text))
+            cells.append((index, (family, name), text))
     return pivot(cells, ["Score", "Subset", "Seeds"])
