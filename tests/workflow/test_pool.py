@@ -134,4 +134,13 @@ def test_the_report_has_what_it_can_have_and_a_second_run_does_nothing(pooled):
     assert (pooled.results / "report/report.html").exists()
     assert (pooled.results / "study/figure_2.csv").exists()
     assert not (pooled.results / "study/table_1.csv").exists()  # which compares with the truth
+    table = pd.read_csv(pooled.results / "study/table_5.csv")
+    assert list(zip(table["rate_percent"], table["kind"], strict=True)) == [
+        (0, "random"),
+        (50, "random"),
+        (50, "extrapolated"),
+        (90, "random"),
+        (90, "extrapolated"),
+    ]
+    assert (table["robust_accuracy_percent_mean"] <= 100).all() and (pooled.results / "study/table_5.html").exists()
     assert pooled.planned("report") == {}

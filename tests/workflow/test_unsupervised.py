@@ -90,3 +90,17 @@ def test_another_network_for_the_end_scores_nothing_anew(digits):
     planned = digits.planned("study", "--config", "retraining={model: resnet9}")
     assert not planned.keys() & {"train_unsupervised", "share_embeddings", "extrapolate_scores", "describe_labels"}
     assert planned["retrain_model"] == len(SEEDS) * (1 + 1 + 2 + 1)  # all, random, KNN of two subsets, the truth
+
+
+def test_two_spaces_are_read_side_by_side(digits):
+    two = ["training={paradigm: {name: unsupervised, spaces: [pretrained, small]}, epochs: 15}"]
+    two.append("embeddings={others: {small: {image_size: 32}}}")
+    folder = "results/digits_unsupervised"
+    digits.run(
+        *("--cores", "2", "--config", *two, "--"),
+        f"{folder}/neighbors/base/fraction-20/seed-0/subset.parquet",
+        f"{folder}/scores/fraction-20/seed-0/du.parquet",
+    )
+    assert read_table(digits.results / "embeddings/base/fraction-20/seed-0.parquet")["embedding"].shape[1] == 2 * 1280
+    dynamics = read_table(digits.results / "training/base/fraction-20/seed-0/dynamics.parquet")
+    assert dynamics["epoch"].max() == 14
