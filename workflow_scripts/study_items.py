@@ -29,6 +29,7 @@ CONDITIONS = {
         lambda e: e.unsupervised(),
         "scores of an unsupervised training; set training.paradigm: unsupervised",
     ),
+    "no_pool": (lambda e: e.samples.pool is None, "images of one set, table_5 being of a pool; leave out samples.pool"),
     "adversarial": (
         lambda e: e.retraining.paradigm["name"] == "adversarial",
         "adversarial retraining; set retraining.paradigm: adversarial",

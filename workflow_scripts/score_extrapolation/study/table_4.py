@@ -9,7 +9,7 @@ from ._texts import NONE, difference, percent, pivot, plus_minus
 
 CHAPTER = "1 Accuracy"
 TITLE = "Table 4. Robust and clean accuracy of adversarial training on what is kept"
-NEEDS = ("test", "random", "top", "adversarial", "robustness")
+NEEDS = ("test", "random", "top", "no_pool", "adversarial", "robustness")
 READS = ("retraining", "experiment")
 NOTE = (
     "Robust is the share of the attacked test images that are right whatever the attack does, clean that of all test "
