@@ -29,7 +29,10 @@ CONDITIONS = {
         lambda e: e.unsupervised(),
         "scores of an unsupervised training; set training.paradigm: unsupervised",
     ),
-    "no_pool": (lambda e: e.samples.pool is None, "images of one set, table_5 being of a pool; leave out samples.pool"),
+    "no_pool": (
+        lambda e: e.samples.pool is None,
+        "pruning of the own images, which table_5 is not of; set samples.pool: null",
+    ),
     "adversarial": (
         lambda e: e.retraining.paradigm["name"] == "adversarial",
         "adversarial retraining; set retraining.paradigm: adversarial",
