@@ -66,8 +66,11 @@ def test_scores_are_extrapolated_in_the_embeddings_that_were_read(digits):
     rows = rows_of(digits, "study/table_3")
     assert {row["family"] for row in rows} == {"knn", "gnn-no_labels"}
     assert {row["fraction_percent"] for row in rows} == {"40.0", "20.0"}
-    # Of one family there is one k, which no truth has chosen.
-    assert {row["chosen_by"] for row in rows} == {"nested estimate", "only one"}
+    # Of a family there is one k, which no truth has chosen.
+    assert {(row["extrapolator"], row["chosen_by"]) for row in rows} == {
+        ("knn-10", "first configured"),
+        ("gnn-10-no_labels", "only one"),
+    }
 
 
 def test_networks_of_the_end_learn_the_classes_that_were_found(digits):
