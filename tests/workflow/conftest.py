@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 CHECKOUT = Path(__file__).parents[2]
+README = (CHECKOUT / "README.md").read_text()
 PARTS = ("Snakefile", "rules", "workflow_scripts", "config.yaml", "config", "profiles", "slurm", "envs")
 
 # Every stage for real, in seconds.
@@ -83,6 +84,19 @@ def copy_checkout(folder: Path) -> Workflow:
             shutil.copy2(source, folder / part)
     workflow = Workflow(folder)
     workflow.write_config()
+    return workflow
+
+
+def run_shipped(folder: Path, name: str) -> Workflow:
+    """Run the README's command for a report of a config of ours in a copy of the checkout, in which it then is run."""
+    workflow = copy_checkout(folder)
+    (command,) = re.findall(rf"^snakemake (report --configfile config/{name}.yaml)$", README, re.M)
+    shutil.copy2(workflow.folder / f"config/{name}.yaml", workflow.folder / "small.yaml")
+    workflow.results = workflow.folder / "results" / name
+    started = [sys.executable, "-m", "snakemake", *command.split(), "--nocolor"]
+    done = subprocess.run(started, cwd=workflow.folder, capture_output=True, text=True, env=environment())
+    workflow.printed = done.stdout + done.stderr
+    assert done.returncode == 0, workflow.printed
     return workflow
 
 

@@ -3,27 +3,16 @@
 import csv
 import json
 import re
-import subprocess
-import sys
 
 import pytest
 import yaml
 
-from .conftest import CHECKOUT, copy_checkout, environment
-
-README = (CHECKOUT / "README.md").read_text()
+from .conftest import run_shipped
 
 
 @pytest.fixture(scope="module")
 def digits(tmp_path_factory):
-    """A copy of the checkout in which the README's command has run; its results."""
-    workflow = copy_checkout(tmp_path_factory.mktemp("adversarial"))
-    (command,) = re.findall(r"^snakemake (report --configfile config/digits_adversarial.yaml)$", README, re.M)
-    started = [sys.executable, "-m", "snakemake", *command.split(), "--nocolor"]
-    done = subprocess.run(started, cwd=workflow.folder, capture_output=True, text=True, env=environment())
-    assert done.returncode == 0, done.stdout + done.stderr
-    workflow.results = workflow.folder / "results/digits_adversarial"
-    return workflow
+    return run_shipped(tmp_path_factory.mktemp("adversarial"), "digits_adversarial")
 
 
 def rows_of(digits, name):

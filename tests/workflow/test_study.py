@@ -1,10 +1,7 @@
 """`config/digits_study.yaml` from its start to the report: every table and figure that there is, for real."""
 
 import csv
-import re
 import shutil
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -14,22 +11,14 @@ from score_extrapolation.plugins import method_names
 from score_extrapolation.tables import read_table
 from study_items import BROUGHT_BY
 
-from .conftest import CHECKOUT, copy_checkout, environment
+from .conftest import run_shipped
 
-README = (CHECKOUT / "README.md").read_text()
 SEEDS = (0, 1)
 
 
 @pytest.fixture(scope="module")
 def digits(tmp_path_factory):
-    """A copy of the checkout in which the README's command has run; its results."""
-    workflow = copy_checkout(tmp_path_factory.mktemp("study"))
-    (command,) = re.findall(r"^snakemake (report --configfile config/digits_study.yaml)$", README, re.M)
-    started = [sys.executable, "-m", "snakemake", *command.split(), "--nocolor"]
-    done = subprocess.run(started, cwd=workflow.folder, capture_output=True, text=True, env=environment())
-    assert done.returncode == 0, done.stdout + done.stderr
-    workflow.results = workflow.folder / "results/digits_study"
-    return workflow
+    return run_shipped(tmp_path_factory.mktemp("study"), "digits_study")
 
 
 def rows_of(digits, name):

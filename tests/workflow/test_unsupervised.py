@@ -1,9 +1,6 @@
 """`config/digits_unsupervised.yaml` from its start to the report: scores, pruning and retraining without a label."""
 
 import csv
-import re
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -11,24 +8,14 @@ import pytest
 from score_extrapolation.matching import clustering_accuracy
 from score_extrapolation.tables import read_metadata, read_table
 
-from .conftest import CHECKOUT, copy_checkout, environment
+from .conftest import run_shipped
 
-README = (CHECKOUT / "README.md").read_text()
 SEEDS = (0, 1)
 
 
 @pytest.fixture(scope="module")
 def digits(tmp_path_factory):
-    """A copy of the checkout in which the README's command has run; its results."""
-    workflow = copy_checkout(tmp_path_factory.mktemp("unsupervised"))
-    (command,) = re.findall(r"^snakemake (report --configfile config/digits_unsupervised.yaml)$", README, re.M)
-    started = [sys.executable, "-m", "snakemake", *command.split(), "--nocolor"]
-    done = subprocess.run(started, cwd=workflow.folder, capture_output=True, text=True, env=environment())
-    assert done.returncode == 0, done.stdout + done.stderr
-    workflow.results = workflow.folder / "results/digits_unsupervised"
-    workflow.printed = done.stdout + done.stderr
-    (workflow.folder / "small.yaml").write_bytes((workflow.folder / "config/digits_unsupervised.yaml").read_bytes())
-    return workflow
+    return run_shipped(tmp_path_factory.mktemp("unsupervised"), "digits_unsupervised")
 
 
 def rows_of(digits, name):
