@@ -1,5 +1,6 @@
 """One look for all figures: what it must survive is print, colour blindness and a second run (the same bytes)."""
 
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,6 +38,7 @@ FAMILY_LOOKS = {
     "rs2": ("#303030", "d"),
 }
 OTHER_COLORS = (WINE, OLIVE, INDIGO)
+HEADING_LETTERS = 11  # to an inch
 MARKERS, LINES = "osD^v<>PXdHhp8*", ("-", "--", "-.", ":")
 NO_PRUNING_STYLE = {"label": NO_PRUNING, "color": BLACK, "marker": "*", "markersize": 12, "linestyle": "none"}
 SETTINGS = {
@@ -113,7 +115,7 @@ def drawing_panels(
     """
     columns = columns or {1: 1, 2: 2, 4: 2}.get(len(titles), 3)
     rows = -(-len(titles) // columns)
-    width, height = (7.5, 3.9) if len(titles) == 1 else (4.6 * columns, 3.4 * rows)
+    width, height = (7.5, 3.9) if len(titles) == 1 else (max(7.5, 4.6 * columns), 3.4 * rows)
     key_columns = int(width / 3.6)
     with drawing(path, width, height + 0.9 + 0.21 * -(-len(keys) // key_columns)) as figure:
         grid = list(figure.subplots(rows, columns, squeeze=False, sharey=share).flat)
@@ -126,7 +128,7 @@ def drawing_panels(
             else:
                 axes.set(title=title, xlabel=labels[0])
         grid = [axes for axes, title in zip(grid, titles, strict=True) if title is not None]
-        figure.suptitle(heading, x=0.015, ha="left")
+        figure.suptitle(textwrap.fill(heading, int(width * HEADING_LETTERS)), x=0.015, ha="left")
         figure.legend(handles=keys, loc="outside lower center", ncols=key_columns)
         yield figure, grid
 
