@@ -177,9 +177,11 @@ def checkout(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize(
-    "name", sorted(set(NAMES) - {"cifar10_extrapolation", "cifar10_study", "cifar10_pool", "digits_pool"})
-)
+OF_THEIR_OWN = {"cifar10_extrapolation", "cifar10_study", "cifar10_pool", "digits_pool"}
+UNSUPERVISED = {name for name in NAMES if "unsupervised" in name}
+
+
+@pytest.mark.parametrize("name", sorted(set(NAMES) - OF_THEIR_OWN - UNSUPERVISED))
 def test_every_experiment_plans_each_training_once(name, checkout):
     config = read(name)
     n_seeds, n_parts, n_scores = len(config.seeds), len(config.parts()), len(config.scores)
@@ -214,6 +216,22 @@ def test_every_experiment_plans_each_training_once(name, checkout):
     assert {rule: n for rule, n in planned.items() if not rule.startswith(of_tables)} == {
         rule: n for rule, n in expected.items() if n
     }
+
+
+@pytest.mark.parametrize("name", sorted(UNSUPERVISED))
+def test_without_labels_each_training_is_planned_once_and_no_network_but_those_of_the_end(name, checkout):
+    config = read(name)
+    fractions, n_seeds, nested = set(config.subset.fractions), len(config.seeds), config.subset.nested
+    within = (
+        {round(fraction * nested, 9) for fraction in fractions} if "nested" in config.evaluation.estimates else set()
+    )
+    planned = Experiment(checkout, name).planned("study")
+    assert planned["train_unsupervised"] == planned["score_subset"] == n_seeds * len({*fractions, *within, 1})
+    assert planned["try_classes"] == n_seeds * len(config.evaluation.classes)
+    assert planned["embed_pretrained"] == planned["describe_labels"] == planned["table_3"] == 1
+    n_arms = len(config.selection.extrapolators) * len(fractions) + 2  # the full data's, and random
+    assert planned["retrain_model"] == n_seeds * (len(config.selection.rates) * n_arms + 1)
+    assert not planned.keys() & {"train_subset", "embed_samples", "predict_samples"}
 
 
 def test_the_tasks_within_subsets_share_their_trainings(checkout):
