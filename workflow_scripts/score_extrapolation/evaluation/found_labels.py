@@ -37,22 +37,25 @@ def tabulate_labels(rows: list[dict], samples: dict) -> pd.DataFrame:
     n = len(samples["sample_id"])
     rng = np.random.default_rng(derive_seed(0, "evaluation/found_labels"))
     probed = np.sort(rng.permutation(n)[:PROBED])
-    labels, features, table, found = samples["label"], {}, [], {}
+    labels, features, clusters, table, found = samples["label"], {}, {}, [], {}
     with Progress(len(rows), "found labels", "runs") as progress:
         for i, row in enumerate(rows):
             classes, n_classes = _read_labels(row["labels"], samples["sample_id"])
             space = tuple(row["embeddings"])
             if space not in features:
-                ids = samples["sample_id"][probed]
-                features[space] = [read_rows(path, "embedding", ids).astype(np.float32) for path in space]
-            vectors = np.hstack([values / np.sqrt(values.var(axis=0).mean()) for values in features[space]])
+                spaces = [
+                    read_rows(path, "embedding", samples["sample_id"][probed]).astype(np.float32) for path in space
+                ]
+                features[space] = np.hstack([values / np.sqrt(values.var(axis=0).mean()) for values in spaces])
+            vectors, by_kmeans = features[space], (space, n_classes, row["seed"])
+            if by_kmeans not in clusters:  # which trainings on several parts have in common
+                clusters[by_kmeans] = kmeans_labels(vectors, n_classes, row["seed"])
             found[i] = classes[probed]
-            by_kmeans = kmeans_labels(vectors, n_classes, row["seed"])
             table.append(
                 {key: row[key] for key in ("training", "fraction", "sampler", "seed", "tried")}
                 | {"classes": n_classes, "classes_found": len(np.unique(classes))}
                 | {"accuracy": clustering_accuracy(classes, labels)}
-                | {"kmeans_accuracy": clustering_accuracy(by_kmeans, labels[probed])}
+                | {"kmeans_accuracy": clustering_accuracy(clusters[by_kmeans], labels[probed])}
                 | {"probe_kappa": probe_accuracy(vectors, found[i], seed=row["seed"])}
             )
             progress.update(1)
