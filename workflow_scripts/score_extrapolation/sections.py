@@ -116,13 +116,13 @@ class Subset(Section):
     nested: float = Field(0.5, gt=0, lt=1, description="share of a subset that is trained on by itself too")
 
 
-LabelName = Annotated[str, Field(pattern="^[a-z0-9_]+$")]
+NameInPaths = Annotated[str, Field(pattern="^[a-z0-9_]+$")]
 
 
 class ScoreTraining(Training):
     """The recipe that scores are computed from, and others that some scores name."""
 
-    variants: dict[LabelName, Training] = Field(default_factory=dict, description="text of a-z 0-9 _")
+    variants: dict[NameInPaths, Training] = Field(default_factory=dict, description="text of a-z 0-9 _")
 
     def by_name(self) -> dict[str, Training]:
         """Return this training and the others by their names in paths."""
@@ -157,7 +157,7 @@ class Embeddings(Section):
 
     dtype: Literal["float32", "float16"] = "float32"
     pretrained: Pretrained = Pretrained()
-    others: dict[LabelName, Pretrained] = Field(default_factory=dict, description="text of a-z 0-9 _")
+    others: dict[NameInPaths, Pretrained] = Field(default_factory=dict, description="text of a-z 0-9 _")
 
     def networks(self) -> dict[str, Pretrained]:
         """Return all frozen networks by their names in paths."""
