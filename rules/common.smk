@@ -12,6 +12,8 @@ sys.path.insert(0, str(workflow.current_basedir.join("../workflow_scripts").get_
 
 from code_digest import code_digest
 from results_lock import run_is_over
+from score_extrapolation.amounts import PATTERN as AMOUNT_PATTERN
+from score_extrapolation.amounts import amounts, as_settings
 from score_extrapolation.parts import (
     EVERYTHING,
     NOTHING,
@@ -19,7 +21,6 @@ from score_extrapolation.parts import (
     SUBSET_PATTERN,
     as_fraction,
     nested,
-    percent,
     sampler,
     size,
     trained,
@@ -56,7 +57,7 @@ wildcard_constraints:
     fraction=SUBSET_PATTERN,
     part=PATTERN,
     seed=r"\d+",
-    rate=r"\d+(\.\d+)?",
+    amount=AMOUNT_PATTERN,
     recipe="[a-z0-9_]+",
     score="[a-z0-9_]+",
     scope="subset|label|all",
@@ -103,7 +104,7 @@ def resources_of(stage, gpu=False):
 
 
 SPLITS = ["train", *(split for split in ("validation", "test") if getattr(EXPERIMENT.samples, split) is not None)]
-RATES = [percent(rate) for rate in EXPERIMENT.selection.rates]
+AMOUNTS = amounts(EXPERIMENT.selection.rates, EXPERIMENT.selection.keep)
 SCORES = [score["name"] for score in EXPERIMENT.scores]
 PRUNED_BY = EXPERIMENT.selection.scores or SCORES
 PRUNED_FROM = EXPERIMENT.pruned_parts()
@@ -140,7 +141,7 @@ TRUE_ARMS = (
 def kept_files():
     """Return the lists that a user of the pruned set needs: no truth, no baseline, no retraining, one seed."""
     return expand(
-        out("selection/{arm}/seed-{seed}/rate-{rate}.parquet"), arm=SCORED_ARMS, seed=EXPERIMENT.seeds[0], rate=RATES
+        out("selection/{arm}/seed-{seed}/{amount}.parquet"), arm=SCORED_ARMS, seed=EXPERIMENT.seeds[0], amount=AMOUNTS
     )
 
 
@@ -154,7 +155,7 @@ def kept_by(wildcards):
     """Return the samples that an arm trains on: its list, or all of them where it draws from these."""
     if is_redrawn(wildcards.arm):
         return out("samples/train.parquet")
-    return out(f"selection/{wildcards.arm}/seed-{wildcards.seed}/rate-{wildcards.rate}.parquet")
+    return out(f"selection/{wildcards.arm}/seed-{wildcards.seed}/{wildcards.amount}.parquet")
 
 
 def one_of(names):

@@ -4,7 +4,7 @@ Reads:  extrapolation, scores (of all samples), retraining (metrics, models), tr
         embeddings (of frozen networks), the benchmark files of every stage
 Writes: evaluation/agreement.csv, ceiling.csv, cross_validation/..., estimates.csv, coverage.csv, neighborhoods.csv,
         found_labels.csv, retraining.csv, retraining_summary.csv, retraining_comparison.csv;
-        retraining/{budget}/{arm}/seed-{seed}/rate-{rate}/robustness.json
+        retraining/{budget}/{arm}/seed-{seed}/{amount}/robustness.json
 """
 
 from study_rows import (
@@ -142,15 +142,15 @@ if EXPERIMENT.evaluation.robustness:
 
     rule measure_robustness:
         input:
-            model=out("retraining/{budget}/{arm}/seed-{seed}/rate-{rate}/model.safetensors"),
+            model=out("retraining/{budget}/{arm}/seed-{seed}/{amount}/model.safetensors"),
             images=out("samples/test.npy"),
             samples=out("samples/test.parquet"),
         output:
-            out("retraining/{budget}/{arm}/seed-{seed}/rate-{rate}/robustness.json"),
+            out("retraining/{budget}/{arm}/seed-{seed}/{amount}/robustness.json"),
         log:
-            out("logs/evaluation/robustness/{budget}/{arm}/seed-{seed}/rate-{rate}.log"),
+            out("logs/evaluation/robustness/{budget}/{arm}/seed-{seed}/{amount}.log"),
         benchmark:
-            out("benchmarks/evaluation/robustness/{budget}/{arm}/seed-{seed}/rate-{rate}.tsv")
+            out("benchmarks/evaluation/robustness/{budget}/{arm}/seed-{seed}/{amount}.tsv")
         conda:
             "../envs/training.yaml"
         threads: threads_of("evaluation")
@@ -168,6 +168,7 @@ if EXPERIMENT.evaluation.robustness:
 
 rule tabulate_retraining:
     input:
+        summary=out("samples/summary.json"),
         metrics=[row["metrics"] for row in RETRAINED],
         robustness=[row["robustness"] for row in RETRAINED if row["robustness"]],
         benchmarks=sorted({path for row in RETRAINED for paths in row["benchmarks"].values() for path in paths}),

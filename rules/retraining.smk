@@ -1,7 +1,7 @@
 """Retraining: a fresh model on what is kept, and its accuracy.
 
 Reads:  samples, selection, and where labels are those that were found: training
-Writes: retraining/{budget}/{arm}/seed-{seed}/rate-{rate}/model.safetensors, metrics.json
+Writes: retraining/{budget}/{arm}/seed-{seed}/{amount}/model.safetensors, metrics.json
 """
 
 HELD_OUT = [split for split in SPLITS if split != "train"]
@@ -16,12 +16,12 @@ rule retrain_model:
         held_out_images=[out(f"samples/{split}.npy") for split in HELD_OUT],
         held_out_samples=[out(f"samples/{split}.parquet") for split in HELD_OUT],
     output:
-        model=out("retraining/{budget}/{arm}/seed-{seed}/rate-{rate}/model.safetensors"),
-        metrics=out("retraining/{budget}/{arm}/seed-{seed}/rate-{rate}/metrics.json"),
+        model=out("retraining/{budget}/{arm}/seed-{seed}/{amount}/model.safetensors"),
+        metrics=out("retraining/{budget}/{arm}/seed-{seed}/{amount}/metrics.json"),
     log:
-        out("logs/retraining/{budget}/{arm}/seed-{seed}/rate-{rate}.log"),
+        out("logs/retraining/{budget}/{arm}/seed-{seed}/{amount}.log"),
     benchmark:
-        out("benchmarks/retraining/{budget}/{arm}/seed-{seed}/rate-{rate}.tsv")
+        out("benchmarks/retraining/{budget}/{arm}/seed-{seed}/{amount}.tsv")
     conda:
         "../envs/training.yaml"
     threads: threads_of("retraining")
@@ -33,10 +33,10 @@ rule retrain_model:
         recipe=EXPERIMENT.retraining.model_dump(exclude={"budgets", "labels", "pool_share"}),
         pool_share=EXPERIMENT.retraining.pool_share,
         budget="{budget}",
-        redrawn_rate=lambda wildcards: as_fraction(wildcards.rate) if is_redrawn(wildcards.arm) else None,
+        redrawn=lambda wildcards: as_settings(wildcards.amount) if is_redrawn(wildcards.arm) else None,
         held_out=HELD_OUT,
         device=EXPERIMENT.device,
-        checkpoint=out("checkpoints/retraining/{budget}/{arm}/seed-{seed}/rate-{rate}"),
+        checkpoint=out("checkpoints/retraining/{budget}/{arm}/seed-{seed}/{amount}"),
         code=code_digest(
             "retrain_model.py",
             ("models", EXPERIMENT.retraining.model["name"]),

@@ -1,7 +1,7 @@
-"""Selection: which samples are kept at a pruning rate (percent removed; of a pool, where there is one).
+"""Selection: which samples are kept: at a pruning rate (percent removed), or so many; of a pool, where there is one.
 
 Reads:  samples, extrapolation (or scores of the full data, or training_free)
-Writes: selection/{arm}/seed-{seed}/rate-{rate}.parquet
+Writes: selection/{arm}/seed-{seed}/{amount}.parquet
 """
 
 
@@ -12,11 +12,11 @@ rule select_by_score:
         scores=scores_of,
         doubts=doubts_of,
     output:
-        out("selection/{method}/{score}/{extrapolator}/fraction-{fraction}/seed-{seed}/rate-{rate}.parquet"),
+        out("selection/{method}/{score}/{extrapolator}/fraction-{fraction}/seed-{seed}/{amount}.parquet"),
     log:
-        out("logs/selection/{method}/{score}/{extrapolator}/fraction-{fraction}/seed-{seed}/rate-{rate}.log"),
+        out("logs/selection/{method}/{score}/{extrapolator}/fraction-{fraction}/seed-{seed}/{amount}.log"),
     benchmark:
-        out("benchmarks/selection/{method}/{score}/{extrapolator}/fraction-{fraction}/seed-{seed}/rate-{rate}.tsv")
+        out("benchmarks/selection/{method}/{score}/{extrapolator}/fraction-{fraction}/seed-{seed}/{amount}.tsv")
     retries: 0
     conda:
         "../envs/data.yaml"
@@ -26,7 +26,7 @@ rule select_by_score:
     params:
         stage="selection",
         method=lambda wildcards: METHODS.get(wildcards.method, {"name": wildcards.method}),
-        rate=lambda wildcards: as_fraction(wildcards.rate),
+        amount=lambda wildcards: as_settings(wildcards.amount),
         seed=lambda wildcards: int(wildcards.seed),
         code=lambda wildcards: code_digest("select_samples.py", ("selection", wildcards.method)),
     script:
@@ -38,11 +38,11 @@ use rule select_by_score as select_without_score with:
         samples=out("samples/train.parquet"),
         summary=out("samples/summary.json"),
     output:
-        out("selection/{method}/seed-{seed}/rate-{rate}.parquet"),
+        out("selection/{method}/seed-{seed}/{amount}.parquet"),
     log:
-        out("logs/selection/{method}/seed-{seed}/rate-{rate}.log"),
+        out("logs/selection/{method}/seed-{seed}/{amount}.log"),
     benchmark:
-        out("benchmarks/selection/{method}/seed-{seed}/rate-{rate}.tsv")
+        out("benchmarks/selection/{method}/seed-{seed}/{amount}.tsv")
     wildcard_constraints:
         method="|".join(
             name

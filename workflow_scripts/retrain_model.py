@@ -33,7 +33,7 @@ with job(snakemake):
         n_processes=max(1, snakemake.resources.gpu),
         pool_share=snakemake.params.pool_share,
         **{f"validation_{name}": path for name, path in chosen_by.items()},
-        **retraining_budget(snakemake.input.images, recipe, snakemake.params.budget, snakemake.params.redrawn_rate),
+        **retraining_budget(snakemake.input.images, recipe, snakemake.params.budget, snakemake.params.redrawn),
     )
     model, matched = load_model(snakemake.output.model), bool(snakemake.input.get("labels"))
     for split, paths in held_out.items():

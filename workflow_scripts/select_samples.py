@@ -1,4 +1,4 @@
-"""Choose the samples to keep at one pruning rate."""
+"""Choose the samples to keep at one pruning rate, or so many."""
 
 from snakemake_job import job
 
@@ -10,7 +10,7 @@ with job(snakemake) as metadata:
     blocks = select_tables(
         snakemake.input.samples,
         snakemake.input.get("scores"),
-        snakemake.params.rate,
+        snakemake.params.amount,
         snakemake.params.method,
         snakemake.params.seed,
         snakemake.input.get("doubts"),

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from itertools import combinations
 
+from score_extrapolation.amounts import amounts, as_settings
 from score_extrapolation.config import AUTO, Config
-from score_extrapolation.parts import EVERYTHING, NOTHING, nested, percent, sampler, size
+from score_extrapolation.parts import EVERYTHING, NOTHING, nested, sampler, size
 from score_extrapolation.plugins import method_constant
 from score_extrapolation.sections import PRETRAINED
 from study_paths import (
@@ -30,7 +31,7 @@ READ_BY = {
     "predictions": ("embeddings",),
     "neighbors": ("embeddings",),
 }
-REFERENCE = ("random", 0.0)  # nothing removed at random: the training without pruning
+REFERENCE = ("random", "rate-0")  # nothing removed at random: the training without pruning
 
 
 def agreement_rows(experiment: Config) -> list[dict]:
@@ -185,10 +186,11 @@ def retraining_rows(experiment: Config, arms: list[str]) -> list[dict]:
         Ways to choose what is kept: ``random``, ``top/du/knn-10/fraction-20``. The reference without pruning is added.
     """
     budgets = experiment.retraining.budgets
-    runs = [(arm, rate, budget) for budget in budgets for arm in arms for rate in experiment.selection.rates]
+    named = amounts(experiment.selection.rates, experiment.selection.keep)
+    runs = [(arm, amount, budget) for budget in budgets for arm in arms for amount in named]
     rows = []
     # Keys, not a set: each once, in the order of the config. Without pruning all budgets are the same.
-    for arm, rate, budget in dict.fromkeys([*runs, (*REFERENCE, budgets[0])]):
+    for arm, amount, budget in dict.fromkeys([*runs, (*REFERENCE, budgets[0])]):
         method, score, extrapolator, part = [*arm.split("/"), None, None, None][:4]
         part = part and part.removeprefix("fraction-")
         settings = {
@@ -198,11 +200,11 @@ def retraining_rows(experiment: Config, arms: list[str]) -> list[dict]:
             "extrapolator": extrapolator,
             "fraction": part and size(part),
             "sampler": part and sampler(part),
-            "rate": rate,
+            "rate": as_settings(amount).get("rate"),
             "budget": budget,
         }
         for seed in experiment.seeds:
-            run = f"{arm}/seed-{seed}/rate-{percent(rate)}"
+            run = f"{arm}/seed-{seed}/{amount}"
             jobs = {
                 "samples": ["samples"],
                 **(_scoring_jobs(experiment, method, score, extrapolator, part, seed) if score else {}),

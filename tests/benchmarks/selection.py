@@ -70,7 +70,7 @@ def select_streamed(folder: Path, method: str) -> None:
     from score_extrapolation.tables import KEPT, write_blocks
 
     scores = folder / "scores.parquet" if method != "random" else None
-    blocks = select_tables(folder / "samples.parquet", scores, arguments.rate, {"name": method}, 0)
+    blocks = select_tables(folder / "samples.parquet", scores, {"rate": arguments.rate}, {"name": method}, 0)
     write_blocks(folder / "streamed.parquet", KEPT, {}, blocks)
 
 

@@ -75,7 +75,9 @@ def run(folder, data, rng, shuffled):
     sources = np.array([f"image {i}" for i in data.ids], object)
     write_table(folder / "samples.parquet", SAMPLES, {}, **mixed(sample_id=data.ids, label=data.labels, source=sources))
     extrapolated = read_table(folder / "extrapolated.parquet")
-    blocks = select_tables(folder / "samples.parquet", folder / "extrapolated.parquet", RATE, {"name": "top"}, 0)
+    blocks = select_tables(
+        folder / "samples.parquet", folder / "extrapolated.parquet", {"rate": RATE}, {"name": "top"}, 0
+    )
     write_blocks(folder / "kept.parquet", KEPT, {}, blocks)
     return extrapolated, read_table(folder / "kept.parquet")
 

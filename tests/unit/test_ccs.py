@@ -88,8 +88,8 @@ def test_another_score_says_which_are_dropped_where_one_is_named():
 
 def test_rates_below_what_is_dropped_are_refused():
     message = (
-        r"ccs: its option dropped = 0.3 leaves 7 of 10 samples, and 8 are to be kept; lower it to the pruning rate or "
-        r"less, or raise the rate"
+        r"ccs: its option dropped = 0.3 leaves 7 of 10 samples, and 8 are to be kept; lower it to the share "
+        r"that is pruned or less, or keep fewer"
     )
     with pytest.raises(InputFault, match=message):
         select(np.arange(10), 0.2, "ccs", dropped=0.3)
@@ -171,7 +171,7 @@ def folder(tmp_path):
 def kept_of(folder, doubts="doubts", rate=0.4, **options):
     paths = [folder / f"{name}.parquet" for name in ("samples", "scores")]
     doubts_path = doubts and folder / f"{doubts}.parquet"
-    blocks = select_tables(*paths, rate, {"name": "ccs", **options}, 1, doubts_path)
+    blocks = select_tables(*paths, {"rate": rate}, {"name": "ccs", **options}, 1, doubts_path)
     write_blocks(folder / "kept.parquet", KEPT, {}, blocks)
     return read_table(folder / "kept.parquet")
 

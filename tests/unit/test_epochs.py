@@ -321,24 +321,24 @@ def test_a_budget_of_steps_is_that_of_a_training_on_everything(tmp_path):
     np.save(tmp_path / "train.npy", np.zeros((100, 2, 2, 1), np.uint8))
     as_told = [
         ("epochs", None, {"n_steps": None, "per_epoch": None}),
-        ("epochs", 0.9, {"n_steps": None, "per_epoch": 10}),
-        ("epochs", 0.0, {"n_steps": None, "per_epoch": 100}),
+        ("epochs", {"rate": 0.9}, {"n_steps": None, "per_epoch": 10}),
+        ("epochs", {"n_kept": 40}, {"n_steps": None, "per_epoch": 40}),
         ("steps", None, {"n_steps": 3 * 7, "per_epoch": None}),
-        ("steps", 0.75, {"n_steps": 3 * 7, "per_epoch": 25}),
+        ("steps", {"rate": 0.75}, {"n_steps": 3 * 7, "per_epoch": 25}),
     ]
-    for budget, redrawn_rate, expected in as_told:
-        found = retraining_budget(tmp_path / "train.npy", PLAIN, budget, redrawn_rate)
+    for budget, redrawn, expected in as_told:
+        found = retraining_budget(tmp_path / "train.npy", PLAIN, budget, redrawn)
         assert found == expected
         assert json.loads(json.dumps(found)) == expected  # as several processes are told
     with pytest.raises(KeyError):
         retraining_budget(tmp_path / "train.npy", PLAIN, "hours")
 
 
-@pytest.mark.parametrize("redrawn_rate, n_given, n_samples, n_epochs", [(None, 45, 45, 12), (0.5, 180, 90, 6)])
+@pytest.mark.parametrize("redrawn, n_given, n_samples, n_epochs", [(None, 45, 45, 12), ({"rate": 0.5}, 180, 90, 6)])
 def test_it_trains_as_long_as_on_everything(
     store,  # noqa: F811
     tmp_path,
-    redrawn_rate,
+    redrawn,
     n_given,
     n_samples,
     n_epochs,
@@ -346,6 +346,6 @@ def test_it_trains_as_long_as_on_everything(
     # The store has 180 images, 12 batches an epoch, 36 steps in 3; 45 samples are 3 batches, 90 are 6.
     ids = np.arange(n_given)
     write_table(tmp_path / "kept.parquet", SUBSET, {}, sample_id=ids, label=ids % 3)
-    told = retraining_budget(store / "train.npy", PLAIN, "steps", redrawn_rate)
+    told = retraining_budget(store / "train.npy", PLAIN, "steps", redrawn)
     _, metrics = result(store, tmp_path, PLAIN, samples_path=str(tmp_path / "kept.parquet"), **told)
     assert (told["n_steps"], len(metrics["epochs"]), metrics["n_samples"]) == (36, n_epochs, n_samples)

@@ -139,11 +139,21 @@ def write_run(tmp_path):
     return write
 
 
+SUMMARY = {"n": {"train": 30}}  # each run keeps 7
+
+
+def test_a_number_to_keep_is_a_rate_in_tables(write_run):
+    row = write_run("random", 0, 0.5, 0.5, {"training": 1}) | {"rate": None}
+    of_all, of_pool = (tabulate_retraining([row], summary) for summary in (SUMMARY, SUMMARY | {"n_pool": 25}))
+    assert of_all["rate"].tolist() == [0.7667]  # 23 of 30
+    assert of_pool["rate"].tolist() == [0.92]  # 23 of the pool's 25
+
+
 def test_a_stage_that_an_arm_does_without_costs_it_nothing(write_run):
     everything = {stage: 2.0**i for i, stage in enumerate(TIMED)}
     little = {"samples": 1, "selection": 10, "retraining": [99, 101]}  # two repeats
     runs = tabulate_retraining(
-        [write_run("top/du/knn-5/20", 0, 0.5, 0.75, everything), write_run("random", 0, 0.5, 0.5, little)]
+        [write_run("top/du/knn-5/20", 0, 0.5, 0.75, everything), write_run("random", 0, 0.5, 0.5, little)], SUMMARY
     )
     assert [column for column in runs if column.endswith("_s")] == [*(f"{stage}_s" for stage in TIMED), "total_s"]
     assert runs["total_s"].tolist() == [2 ** len(TIMED) - 1, 111]
@@ -164,7 +174,7 @@ def test_what_models_resist_is_tabulated_summarised_and_compared(write_run, tmp_
             path = tmp_path / f"{gain}-{seed}.json"
             path.write_text(json.dumps(measured))
             rows.append(write_run(arm, seed, 0.5, 0.75, {"training": 1}) | {"robustness": path})
-    runs = tabulate_retraining(rows)
+    runs = tabulate_retraining(rows, SUMMARY)
     assert runs["robust_attack"].unique() == ["AutoAttack, l2 128/255"]
     assert runs["robust_autoattack_accuracy"].tolist() == pytest.approx([0.5, 0.6, 0.4, 0.4])
     summary = summarize_retraining(runs).set_index("arm").loc["top/du/knn-5/fraction-20"]
@@ -175,13 +185,13 @@ def test_what_models_resist_is_tabulated_summarised_and_compared(write_run, tmp_
     assert pair["difference"] == 0
     assert pair["robust_clean_accuracy_difference"] == pytest.approx(0.15)
     assert pair["robust_clean_accuracy_low"] < 0 < pair["robust_clean_accuracy_high"]
-    without = tabulate_retraining([rows[0] | {"robustness": None}])
+    without = tabulate_retraining([rows[0] | {"robustness": None}], SUMMARY)
     assert not [column for column in without if column.startswith("robust")]
 
 
 def test_the_jobs_of_a_stage_are_added_up_and_the_repeats_of_a_job_are_not(write_run):
     times = {"training": 7, "nested": (20, 3, 0.5), "extrapolation": ([1, 3], 5), "retraining": ([99, 101],)}
-    (run,) = tabulate_retraining([write_run("top/du/auto/20", 0, 0.5, 0.5, times)]).to_dict("records")
+    (run,) = tabulate_retraining([write_run("top/du/auto/20", 0, 0.5, 0.5, times)], SUMMARY).to_dict("records")
     assert {column: run[column] for column in run if column.endswith("_s") and run[column]} == {
         "nested_s": 23.5,
         "training_s": 7,
@@ -194,7 +204,7 @@ def test_the_jobs_of_a_stage_are_added_up_and_the_repeats_of_a_job_are_not(write
 def test_what_is_done_within_the_subset_is_avoidable(write_run):
     times = {"training": 1, "nested": (2, 3), "retraining": 4}
     row = write_run("top/du/held_out-50/20", 0, 0.5, 0.5, times)
-    (summary,) = summarize_retraining(tabulate_retraining([row])).to_dict("records")
+    (summary,) = summarize_retraining(tabulate_retraining([row], SUMMARY)).to_dict("records")
     assert summary["total_s_mean"] == 10
     assert summary["unavoidable_share"] == pytest.approx(0.5)
 
@@ -202,14 +212,14 @@ def test_what_is_done_within_the_subset_is_avoidable(write_run):
 def test_a_job_that_several_arms_share_is_counted_in_full_for_each(write_run):
     rows = [write_run(arm, 0, 0.5, 0.5, {"retraining": 1}) for arm in ("top/du/knn-5/20", "top/du/auto/20")]
     shared = write_run("elsewhere", 0, 0.5, 0.5, {"nested": (30, 12)})["benchmarks"]
-    runs = tabulate_retraining([row | {"benchmarks": row["benchmarks"] | shared} for row in rows])
+    runs = tabulate_retraining([row | {"benchmarks": row["benchmarks"] | shared} for row in rows], SUMMARY)
     assert runs["nested_s"].tolist() == [42, 42]
     assert runs["total_s"].tolist() == [43, 43]
 
 
 def test_validation_accuracy_is_a_column_only_where_measured(write_run):
-    without = tabulate_retraining([write_run("random", 0, 0.5, 0.5, {"samples": 1})])
-    with_it = tabulate_retraining([write_run("random", 1, 0.5, 0.5, {"samples": 1}, validation_accuracy=0.25)])
+    without = tabulate_retraining([write_run("random", 0, 0.5, 0.5, {"samples": 1})], SUMMARY)
+    with_it = tabulate_retraining([write_run("random", 1, 0.5, 0.5, {"samples": 1}, validation_accuracy=0.25)], SUMMARY)
     assert "validation_accuracy" not in without
     assert with_it["validation_accuracy"].tolist() == [0.25]
 
@@ -221,7 +231,7 @@ def test_summary_over_seeds_by_hand(write_run):
         for seed, accuracy in enumerate((0.9, 0.8, 0.7))
     ]
     rows += [write_run("random", 0, rate, 0.6, {"selection": 1, "retraining": 3}) for rate in (0.0, 0.5)]
-    summary = summarize_retraining(tabulate_retraining(rows))
+    summary = summarize_retraining(tabulate_retraining(rows, SUMMARY))
     assert summary[["arm", "rate", "n_seeds"]].values.tolist() == [
         ["top/du/knn-5/20", 0.5, 3],
         ["random", 0.0, 1],

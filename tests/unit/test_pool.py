@@ -117,7 +117,9 @@ def tables(tmp_path):
 def kept_of(tables, method, rate, n_pool=N_POOL, seed=0):
     scored = tables / "scores.parquet" if method_constant("selection", method, "SCORED") else None
     options = {"ccs": {"dropped": 0.0}}.get(method, {})
-    blocks = select_tables(tables / "samples.parquet", scored, rate, {"name": method, **options}, seed, None, n_pool)
+    blocks = select_tables(
+        tables / "samples.parquet", scored, {"rate": rate}, {"name": method, **options}, seed, None, n_pool
+    )
     write_blocks(tables / "kept.parquet", KEPT, {"stage": "selection"}, blocks)
     kept = read_table(tables / "kept.parquet")
     ids = read_table(tables / "samples.parquet")["sample_id"]

@@ -40,6 +40,29 @@ def test_the_number_kept_is_n_less_the_rounded_share(n, rate, n_kept):
     assert count_kept(n, rate) == n_kept
 
 
+@given(n=st.integers(2, 300), data=st.data())
+def test_a_number_to_keep_keeps_what_the_rate_of_as_many_keeps(n, data):
+    n_kept = data.draw(st.integers(1, n - 1))
+    scores, labels = scores_and_labels(n)
+    for method in METHODS:
+        kept = select(scores, method=method, labels=labels, n_kept=n_kept, **OPTIONS.get(method, {}))
+        by_rate = select(scores, 1 - n_kept / n, method, labels, **OPTIONS.get(method, {}))
+        assert len(kept) == n_kept
+        np.testing.assert_array_equal(kept, by_rate)
+
+
+@pytest.mark.parametrize("n_kept", [-1, 0, 30, 31])
+def test_a_number_that_cannot_be_kept_is_told(n_kept):
+    with pytest.raises(InputFault, match=f"^{n_kept} samples to keep are not 1 to 29 of 30; give another number$"):
+        select(np.arange(30.0), n_kept=n_kept)
+
+
+def test_either_a_rate_or_a_number_is_given():
+    for amount in ({}, {"rate": 0.5, "n_kept": 3}):
+        with pytest.raises(InputFault, match="give either the rate, the fraction removed, or n_kept, the number to"):
+            select(np.arange(30.0), **amount)
+
+
 @given(n=st.integers(2, 300), rate=st.floats(0, 0.99))
 def test_every_method_keeps_the_number_that_the_rate_says(n, rate):
     n_kept = n - round(rate * n)

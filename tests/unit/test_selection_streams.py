@@ -48,7 +48,7 @@ def selected(folder, rate, method, seed=0):
     scored = method_constant("selection", method, "SCORED")
     scores_path = folder / "scores.parquet" if scored else None
     chosen = {"name": method, **OPTIONS.get(method, {})}
-    blocks = select_tables(folder / "samples.parquet", scores_path, rate, chosen, seed)
+    blocks = select_tables(folder / "samples.parquet", scores_path, {"rate": rate}, chosen, seed)
     write_blocks(folder / "kept.parquet", KEPT, {"stage": "selection"}, blocks)
     return read_table(folder / "kept.parquet")
 
@@ -268,7 +268,7 @@ def test_a_rate_is_checked_for_tables_too(rate, fault, tmp_path):
 def peak_bytes(folder, method):
     """Return what numpy holds at most while a method selects, and Arrow from block to block."""
     scores_path = folder / "scores.parquet" if method_constant("selection", method, "SCORED") else None
-    blocks = select_tables(folder / "samples.parquet", scores_path, 0.5, {"name": method}, 0)
+    blocks = select_tables(folder / "samples.parquet", scores_path, {"rate": 0.5}, {"name": method}, 0)
     before, of_arrow = pa.total_allocated_bytes(), 0
 
     def watched():

@@ -1,7 +1,10 @@
 """A result is never silently stale and never needlessly recomputed."""
 
+import csv
 import re
 import shutil
+
+import pyarrow.parquet as pq
 
 LIBRARY = "workflow_scripts/score_extrapolation"
 KEPT = "selection/top/du/knn-5/fraction-20/seed-0/rate-50.parquet"
@@ -117,3 +120,19 @@ def test_parsing_imports_neither_torch_nor_numpy(fresh):
         (fresh.folder / "workflow_scripts" / f"{name}.py").write_text("raise RuntimeError('imported while parsing')")
     assert fresh.planned("study")
     shutil.rmtree(fresh.folder / "workflow_scripts" / "__pycache__", ignore_errors=True)
+
+
+def test_numbers_to_keep_take_the_place_of_rates(copied):
+    given = ("--config", "selection={keep: [400, 5000]}")
+    planned = copied.planned("study", *given)
+    assert planned.keys() & {"train_subset", "extrapolate_scores"} == set()
+    assert planned["retrain_model"] == 2 * 3  # two numbers: by full-data scores, by extrapolated ones, at random
+    copied.run("--cores", "2", "study", "--config", "selection={keep: [400]}")
+    kept = pq.read_table(copied.results / "selection/top/du/knn-5/fraction-20/seed-0/keep-400.parquet")
+    assert kept.num_rows == 400
+    with open(copied.results / "evaluation/retraining.csv") as file:
+        rates = {row["arm"]: float(row["rate"]) for row in csv.DictReader(file) if row["n_kept"] == "400"}
+    assert rates == {arm: round(1 - 400 / 1348, 4) for arm in rates}
+    assert len(rates) == 3
+    printed = copied.run("--cores", "2", "kept", *given, fails=True)
+    assert "5000 samples to keep are not 1 to 1347 of 1348; give another number" in printed

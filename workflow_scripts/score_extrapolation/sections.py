@@ -184,6 +184,7 @@ class Selection(Section):
     """What is pruned, how, and by whose scores."""
 
     rates: Annotated[list[Rate], Field(min_length=1), AfterValidator(unique)]
+    keep: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1), AfterValidator(unique)] | None = None
     methods: list[dict] = Field(min_length=1)
     fractions: Annotated[list[SubsetFraction], Field(min_length=1), AfterValidator(unique)] | None = None
     samplers: Annotated[list[str], Field(min_length=1), AfterValidator(unique)] | None = None

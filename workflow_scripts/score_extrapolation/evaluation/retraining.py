@@ -19,7 +19,7 @@ ROBUST = ("robust_clean_accuracy", "robust_pgd_accuracy", "robust_autoattack_acc
 UNAVOIDABLE = ["training_s", "retraining_s"]
 
 
-def tabulate_retraining(rows: list[dict]) -> pd.DataFrame:
+def tabulate_retraining(rows: list[dict], summary: dict) -> pd.DataFrame:
     """Return one row per retrained model: its arm, seed and rate, its accuracies, the seconds of each stage.
 
     Parameters
@@ -27,8 +27,11 @@ def tabulate_retraining(rows: list[dict]) -> pd.DataFrame:
     rows : list of dict
         arm, method, score, extrapolator, fraction, sampler (the last four None where the method reads no scores),
         budget (how long was trained: ``epochs`` of what is kept, or as many ``steps`` as on everything), seed, rate
-        (fraction removed), `metrics` (path of JSON), `robustness` (path of what `robustness.evaluate` measured, or None
-        or left out) and `benchmarks` (stage -> paths of Snakemake's TSV).
+        (fraction removed; None where it follows from a number to keep, to four digits), `metrics` (path of JSON),
+        `robustness` (path of what `robustness.evaluate` measured, or None or left out) and `benchmarks` (stage -> paths
+        of Snakemake's TSV).
+    summary : dict
+        As of `datasets._store.prepare_samples`.
 
     Returns
     -------
@@ -41,12 +44,14 @@ def tabulate_retraining(rows: list[dict]) -> pd.DataFrame:
         each.
     """
     seconds = {path: read_seconds(path) for row in rows for paths in row["benchmarks"].values() for path in paths}
-    table = []
+    table, n = [], summary["n"]["train"]
     for row in rows:
         metrics = read_json(row["metrics"])
         accuracies = {key: metrics[key] for key in ("test_accuracy", "validation_accuracy") if key in metrics}
         times = {f"{stage}_s": sum(seconds[path] for path in row["benchmarks"].get(stage, ())) for stage in TIMED}
         run = {key: row[key] for key in RUN} | {"n_kept": metrics["n_samples"]}
+        if row["rate"] is None:
+            run["rate"] = round((n - run["n_kept"]) / summary.get("n_pool", n), 4)
         robust = read_robustness(row["robustness"]) if row.get("robustness") else {}
         table.append({**run, **accuracies, **robust, **times, "total_s": sum(times.values())})
     return pd.DataFrame(table)

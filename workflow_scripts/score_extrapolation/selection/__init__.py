@@ -35,15 +35,46 @@ def count_kept(n: int, rate: float) -> int:
     return n - round(rate * n)
 
 
-def select(scores, rate: float, method: str = "top", labels=None, seed: int = 0, doubts=None, **options) -> np.ndarray:
+def check_kept(n: int, rate: float | None = None, n_kept: int | None = None) -> int:
+    """Return how many of `n` samples are kept, by a rate as of `count_kept`, or `n_kept`.
+
+    Raises
+    ------
+    InputFault
+        Not one of both is given, the rate is not in [0, 1) or keeps none, or `n_kept` is not in 1..n - 1.
+    """
+    if (rate is None) == (n_kept is None):
+        raise InputFault("select: give either the rate, the fraction removed, or n_kept, the number to keep")
+    if n_kept is not None:
+        if not 0 < n_kept < n:
+            raise InputFault(f"{n_kept} samples to keep are not 1 to {n - 1} of {n}; give another number")
+        return n_kept
+    if not 0 <= rate < 1:
+        hint = f", write {rate / 100:g}" if 1 < rate < 100 else ""
+        raise InputFault(f"rate = {rate} is not in [0, 1); a rate is the fraction removed{hint}")
+    if count_kept(n, rate) == 0:
+        raise InputFault(f"rate = {rate} keeps none of {n} samples; lower it")
+    return count_kept(n, rate)
+
+
+def select(
+    scores,
+    rate: float | None = None,
+    method: str = "top",
+    labels=None,
+    seed: int = 0,
+    doubts=None,
+    n_kept: int | None = None,
+    **options,
+) -> np.ndarray:
     """Return the rows of the samples to keep.
 
     Parameters
     ----------
     scores : (n,) float array
         Higher = more important = kept. A method that reads none takes only their number.
-    rate : float
-        The fraction removed, in [0, 1).
+    rate : float, optional
+        The fraction removed, in [0, 1). Either it is given or `n_kept`.
     method : str
         A file of this folder, e.g. ``"top"``.
     labels : (n,) int array, optional
@@ -52,28 +83,31 @@ def select(scores, rate: float, method: str = "top", labels=None, seed: int = 0,
         For methods that draw.
     doubts : (n,) float array, optional
         Another score of the same samples, for methods one of whose options names it: ``dropped_by`` of ``"ccs"``.
+    n_kept : int, optional
+        How many are kept, in 1..n - 1.
     **options
         The method's own.
 
     Returns
     -------
     (n_kept,) int64
-        Sorted; n_kept = n - round(rate * n).
+        Sorted; n - round(rate * n) of them by a rate.
 
     Raises
     ------
     InputFault
-        The rate is out of range, a score is NaN, labels or doubts are missing that the method reads, nothing would be
-        kept, or the method keeps no list.
+        Not one of rate and n_kept is given, it is out of range, a score is NaN, labels or doubts are missing that the
+        method reads, nothing would be kept, or the method keeps no list.
     """
     classes = None if labels is None else np.unique(np.asarray(labels), return_inverse=True)[1]
     doubts = None if doubts is None else np.asarray(doubts, np.float64)
     samples = SampleArrays(np.asarray(scores, np.float64), classes, doubts)
-    return np.flatnonzero(np.concatenate(list(_kept(samples, rate, {"name": method, **options}, seed))))
+    amount = {"rate": rate, "n_kept": n_kept}
+    return np.flatnonzero(np.concatenate(list(_kept(samples, amount, {"name": method, **options}, seed))))
 
 
 def select_tables(
-    samples_path, scores_path, rate: float, method: dict, seed: int, doubts_path=None, n_pool: int | None = None
+    samples_path, scores_path, amount: dict, method: dict, seed: int, doubts_path=None, n_pool: int | None = None
 ) -> Iterator[dict]:
     """Select by sample_id, with no more than a batch of samples in memory if the method allows it.
 
@@ -83,14 +117,16 @@ def select_tables(
         A table with the columns of `tables.SAMPLES`.
     scores_path : path or None
         A table with columns sample_id and score, for the same samples; None for a method that reads none.
-    rate, seed
+    amount : dict
+        ``{"rate": ...}`` or ``{"n_kept": ...}``, as in `select`.
+    seed
         As in `select`.
     method : dict
         ``{"name": ..., **options}``.
     doubts_path : path, optional
         As `scores_path`, of the score that an option of the method names beside its own.
     n_pool : int, optional
-        Only the last so many samples are pruned, the rate is of them, and all before them are kept. None: all.
+        Only the last so many samples are pruned, the amount is of them, and all before them are kept. None: all.
 
     Returns
     -------
@@ -103,20 +139,15 @@ def select_tables(
         As of `select`, and where the tables are not of the same samples.
     """
     own, samples = split_tables(samples_path, scores_path, doubts_path, n_pool)
-    masks = _kept(samples, rate, method, seed)
+    masks = _kept(samples, amount, method, seed)
     kept = (block.filter(mask) for block, mask in zip(samples.blocks(), masks, strict=True))
     for block in chain(own.blocks(), kept):
         yield dict(zip(block.schema.names, block.columns, strict=True))
 
 
-def _kept(samples: Samples, rate: float, method: dict, seed: int) -> Iterator[np.ndarray]:
+def _kept(samples: Samples, amount: dict, method: dict, seed: int) -> Iterator[np.ndarray]:
     """Yield a mask of what is kept for each of the batches of the samples."""
-    if not 0 <= rate < 1:
-        hint = f", write {rate / 100:g}" if 1 < rate < 100 else ""
-        raise InputFault(f"rate = {rate} is not in [0, 1); a rate is the fraction removed{hint}")
-    n_kept = count_kept(samples.n, rate)
-    if n_kept == 0:
-        raise InputFault(f"rate = {rate} keeps none of {samples.n} samples; lower it")
+    n_kept = check_kept(samples.n, **amount)
     if method_constant("selection", method["name"], "REDRAWN"):
         raise InputFault(
             f"{method['name']} keeps no list: each epoch of the training draws other samples; train with `per_epoch` = "

@@ -70,7 +70,7 @@ def keep(options: Options, n_kept: int, samples, seed: int) -> np.ndarray:
     if samples.n - n_dropped < n_kept:
         raise InputFault(
             f"ccs: its option dropped = {options.dropped:g} leaves {samples.n - n_dropped} of {samples.n} samples, and "
-            f"{n_kept} are to be kept; lower it to the pruning rate or less, or raise the rate"
+            f"{n_kept} are to be kept; lower it to the share that is pruned or less, or keep fewer"
         )
     doubts = samples.read("score" if options.dropped_by is None else "doubt")
     left = np.ones(samples.n, bool)

@@ -4,13 +4,13 @@ from typing import Literal
 
 import numpy as np
 
-from ..selection import count_kept
+from ..selection import check_kept
 from .epochs import steps_of
 from .recipe import Recipe
 
 
 def retraining_budget(
-    images_path, recipe: dict, budget: Literal["epochs", "steps"], redrawn_rate: float | None = None
+    images_path, recipe: dict, budget: Literal["epochs", "steps"], redrawn: dict | None = None
 ) -> dict:
     """Return what `runs.train_on` is to be told of the length of a training and of the samples of its epochs.
 
@@ -22,9 +22,10 @@ def retraining_budget(
         A `Recipe`.
     budget : {"epochs", "steps"}
         As many epochs of what is kept as the recipe says, or as many steps as a training on all samples takes.
-    redrawn_rate : float, optional
-        The pruning rate, in [0, 1), of a selection that draws anew for each epoch: an epoch sees as many as would be
-        kept at that rate. The table of samples of such a training has all. None: its samples are a list that is kept.
+    redrawn : dict, optional
+        Of a selection that draws anew for each epoch ``{"rate": ...}`` or ``{"n_kept": ...}``, as of
+        `selection.check_kept`: an epoch sees as many as would be kept. The table of samples of such a training has all.
+        None: its samples are a list that is kept.
 
     Returns
     -------
@@ -34,5 +35,5 @@ def retraining_budget(
     n = len(np.load(images_path, mmap_mode="r"))
     return {
         "n_steps": {"epochs": None, "steps": steps_of(n, Recipe(**recipe))}[budget],
-        "per_epoch": None if redrawn_rate is None else count_kept(n, redrawn_rate),
+        "per_epoch": None if redrawn is None else check_kept(n, **redrawn),
     }

@@ -1,0 +1,31 @@
+"""How much is kept, as it stands in paths."""
+
+import re
+
+import pytest
+
+from score_extrapolation.amounts import PATTERN, amounts, as_settings
+
+
+def test_names_of_amounts():
+    assert amounts([0.2, 0.995, 0.0], None) == ["rate-20", "rate-99.5", "rate-0"]
+    assert amounts([0.2], [5000, 1]) == ["keep-5000", "keep-1"]
+
+
+@pytest.mark.parametrize(
+    "name, settings",
+    [
+        ("rate-20", {"rate": 0.2}),
+        ("rate-99.5", {"rate": 0.995}),
+        ("rate-0", {"rate": 0.0}),
+        ("keep-70", {"n_kept": 70}),
+    ],
+)
+def test_a_name_says_what_select_is_to_be_told(name, settings):
+    assert re.fullmatch(PATTERN, name)
+    assert as_settings(name) == pytest.approx(settings)
+
+
+@pytest.mark.parametrize("name", ["keep-0", "keep-1.5", "rate-", "rate-5e3", "keep--1"])
+def test_other_names_are_no_amounts(name):
+    assert not re.fullmatch(PATTERN, name)
