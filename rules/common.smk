@@ -30,6 +30,7 @@ from study_paths import (
     SPACES,
     extrapolated_path,
     labels_folder,
+    labels_found_in,
     layer_path,
     n_layers,
     network_path,
@@ -183,11 +184,8 @@ def labels_for(wildcards):
     """Return the labels that a retraining learns in the place of the given ones, or nothing."""
     if EXPERIMENT.retraining.labels == "given":
         return []
-    _, score, extrapolator, part = [*wildcards.arm.split("/"), None, None, None][:4]
-    # Of what reads no scores of such a training, those that are pruned by first.
-    scored = part is not None and extrapolator not in SPACES
-    part = part.removeprefix("fraction-") if scored else PRUNED_FROM[0]
-    return out(f"{labels_folder(EXPERIMENT.labels_found_by(score), part, wildcards.seed)}/labels.parquet")
+    recipe, part = labels_found_in(EXPERIMENT, wildcards.arm)
+    return out(f"{labels_folder(recipe, part, wildcards.seed)}/labels.parquet")
 
 
 def sampled_by(wildcards):

@@ -106,6 +106,7 @@ rule embed_pretrained:
     params:
         stage="embeddings",
         network=lambda wildcards: NETWORKS[wildcards.network].model_dump(),
+        key=lambda wildcards: EXPERIMENT.embeddings.key_of(wildcards.network),
         dtype=EXPERIMENT.embeddings.dtype,
         device=EXPERIMENT.device,
         checkpoint=out("checkpoints/embeddings/{network}"),

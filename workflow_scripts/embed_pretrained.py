@@ -16,6 +16,7 @@ with job(snakemake) as metadata:
         device=snakemake.params.device,
         checkpoint_path=snakemake.params.checkpoint,
         code=snakemake.params.code,
+        key=snakemake.params.key,
     )
     write_vectors(
         snakemake.output[0], metadata, sample_id=sample_ids, embedding=embeddings.astype(snakemake.params.dtype)

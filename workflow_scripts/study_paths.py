@@ -68,6 +68,17 @@ def labels_folder(recipe: str, part: str, seed, classes: int | None = None) -> s
     return own if classes is None else f"{own}/classes-{classes}"
 
 
+def labels_found_in(experiment: Config, arm: str) -> tuple[str, str]:
+    """Return recipe and part of the training whose labels an arm is trained on, where labels are found.
+
+    Of what reads no scores of such a training, those that are pruned by first.
+    """
+    _, score, extrapolator, part = [*arm.split("/"), None, None, None][:4]
+    scored = part is not None and extrapolator not in SPACES
+    own = part.removeprefix("fraction-") if scored else experiment.pruned_parts()[0]
+    return experiment.labels_found_by(score), own
+
+
 def network_path(network: str) -> str:
     """Return where the embeddings of a frozen network lie, without suffix."""
     return f"embeddings/{network}"

@@ -12,6 +12,7 @@ from study_paths import (
     SPACES,
     extrapolated_path,
     labels_folder,
+    labels_found_in,
     layer_path,
     n_layers,
     network_path,
@@ -207,7 +208,7 @@ def retraining_rows(experiment: Config, arms: list[str]) -> list[dict]:
             run = f"{arm}/seed-{seed}/{amount}"
             jobs = {
                 "samples": ["samples"],
-                **(_scoring_jobs(experiment, method, score, extrapolator, part, seed) if score else {}),
+                **_jobs_before_selection(experiment, arm, seed),
                 # What draws anew for each epoch has no list of what is kept.
                 "selection": [] if method_constant("selection", method, "REDRAWN") else [f"selection/{run}"],
                 "retraining": [f"retraining/{budget}/{run}"],
@@ -225,14 +226,20 @@ def retraining_rows(experiment: Config, arms: list[str]) -> list[dict]:
     return rows
 
 
-def _scoring_jobs(experiment: Config, method: str, score: str, extrapolator: str, part: str, seed) -> dict[str, list]:
-    """Return the jobs that it takes to score every sample: of each stage, their paths in the folder of benchmarks.
+def _jobs_before_selection(experiment: Config, arm: str, seed) -> dict[str, list]:
+    """Return the jobs that it takes to score every sample and, where labels are found, to find those trained on.
 
-    Those of the smaller task within the subset are a stage of their own, ``nested``.
+    Of each stage, their paths in the folder of benchmarks; those of the smaller task within the subset are a stage of
+    their own, ``nested``.
     """
-    doubt = experiment.doubt(method)
-    found = _jobs_of_score(experiment, score, extrapolator, part, seed)
-    found += _jobs_of_score(experiment, doubt, extrapolator, part, seed) if doubt else []
+    method, score, extrapolator, part = [*arm.split("/"), None, None, None][:4]
+    found = []
+    for one in (score, experiment.doubt(method)) if score else ():
+        found += _jobs_of_score(experiment, one, extrapolator, part.removeprefix("fraction-"), seed) if one else []
+    if experiment.retraining.labels == "found":
+        recipe, learned_on = labels_found_in(experiment, arm)
+        trained_by = next(one["name"] for one in experiment.scores if one["training"] == recipe)
+        found += _jobs(experiment, "dynamics", trained_by, learned_on, seed)
     jobs: dict[str, list[str]] = {}
     for stage, path in dict.fromkeys(found):
         jobs.setdefault(stage, []).append(path)

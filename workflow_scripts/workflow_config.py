@@ -13,7 +13,6 @@ from results_lock import lock_results
 from score_extrapolation.config import Config, read_config
 from score_extrapolation.driver import has_cuda
 from score_extrapolation.faults import InputFault
-from score_extrapolation.sections import PRETRAINED
 
 SUBMISSIONS_BY_DEFAULT = (100, 1)  # jobs, seconds: Snakemake's --max-jobs-per-timespan
 
@@ -93,7 +92,7 @@ def check_paths(config: Config) -> None:
     for name, network in config.embeddings.networks().items():
         for path in network.files():
             if not os.path.isfile(path):
-                key = "embeddings.pretrained" if name == PRETRAINED else f"embeddings.others.{name}"
+                key = config.embeddings.key_of(name)
                 faults.append(f"{key}.weights: {path} does not exist; give an existing file, or hub, or package")
     existing = Path(config.results)
     while not existing.exists():

@@ -30,11 +30,13 @@ import torch
 
 import oracles
 from score_extrapolation.training.checkpoints import Checkpoints
+from score_extrapolation.training.optimizers import make_optimizer
+from score_extrapolation.training.recipe import Optimizer
 from score_extrapolation.turtle.encoder import TaskEncoder
 from score_extrapolation.turtle.features import load_features, measure_moments
 from score_extrapolation.turtle.history import History
 from score_extrapolation.turtle.steps import take_step
-from score_extrapolation.turtle.trainer import TaskTrainer, make_optimizer
+from score_extrapolation.turtle.trainer import TaskTrainer
 
 OPTIONS = {"inner_steps": 10, "inner_learning_rate": 1e-3, "entropy_weight": 10.0}
 ADAM = {"name": "adam", "learning_rate": 1e-3, "weight_decay": 0.0}
@@ -56,7 +58,7 @@ def compare(b: int, d: int, n_classes: int, rounds: int) -> None:
         (space.direction.detach().clone(), space.length.detach().clone(), space.bias.detach().clone())
         for space in encoder.spaces
     ]
-    optimizer = make_optimizer(encoder, ADAM)
+    optimizer = make_optimizer(encoder, Optimizer(**ADAM))
     rows = slice(None)
 
     def plain():

@@ -550,6 +550,11 @@ BAD = [  # what is set, to what, and the sentence, in which ... stands for anyth
     ("training.variants", {1: {}}, "training.variants[1] is a name that does not fit (text of a-z 0-9 _)"),
     ("training.variants", {"base": {}}, "training.variants.base is the name of training itself; give it another"),
     (
+        "embeddings.others",
+        {"pretrained": {}},
+        "embeddings.others.pretrained is the name of embeddings.pretrained; give it another",
+    ),
+    (
         "training.variants",
         {"sgd": 3},
         "training.variants.sgd = 3 is no mapping of keys to values; its keys are model, ...",

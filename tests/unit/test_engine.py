@@ -242,7 +242,7 @@ def test_a_training_learns():
 )
 def test_optimizer_settings_reach_torch(settings, kind, expected):
     net = network()
-    optimizer = make_optimizer(net, recipe(optimizer=settings))
+    optimizer = make_optimizer(net, recipe(optimizer=settings).optimizer)
     (group,) = optimizer.param_groups
     assert type(optimizer) is kind
     assert {key: group[key] for key in expected} == expected
@@ -286,7 +286,7 @@ def test_one_cycle_rises_to_the_learning_rate_and_falls_to_nothing(monkeypatch):
 @pytest.mark.parametrize("rise, peak", [(0.9, 4), (0.5, 2), (1 / 6, 0), (0.025, 0)])
 def test_one_cycle_rises_for_as_long_as_is_said(rise, peak):
     chosen = recipe(schedule="one_cycle", rise=rise)
-    optimizer = make_optimizer(network(), chosen)
+    optimizer = make_optimizer(network(), chosen.optimizer)
     schedule, rates = make_schedule(optimizer, chosen, 6), []
     for _ in range(6):
         rates.append(schedule.get_last_lr()[0])
@@ -311,7 +311,7 @@ def test_every_schedule_serves_a_single_step(schedule, n):
 
 
 def test_a_constant_rate_needs_no_schedule():
-    assert make_schedule(make_optimizer(network(), recipe()), recipe(), 10) is None
+    assert make_schedule(make_optimizer(network(), recipe().optimizer), recipe(), 10) is None
 
 
 # Prediction

@@ -382,6 +382,11 @@ def test_a_network_that_timm_does_not_have(name):
     assert "resnet" in text
 
 
+def test_a_fault_of_another_network_names_its_own_key(store, tmp_path):
+    with pytest.raises(InputFault, match=r"^embeddings\.others\.large\.weights: there is no file 'nowhere.pth'"):
+        embed(store, tmp_path, weights="nowhere.pth", key="embeddings.others.large")
+
+
 def test_a_tag_that_timm_does_not_know():
     assert sentence("test_resnet.mine") == (
         "embeddings.pretrained.architecture: timm knows no weights 'mine' of 'test_resnet'; give the name alone, or "

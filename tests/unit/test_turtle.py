@@ -15,6 +15,8 @@ from score_extrapolation.rng import derive_seed
 from score_extrapolation.scores import score_file
 from score_extrapolation.tables import read_metadata, read_table, write_table, write_vectors
 from score_extrapolation.training.dynamics import read_epochs, read_sample_ids
+from score_extrapolation.training.optimizers import make_optimizer
+from score_extrapolation.training.recipe import Optimizer
 from score_extrapolation.turtle import features as features_module
 from score_extrapolation.turtle import history as history_module
 from score_extrapolation.turtle import trainer as trainer_module
@@ -23,7 +25,6 @@ from score_extrapolation.turtle.features import gather_features, measure_moments
 from score_extrapolation.turtle.heads import BLOCK
 from score_extrapolation.turtle.runs import label_samples, train_unsupervised
 from score_extrapolation.turtle.steps import take_step
-from score_extrapolation.turtle.trainer import make_optimizer
 
 OPTIONS = {"inner_steps": 4, "inner_learning_rate": 0.02, "entropy_weight": 2.0}
 ADAM = {"name": "adam", "learning_rate": 0.05, "weight_decay": 0.0}
@@ -116,7 +117,7 @@ def test_three_steps_are_those_of_plain_autograd(widths):
     rng = np.random.default_rng(1)
     batches = [np.sort(rng.choice(n, n - 20, replace=False)) for _ in range(3)]
     taus, losses = follow(spaces, encoder, batches)
-    optimizer = make_optimizer(encoder, ADAM)
+    optimizer = make_optimizer(encoder, Optimizer(**ADAM))
     for rows, expected_tau, expected_loss in zip(batches, taus, losses, strict=True):
         loss, tau = take_step(encoder, optimizer, [torch.from_numpy(s[rows]).double() for s in spaces], **OPTIONS)
         assert tau.shape == (4, len(rows))
@@ -163,7 +164,7 @@ def test_a_training_s_scores_are_those_of_the_whole_history_of_plain_autograd(tm
 )
 def test_the_outer_optimizer_is_the_one_that_was_asked_for(chosen, kind):
     encoder = TaskEncoder([3], 2, torch.Generator())
-    optimizer = make_optimizer(encoder, {"name": chosen, "learning_rate": 0.3, "weight_decay": 0.2})
+    optimizer = make_optimizer(encoder, Optimizer(name=chosen, learning_rate=0.3, weight_decay=0.2))
     assert type(optimizer) is kind
     assert (optimizer.defaults["lr"], optimizer.defaults["weight_decay"]) == (0.3, 0.2)
     assert sum(len(group["params"]) for group in optimizer.param_groups) == 3

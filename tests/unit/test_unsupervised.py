@@ -140,6 +140,17 @@ def test_an_arm_pays_for_the_frozen_network_and_for_no_embedding_of_its_own():
     assert jobs["training"] == ["training/base/fraction-20/seed-3.tsv"]
 
 
+def test_an_arm_pays_for_the_labels_that_it_learns():
+    paths = [("selection.methods", ["top", "random", "rs2"]), ("subset.fractions", [0.4, 0.2]), ("seeds", [3])]
+    arms = ["top/du/knn-10/fraction-20", "random", "rs2"]
+    for found in ("given", "found"):
+        rows = retraining_rows(study(*paths, ("retraining.labels", found)), arms)
+        trained = {row["arm"]: row["benchmarks"].get("training", []) for row in rows if row["rate"] == 0.5}
+        own, first = (f"results/digits/benchmarks/training/base/fraction-{part}/seed-3.tsv" for part in ("20", "40"))
+        of_others = [first] if found == "found" else []
+        assert trained == {"top/du/knn-10/fraction-20": [own], "random": of_others, "rs2": of_others}
+
+
 def test_labels_are_described_of_all_runs_and_other_numbers_of_classes_once():
     experiment = study(("seeds", [3, 4]), ("subset.fractions", [0.4, 0.2]), ("evaluation.classes", [5]))
     rows = found_label_rows(experiment)
@@ -292,3 +303,12 @@ def test_table_3_is_of_the_scores_without_labels_at_the_k_that_could_be_known():
     nothing = table_3.tabulate(tables | {"experiment": tables["experiment"].assign(unsupervised="")})
     assert len(nothing) == 0
     assert isinstance(table_3.format_table(nothing), pd.DataFrame)
+
+
+def test_equal_embeddings_are_no_fault(tmp_path):
+    ids, labels = np.arange(40), np.repeat([0, 1], 20)
+    write_vectors(tmp_path / "space.parquet", {}, sample_id=ids, embedding=np.ones((40, 3), np.float32))
+    run = {"training": "base", "fraction": "20", "sampler": "random", "seed": 0, "tried": False}
+    paths = {"labels": write_run(tmp_path, "a", labels, 2), "embeddings": [str(tmp_path / "space.parquet")]}
+    table = tabulate_labels([run | paths], {"sample_id": ids, "label": labels})
+    assert table[["accuracy", "kmeans_accuracy"]].values.tolist() == [[1.0, 0.5]]

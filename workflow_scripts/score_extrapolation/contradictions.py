@@ -2,6 +2,7 @@
 
 from .paradigm_contradictions import Faults, find_in_paradigms, recipes_of
 from .plugins import method_constant, method_names, method_options
+from .sections import PRETRAINED
 from .sentences import listed, repeated, shown
 from .shorthands import extrapolator_label, own_split
 
@@ -54,6 +55,8 @@ def find_contradictions(sound: dict) -> Faults:
         yield ("neighbors", "method"), text
     if training and "base" in training.variants:
         yield ("training", "variants", "base"), "is the name of training itself; give it another"
+    if "embeddings" in sound and PRETRAINED in sound["embeddings"].others:
+        yield ("embeddings", "others", PRETRAINED), "is the name of embeddings.pretrained; give it another"
     for location, recipe in recipes_of(training, sound.get("retraining")):
         yield from _in_optimizer(recipe.optimizer, (*location, "optimizer"))
         if getattr(recipe, "snapshots", 0) >= recipe.epochs:

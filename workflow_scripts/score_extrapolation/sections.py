@@ -163,6 +163,11 @@ class Embeddings(Section):
         """Return all frozen networks by their names in paths."""
         return {PRETRAINED: self.pretrained, **self.others}
 
+    @staticmethod
+    def key_of(network: str) -> str:
+        """Return where a config describes a frozen network."""
+        return "embeddings.pretrained" if network == PRETRAINED else f"embeddings.others.{network}"
+
 
 Spaces = Annotated[list[Literal["pretrained", "subset"]], AfterValidator(unique)]
 

@@ -46,7 +46,8 @@ def tabulate_labels(rows: list[dict], samples: dict) -> pd.DataFrame:
                 spaces = [
                     read_rows(path, "embedding", samples["sample_id"][probed]).astype(np.float32) for path in space
                 ]
-                features[space] = np.hstack([values / np.sqrt(values.var(axis=0).mean()) for values in spaces])
+                # Of equal embeddings, which vary by 0, nothing is found, as in a training.
+                features[space] = np.hstack([values / (values.var(axis=0).mean() ** 0.5 or 1.0) for values in spaces])
             vectors, by_kmeans = features[space], (space, n_classes, row["seed"])
             if by_kmeans not in clusters:  # which trainings on several parts have in common
                 clusters[by_kmeans] = kmeans_labels(vectors, n_classes, row["seed"])

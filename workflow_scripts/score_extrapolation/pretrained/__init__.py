@@ -16,6 +16,7 @@ from ._weights import first_line, load_backbone
 
 BATCH = 50  # images that the network sees together: of 224 pixels, not of a training's 32
 SAVE_MINUTES = 1.0
+KEY = "embeddings.pretrained"  # where a config describes the network that every experiment has
 
 
 class Backbone(nn.Module):
@@ -92,6 +93,7 @@ def embed_pretrained(
     device: str,
     checkpoint_path: str,
     code: str = "",
+    key: str = KEY,
 ) -> np.ndarray:
     """Embed images of a store with a pretrained network, or go on where that was stopped.
 
@@ -115,6 +117,8 @@ def embed_pretrained(
         are written: the array that is returned lies there.
     code : str
         Digest of the code: what other code has done is not taken up.
+    key : str
+        Where the config describes the network, for the sentences of faults.
 
     Returns
     -------
@@ -129,7 +133,10 @@ def embed_pretrained(
         SIGTERM or SIGUSR1 came; what is done is saved.
     """
     store, torch_device = np.load(images_path, mmap_mode="r"), resolve_device(device)
-    backbone = Backbone(*load_backbone(architecture, weights, store.shape[3]), image_size)
+    try:
+        backbone = Backbone(*load_backbone(architecture, weights, store.shape[3]), image_size)
+    except InputFault as fault:
+        raise InputFault(str(fault).replace(f"{KEY}.", f"{key}.", 1)) from fault
     settings = {
         "size": backbone.size,
         "interpolation": backbone.interpolation,

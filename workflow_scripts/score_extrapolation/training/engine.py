@@ -16,22 +16,12 @@ from ..rng import derive_seed
 from .augmentation import augment, draw_augmentation
 from .devices import autocast
 from .epochs import Epochs, MixedEpochs
+from .optimizers import make_optimizer
 from .prediction import predict
 from .processes import Group
 from .recipe import Recipe
 
 STEPS_BETWEEN_AGREEMENTS = 20  # of several processes on whether to save or stop; each makes them wait for their devices
-
-
-def make_optimizer(network: Classifier, recipe: Recipe) -> torch.optim.Optimizer:
-    """Return the recipe's optimiser over all parameters; one kernel on a GPU."""
-    chosen = recipe.optimizer
-    settings = {"lr": chosen.learning_rate, "weight_decay": chosen.weight_decay}
-    settings["fused"] = next(network.parameters()).is_cuda
-    if chosen.name == "sgd":
-        settings |= {"momentum": chosen.momentum, "nesterov": chosen.nesterov}
-    kinds = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
-    return kinds[chosen.name](network.parameters(), **settings)
 
 
 def make_schedule(optimizer: torch.optim.Optimizer, recipe: Recipe, n_steps: int):
@@ -123,7 +113,7 @@ class Trainer:
         )
         self.rng = np.random.default_rng(derive_seed(seed, f"{stage}/batches"))
         torch.manual_seed(derive_seed(seed, f"{stage}/dropout"))
-        self.optimizer = make_optimizer(network, recipe)
+        self.optimizer = make_optimizer(network, recipe.optimizer)
         self.schedule = make_schedule(self.optimizer, recipe, self.epochs.n_steps)
         self.averaged = None
         if recipe.average_decay:

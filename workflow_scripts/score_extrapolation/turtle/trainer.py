@@ -8,6 +8,8 @@ import torch
 from ..faults import InputFault, Interrupted
 from ..progress import LOGGER, Progress
 from ..rng import derive_seed
+from ..training.optimizers import make_optimizer
+from ..training.recipe import Optimizer
 from .encoder import TaskEncoder
 from .features import take_rows
 from .history import History
@@ -45,7 +47,7 @@ class TaskTrainer:
     def __init__(self, encoder: TaskEncoder, features, optimizer, options, batch_size, seed, history, checkpoints):
         self.encoder, self.features = encoder, features
         self.optimizer_settings, self.options = optimizer, options
-        self.optimizer = make_optimizer(encoder, optimizer)
+        self.optimizer = make_optimizer(encoder, Optimizer(**optimizer))
         self.n_samples = len(features[0])
         self.batch_size = min(batch_size, self.n_samples)
         self.steps_per_epoch = math.ceil(self.n_samples / self.batch_size)
@@ -141,12 +143,3 @@ class TaskTrainer:
         self.encoder.load_state_dict(state["encoder"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.n_steps, self.totals, self.epochs = state["n_steps"], state["totals"], state["epochs"]
-
-
-def make_optimizer(encoder: TaskEncoder, chosen: dict) -> torch.optim.Optimizer:
-    """Return torch's optimiser over the encoder's parameters."""
-    settings = {"lr": chosen["learning_rate"], "weight_decay": chosen.get("weight_decay", 0.0)}
-    if chosen["name"] == "sgd":
-        settings |= {"momentum": chosen.get("momentum", 0.0), "nesterov": chosen.get("nesterov", False)}
-    kinds = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
-    return kinds[chosen["name"]](encoder.parameters(), **settings)
