@@ -41,7 +41,7 @@ from study_paths import (
     training_free_path,
     universe_path,
 )
-from workflow_config import begin_run, input_paths, load_config, stage_resources
+from workflow_config import begin_run, describe_results, input_paths, load_config, stage_resources
 
 EXPERIMENT = load_config(workflow, config)
 out = EXPERIMENT.path  # where a file of this experiment lies
@@ -91,7 +91,7 @@ onstart:
 
 
 onsuccess:
-    print(f"Done: {out('')}", file=sys.stderr)
+    print(describe_results(out(""), [out("report/report.html"), *kept_files()]), file=sys.stderr)
 
 
 def threads_of(stage):

@@ -14,6 +14,7 @@ from score_extrapolation.config import Config, read_config
 from score_extrapolation.driver import has_cuda
 from score_extrapolation.faults import InputFault
 
+MOST_TOLD = 8  # files that a run names at its end
 SUBMISSIONS_BY_DEFAULT = (100, 1)  # jobs, seconds: Snakemake's --max-jobs-per-timespan
 
 
@@ -137,6 +138,13 @@ def check_device(config: Config, runs_here: bool) -> None:
     """Check that a cuda that was asked for is there, where jobs run on this machine."""
     if config.device == "cuda" and runs_here and not has_cuda():
         raise InputFault("device: cuda was asked for, but this machine has no CUDA device; set device: cpu or auto")
+
+
+def describe_results(folder: str, paths: list[str]) -> str:
+    """Return what a run says at its end: those of some files that there are, or the folder of all results."""
+    found = [path for path in paths if os.path.exists(path)]
+    more = [f"and {len(found) - MOST_TOLD} more in {folder}"] if len(found) > MOST_TOLD else []
+    return "\n  ".join(["Done:", *found[:MOST_TOLD], *more] if found else [f"Done: {folder}"])
 
 
 def stage_resources(config: Config, stage: str, gpu: bool = False) -> dict:
