@@ -6,6 +6,7 @@ The public names load on first use, so that importing the package costs nothing.
 import importlib
 
 _HOME = {
+    "ScoreRecorder": ".recorder",
     "score_dynamics": ".scores",
     "KNNExtrapolator": ".extrapolators.knn",
     "GNNExtrapolator": ".extrapolators.gnn",
