@@ -51,7 +51,8 @@ class ScoreRecorder:
     -----
     Memory on the device of the logits, for each sample: 4 bytes for what is noted of it (``"du"`` and ``"el2n"``, say,
     note one number each), 4 more, and with ``"tdds"`` 4 C, or 2 C in float16, for C classes. On the host: 4 window + 8
-    bytes for ``"du"``, 4 (trajectory - 1) for ``"tdds"``, 8 to 10 for the others. The number of epochs does not matter.
+    bytes for ``"du"``, 4 (trajectory - 1) for ``"tdds"``, 8 to 10 for the others, and 8 to 24 for the ids. The number of
+    epochs does not matter.
 
     A batch costs a softmax and a few operations of its size on the device, and does not wait for the device; an epoch's
     end does, and copies 4 bytes for each number noted of a sample to the host. Of several processes, gather a batch's
@@ -67,8 +68,8 @@ class ScoreRecorder:
         given = [{"name": scores, **options}] if self._single else scores
         listed = [{"name": score} if isinstance(score, str) else dict(score) for score in given]
         names = [score.get("name") for score in listed]
-        if not names or len(set(names)) < len(names):
-            raise ValueError(f"scores = {names}; name at least one, and each once")
+        if not names or None in names or len(set(names)) < len(names):
+            raise ValueError(f"scores = {listed}; name at least one, each once, such as {{'name': 'du', 'window': 10}}")
         ids = np.arange(n_samples) if sample_ids is None else np.asarray(sample_ids)
         if ids.ndim != 1 or ids.dtype.kind not in "iu" or not 0 < len(np.unique(ids)) == len(ids):
             raise ValueError("samples are one or more, and sample_ids are whole numbers, (n,), each once")
@@ -79,8 +80,10 @@ class ScoreRecorder:
         digest = hashlib.sha256(self._sample_ids.tobytes()).hexdigest()
         self._settings = {"scores": listed, "previous_dtype": previous_dtype, "n_samples": len(ids), "ids": digest}
         # Ids in order and the row of each, to look rows up in; left out where an id is its row.
-        order = np.argsort(self._sample_ids)
-        self._lookup = () if sample_ids is None else tuple(map(torch.from_numpy, (self._sample_ids[order], order)))
+        self._lookup: tuple[torch.Tensor, ...] = ()
+        if sample_ids is not None:
+            order = np.argsort(self._sample_ids)
+            self._lookup = torch.from_numpy(self._sample_ids[order]), torch.from_numpy(order)
         self._observer: Observer | None = None  # made for the first batch, whose device and classes it has
         self._observer_state: dict | None = None  # of a checkpoint, until then
         self._n_recorded = 0  # in the epoch that has begun
@@ -201,8 +204,8 @@ class ScoreRecorder:
     def _unknown(self, what: str) -> InputFault:
         allowed = "among sample_ids" if self._lookup else f"in 0..{len(self._sample_ids) - 1}"
         return InputFault(
-            f"record: epoch {self.n_epochs + 1} has {what} not {allowed}; give each image's row in the data set, whatever "
-            "the order of the batches"
+            f"record: epoch {self.n_epochs + 1} has {what} not {allowed}; give the row in the data set of each sample, "
+            "whatever the order of the batches"
         )
 
     def _end_epoch(self, observer: Observer) -> None:
