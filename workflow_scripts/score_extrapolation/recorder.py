@@ -51,8 +51,8 @@ class ScoreRecorder:
     -----
     Memory on the device of the logits, for each sample: 4 bytes for what is noted of it (``"du"`` and ``"el2n"``, say,
     note one number each), 4 more, and with ``"tdds"`` 4 C, or 2 C in float16, for C classes. On the host: 4 window + 8
-    bytes for ``"du"``, 4 (trajectory - 1) for ``"tdds"``, 8 to 10 for the others, and 8 to 24 for the ids. The number of
-    epochs does not matter.
+    bytes for ``"du"``, 4 (trajectory - 1) for ``"tdds"``, 8 to 10 for the others, and 8 to 24 for the ids. The number
+    of epochs does not matter.
 
     A batch costs a softmax and a few operations of its size on the device, and does not wait for the device; an epoch's
     end does, and copies 4 bytes for each number noted of a sample to the host. Of several processes, gather a batch's
