@@ -57,6 +57,15 @@ class ScoreRecorder:
     A batch costs a softmax and a few operations of its size on the device, and does not wait for the device; an epoch's
     end does, and copies 4 bytes for each number noted of a sample to the host. Of several processes, gather a batch's
     indices, logits and labels and record them in one.
+
+    Examples
+    --------
+    >>> from score_extrapolation import ScoreRecorder
+    >>> recorder = ScoreRecorder("entropy", n_samples=2)
+    >>> for epoch in range(3):
+    ...     recorder.record([1, 0], torch.tensor([[9.0, 0.0], [1.0, 1.0]]), [0, 1])
+    >>> recorder.scores().round(3)
+    array([0.693, 0.001])
     """
 
     def __init__(self, scores, n_samples=None, *, sample_ids=None, previous_dtype: str = "float32", **options):

@@ -21,7 +21,7 @@ def score_dynamics(name: str, probabilities: np.ndarray, labels: np.ndarray, **o
     Parameters
     ----------
     name : str
-        A file of this folder, e.g. ``"du"``.
+        ``"du"``, ``"tdds"``, ``"el2n"``, ``"aum"``, ``"forgetting"`` or ``"entropy"``: a file of ``scores/``.
     probabilities : (K, m, C) float array
         Softmax of each epoch; may be memory-mapped, one epoch is read at a time.
     labels : (m,) int array
@@ -40,6 +40,14 @@ def score_dynamics(name: str, probabilities: np.ndarray, labels: np.ndarray, **o
         No such score, or too few epochs for its options.
     ValueError
         An option is unknown or out of range, or the shapes do not fit.
+
+    Examples
+    --------
+    >>> from score_extrapolation import score_dynamics
+    >>> of_label = np.array([0.5, 0.9, 0.5])  # of one sample, in three epochs
+    >>> probabilities = np.stack([of_label, 1 - of_label], axis=1)[:, None]  # (3, 1, 2)
+    >>> score_dynamics("du", probabilities, [0], window=2).round(4)
+    array([0.2828])
     """
     # Only this entry point computes records; the scores stage reads them from disk.
     import torch
