@@ -1,5 +1,6 @@
 # make demo: the default experiment and its report. make test: every check. make test-cluster: those that need a Slurm,
-# which they start on this machine (root and Debian's slurm-wlm and munge; else they are skipped). All set up .venv first.
+# which they start on this machine (root and Debian's slurm-wlm and munge; else they are skipped). make reference: of the
+# library's public names. All set up .venv first.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
