@@ -1,10 +1,11 @@
 # make demo: the default experiment and its report. make test: every check. make test-cluster: those that need a Slurm,
-# which they start on this machine (root and Debian's slurm-wlm and munge; else they are skipped). All set up .venv first.
+# which they start on this machine (root and Debian's slurm-wlm and munge; else they are skipped). make reference: of the
+# library's public names. All set up .venv first.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-cluster format architecture clean
+.PHONY: demo test test-cluster format architecture reference clean
 
 demo: $(VENV)/installed
 	$(BIN)/snakemake report
@@ -28,6 +29,10 @@ format: $(VENV)/installed
 architecture: $(VENV)/installed
 	$(BIN)/python docs/draw_architecture.py
 
+reference: $(VENV)/installed
+	$(BIN)/python docs/write_reference.py
+	@echo "The reference: docs/reference/index.html"
+
 # One environment for everything; made anew when the pins change.
 $(VENV)/installed: envs/requirements.txt envs/constraints.txt
 	$(PYTHON) -c 'import sys; v = sys.version_info; (3, 11) <= v < (3, 14) or sys.exit(f"Python 3.11, 3.12 or 3.13 is needed, found {v[0]}.{v[1]}; make PYTHON=python3.12 ...")'
@@ -37,4 +42,4 @@ $(VENV)/installed: envs/requirements.txt envs/constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) results .snakemake
+	rm -rf $(VENV) results .snakemake docs/reference

@@ -12,10 +12,15 @@ from pathlib import Path
 
 import torch
 
+from .extras import extra
+
 
 def _operators_load() -> bool:
     """Say whether torchvision's compiled operators can be loaded; torchvision loads them again at no cost."""
-    folder = Path(importlib.util.find_spec("torchvision").origin).parent
+    found = importlib.util.find_spec("torchvision")
+    if not found:
+        return True  # the import below says so
+    folder = Path(found.origin).parent
     libraries = [*folder.glob("_C*.so"), *folder.glob("_C*.pyd")]
     try:
         for library in libraries:
@@ -29,6 +34,7 @@ if not hasattr(torch.ops.torchvision, "nms") and not _operators_load():
     for operator in ("nms", "qnms"):
         torch.library.define(f"torchvision::{operator}", "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
 
-import torchvision  # noqa: E402
+with extra("models"):
+    import torchvision
 
 __all__ = ["torchvision"]

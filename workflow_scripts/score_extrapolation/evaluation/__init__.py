@@ -2,9 +2,11 @@
 
 import os
 
-import pandas as pd
-
 from ..atomic import replacing
+from ..extras import extra
+
+with extra("report"):
+    import pandas as pd
 
 
 def write_csv(path: str | os.PathLike, table: pd.DataFrame) -> None:

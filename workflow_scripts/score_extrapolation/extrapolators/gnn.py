@@ -133,14 +133,17 @@ class GNNExtrapolator:
     device : {"auto", "cpu", "cuda"}
         Where the network runs; auto is a GPU if there is one.
     **options
-        As in `Options`: dropout, epochs, patience, learning_rate, batch, fanout, backend, precision.
+        As in `score_extrapolation.extrapolators.gnn.Options`: dropout, epochs, patience, learning_rate, batch, fanout,
+        backend, precision.
 
     Attributes
     ----------
     network_ : torch.nn.Module
+        With the weights of the best epoch.
     history_ : list of dict
         epoch, loss and validation_pearson of each epoch that was validated.
     best_epoch_ : int
+        From 1.
     validation_pearson_ : float
         Of that epoch; NaN where it is undefined, as for constant scores.
     validation_rows_ : (v,) int64 array

@@ -94,15 +94,37 @@ class KNNExtrapolator:
     Attributes
     ----------
     embeddings_ : (m, d) float array
+        Of the subset, as `fit` was given them.
     scores_ : (m,) float64 array
+        Likewise.
     labels_ : (m,) int array, or None
+        None without `same_label`.
+
+    Examples
+    --------
+    >>> from score_extrapolation import KNNExtrapolator
+    >>> extrapolator = KNNExtrapolator(k=2, weighting="uniform").fit([[0.0], [1.0], [9.0]], [1.0, 3.0, 8.0])
+    >>> extrapolator.predict([[0.4]])
+    array([2.])
     """
 
     def __init__(self, k: int = 20, weighting: str = "distance", same_label: bool = False):
         self.k, self.weighting, self.same_label = k, weighting, same_label
 
     def fit(self, subset_embeddings: np.ndarray, subset_scores: np.ndarray, labels=None) -> "KNNExtrapolator":
-        """Keep the subset's embeddings, (m, d), its scores, (m,), and, for `same_label`, its labels, (m,).
+        """Keep what the subset is.
+
+        Parameters
+        ----------
+        subset_embeddings : (m, d) float array
+        subset_scores : (m,) float array
+        labels : (m,) int array, optional
+            Of the subset, for `same_label`.
+
+        Returns
+        -------
+        KNNExtrapolator
+            Itself.
 
         Raises
         ------
@@ -118,10 +140,24 @@ class KNNExtrapolator:
         return self
 
     def predict(self, embeddings: np.ndarray, labels=None, *, return_spread: bool = False):
-        """Return the scores of `embeddings`, (q, d) -> (q,) float64, with `return_spread` also their spread, (q,).
+        """Predict the scores of samples from their neighbours in the subset, which are searched exactly.
 
-        With `same_label` their `labels`, (q,), are needed too. Cost: 2 q m d operations for the exact search, fewer
-        with `same_label`, and O(q k) after it.
+        Cost: 2 q m d operations for the search, fewer with `same_label`, and O(q k) after it.
+
+        Parameters
+        ----------
+        embeddings : (q, d) float array
+        labels : (q,) int array, optional
+            Of these samples, for `same_label`.
+        return_spread : bool
+            Whether to return how much the neighbours disagree, too.
+
+        Returns
+        -------
+        scores : (q,) float64
+            Within the range of the subset's.
+        spread : (q,) float64
+            With `return_spread`: the weighted standard deviation of the neighbours' scores.
 
         Raises
         ------

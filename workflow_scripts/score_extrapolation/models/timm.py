@@ -7,6 +7,7 @@ import torch
 from pydantic import Field
 from torch import nn
 
+from ..extras import extra
 from ..faults import InputFault
 from ..plugins import Section
 
@@ -33,8 +34,8 @@ def build_trunk(options: Options, image_shape: tuple[int, int, int]) -> tuple[nn
     # Both take seconds to import; timm imports torchvision, which needs its guard first.
     from .. import torchvision_import  # noqa: F401
 
-    # isort: split
-    import timm
+    with extra("models"):
+        import timm
 
     name = options.architecture
     if name not in timm.list_models():

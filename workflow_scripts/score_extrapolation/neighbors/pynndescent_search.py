@@ -4,11 +4,14 @@ numba keeps most of what it compiles for pynndescent on disk, so that it takes a
 that take the distance as an argument cannot be kept: each process compiles them anew, in half a minute of a free core.
 """
 
-import numba
 import numpy as np
-from pynndescent import NNDescent
 
+from ..extras import extra
 from ..progress import LOGGER
+
+with extra("neighbors"):
+    import numba
+    from pynndescent import NNDescent
 
 IN_GRAPH = 30  # neighbours of each sample in a graph that queries walk along; pynndescent's default
 EPSILON = 0.2  # how far past the nearest it has found a query goes on looking; twice pynndescent's default

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from ..extras import extra
 from ..faults import InputFault
 from ..sentences import listed
 
@@ -45,8 +46,8 @@ def load_backbone(architecture: str, weights: str, channels: int) -> tuple[nn.Mo
     # Both take seconds to import; timm imports torchvision, which needs its guard first.
     from .. import torchvision_import  # noqa: F401
 
-    # isort: split
-    import timm
+    with extra("models"):
+        import timm
 
     _check_name(timm, architecture)
     if weights == "hub":

@@ -1,12 +1,14 @@
 """The figures of agreement with the truth: what it is, and what it was estimated to be."""
 
-import pandas as pd
-import seaborn as sns
-from matplotlib.lines import Line2D
-
+from ..extras import extra
 from . import family, method_label, split_label, subset_label
 from .figures import MEAN_AND_SPREAD, SEED_DOTS, mean_text
 from .style import BLACK, BLUE, SKY, VERMILION, drawing_panels
+
+with extra("report"):
+    import pandas as pd
+    import seaborn as sns
+    from matplotlib.lines import Line2D
 
 SUBSET_DASHES = {"marker": "_", "markersize": 16, "markeredgewidth": 1.2, "linestyle": "none"}
 

@@ -2,12 +2,15 @@
 
 from pathlib import Path
 
-import matplotlib
 import numpy as np
-import pandas as pd
 from PIL import Image, ImageDraw, ImageFont
 
 from ..atomic import replacing
+from ..extras import extra
+
+with extra("report"):
+    import matplotlib
+    import pandas as pd
 
 COLUMNS, ROWS = 10, 4
 FONTS = Path(matplotlib.get_data_path()) / "fonts" / "ttf"

@@ -1,11 +1,14 @@
 """The figures of one set of scores: how they are distributed, and extrapolated against true ones."""
 
 import numpy as np
-import pandas as pd
-from matplotlib.ticker import MaxNLocator
 
 from ..evaluation.agreement import pearson, spearman
+from ..extras import extra
 from .style import BLACK, BLUE, LIGHT_GREY, VERMILION, drawing
+
+with extra("report"):
+    import pandas as pd
+    from matplotlib.ticker import MaxNLocator
 
 SCATTER_AT_MOST = 3000  # more points than that hide each other
 NOTE = {"boxstyle": "round", "facecolor": "white", "edgecolor": LIGHT_GREY, "alpha": 0.9}

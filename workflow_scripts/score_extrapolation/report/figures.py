@@ -1,11 +1,9 @@
 """The figures of accuracy and of the time of stages; each function draws a table into an SVG."""
 
 import numpy as np
-import pandas as pd
-import seaborn as sns
-from matplotlib.lines import Line2D
 
 from ..evaluation.intervals import paired_interval
+from ..extras import extra
 from . import NO_PRUNING, Arm, arm_label, method_label, split_arm, subset_label
 from .style import (
     BLACK,
@@ -26,6 +24,11 @@ from .style import (
     drawing_panels,
     legend_keys,
 )
+
+with extra("report"):
+    import pandas as pd
+    import seaborn as sns
+    from matplotlib.lines import Line2D
 
 STAGE_COLORS = {
     "samples": LIGHT_GREY,

@@ -5,18 +5,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import matplotlib
-
-matplotlib.use("Agg")
-
 import numpy as np
-import seaborn as sns
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patheffects import withStroke
 
 from ..atomic import replacing
+from ..extras import extra
 from . import NO_PRUNING, family, method_label, split_arm, split_label
+
+with extra("report"):
+    import matplotlib
+
+    matplotlib.use("Agg")
+
+    import seaborn as sns
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+    from matplotlib.patheffects import withStroke
 
 # Okabe and Ito's colours, told apart by the colour-blind; yellow is too faint on white for lines.
 BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, YELLOW = (

@@ -10,11 +10,14 @@ import logging
 
 import numpy as np
 import torch
-from pyautoattack import AutoAttack
 
+from ..extras import extra
 from ..models import Classifier
 from ..progress import LOGGER
 from ..shards import BATCH
+
+with extra("robustness"):
+    from pyautoattack import AutoAttack
 
 NORMS = {"linf": "Linf", "l2": "L2"}
 N_TARGETS = 9  # of the standard version, where there are ten classes or more

@@ -5,15 +5,14 @@ A score is a file of this folder with
 - ``RECORD = "probability"``: the record it reads (a file of ``records/``), a literal,
 - ``class Options(Section)``: its settings, with ``needed_epochs()``, the fewest epochs it can be computed from,
 - ``class Accumulator``: ``Accumulator(options, n_samples)``, ``update(values)`` once an epoch, ``finish()`` after as
-  many epochs as are needed or more; where that is a mean of the record, a `_mean.MeanOverEpochs`.
+  many epochs as are needed or more, which changes nothing; where that is a mean of the record, a
+  `_mean.MeanOverEpochs`. Its attributes are the options, arrays, numbers and None: a checkpoint keeps them.
 """
-
-from collections.abc import Iterable
 
 import numpy as np
 
 from ..faults import InputFault
-from ..plugins import load_method, method_constant, method_options
+from ..plugins import Section, load_method, method_constant, method_options
 
 
 def score_dynamics(name: str, probabilities: np.ndarray, labels: np.ndarray, **options) -> np.ndarray:
@@ -22,7 +21,7 @@ def score_dynamics(name: str, probabilities: np.ndarray, labels: np.ndarray, **o
     Parameters
     ----------
     name : str
-        A file of this folder, e.g. ``"du"``.
+        ``"du"``, ``"tdds"``, ``"el2n"``, ``"aum"``, ``"forgetting"`` or ``"entropy"``: a file of ``scores/``.
     probabilities : (K, m, C) float array
         Softmax of each epoch; may be memory-mapped, one epoch is read at a time.
     labels : (m,) int array
@@ -41,30 +40,36 @@ def score_dynamics(name: str, probabilities: np.ndarray, labels: np.ndarray, **o
         No such score, or too few epochs for its options.
     ValueError
         An option is unknown or out of range, or the shapes do not fit.
+
+    Examples
+    --------
+    >>> from score_extrapolation import score_dynamics
+    >>> of_label = np.array([0.5, 0.9, 0.5])  # of one sample, in three epochs
+    >>> probabilities = np.stack([of_label, 1 - of_label], axis=1)[:, None]  # (3, 1, 2)
+    >>> score_dynamics("du", probabilities, [0], window=2).round(4)
+    array([0.2828])
     """
     # Only this entry point computes records; the scores stage reads them from disk.
     import torch
 
     from ..records import Observer
 
-    module = load_method("scores", name)
     probabilities, labels = np.asanyarray(probabilities), np.asarray(labels)
     if probabilities.ndim != 3 or labels.shape != probabilities.shape[1:2]:
         raise ValueError(f"probabilities {probabilities.shape} and labels {labels.shape} are not (K, m, C) and (m,)")
     rows, label_tensor = torch.arange(len(labels)), torch.from_numpy(labels.astype(np.int64))
     # What is given in float64 is scored in float64.
     dtype = torch.promote_types(torch.float32, torch.from_numpy(np.empty(0, probabilities.dtype)).dtype)
-    observer = Observer([module.RECORD], *probabilities.shape[1:], "cpu", dtype, dtype)
+    score = StreamedScore({"name": name, **options}, len(labels))
+    observer = Observer([score.record], *probabilities.shape[1:], "cpu", dtype, dtype)
 
-    def records():
-        for epoch in probabilities:
-            # A probability of 0 has no logarithm; the least number above it stands in.
-            logarithms = torch.from_numpy(np.array(epoch)).to(dtype).clamp(min=torch.finfo(dtype).tiny).log()
-            observer.observe(rows, logarithms, label_tensor)
-            observer.end_epoch()
-            yield observer.values[module.RECORD].numpy()
-
-    return _accumulate(name, options, len(labels), records())
+    for epoch in probabilities:
+        # A probability of 0 has no logarithm; the least number above it stands in.
+        logarithms = torch.from_numpy(np.array(epoch)).to(dtype).clamp(min=torch.finfo(dtype).tiny).log()
+        observer.observe(rows, logarithms, label_tensor)
+        observer.end_epoch()
+        score.update(observer.values[score.record].numpy())
+    return score.finish()
 
 
 def score_file(score: dict, dynamics_path) -> tuple[np.ndarray, np.ndarray]:
@@ -89,25 +94,77 @@ def score_file(score: dict, dynamics_path) -> tuple[np.ndarray, np.ndarray]:
     """
     from ..training.dynamics import read_epochs, read_sample_ids
 
-    name = score["name"]
-    options = {key: value for key, value in score.items() if key not in ("name", "training")}
     sample_ids = read_sample_ids(dynamics_path)
-    records = read_epochs(dynamics_path, method_constant("scores", name, "RECORD"))
-    scores = _accumulate(name, options, len(sample_ids), records)
-    if not np.isfinite(scores).all():
-        bad = sample_ids[~np.isfinite(scores)]
-        raise InputFault(f"{dynamics_path}: {len(bad)} {name} scores are not finite, the first of sample {bad[0]}")
+    streamed = StreamedScore({key: value for key, value in score.items() if key != "training"}, len(sample_ids))
+    for values in read_epochs(dynamics_path, streamed.record):
+        streamed.update(values)
+    scores = streamed.finish()
+    check_finite(str(dynamics_path), streamed.name, sample_ids, scores)
     return sample_ids, scores
 
 
-def _accumulate(name: str, options: dict, n_samples: int, records: Iterable[np.ndarray]) -> np.ndarray:
-    """Return the scores, (n,) float64, of the values of each epoch, (n,) float."""
-    chosen, n_epochs = method_options("scores", name)(**options), 0
-    accumulator = load_method("scores", name).Accumulator(chosen, n_samples)
-    for values in records:
-        accumulator.update(values)
-        n_epochs += 1
-    if n_epochs < (needed := chosen.needed_epochs()):
-        settings = "".join(f", {option} = {value}" for option, value in options.items())
-        raise InputFault(f"{name}{settings}: needs at least {needed} epochs, found {n_epochs}")
-    return accumulator.finish()
+class StreamedScore:
+    """One score of n samples, fed their record epoch by epoch.
+
+    Parameters
+    ----------
+    score : dict
+        ``{"name": ..., **options}``; the name is a file of this folder.
+    n_samples : int
+
+    Attributes
+    ----------
+    name : str
+    record : str
+        The file of ``records/`` that it is fed.
+    n_epochs : int
+        Fed so far.
+
+    Raises
+    ------
+    InputFault
+        No such score.
+    ValueError
+        An option is unknown or out of range.
+    """
+
+    def __init__(self, score: dict, n_samples: int):
+        self.name = score["name"]
+        self.settings = {option: value for option, value in score.items() if option != "name"}
+        self.options = method_options("scores", self.name)(**self.settings)
+        self.record = method_constant("scores", self.name, "RECORD")
+        self.accumulator = load_method("scores", self.name).Accumulator(self.options, n_samples)
+        self.n_epochs = 0
+
+    def update(self, values: np.ndarray) -> None:
+        """Take one epoch's record, (n,) float."""
+        self.accumulator.update(values)
+        self.n_epochs += 1
+
+    def finish(self) -> np.ndarray:
+        """Return the scores after the epochs so far, (n,) float64; InputFault where these are too few."""
+        if self.n_epochs < (needed := self.options.needed_epochs()):
+            settings = "".join(f", {option} = {value}" for option, value in self.settings.items())
+            raise InputFault(f"{self.name}{settings}: needs at least {needed} epochs, found {self.n_epochs}")
+        return self.accumulator.finish()
+
+    def state_dict(self) -> dict:
+        """Return all that changes, for a checkpoint: numbers, and arrays as tensors that share their memory."""
+        import torch
+
+        changing = {name: value for name, value in vars(self.accumulator).items() if not isinstance(value, Section)}
+        tensors = {name: torch.from_numpy(value) for name, value in changing.items() if isinstance(value, np.ndarray)}
+        return {"n_epochs": self.n_epochs, "accumulator": changing | tensors}
+
+    def load_state_dict(self, state: dict) -> None:
+        """Go on from what `state_dict` returned."""
+        self.n_epochs = state["n_epochs"]
+        for name, value in state["accumulator"].items():
+            setattr(self.accumulator, name, value.cpu().numpy().copy() if hasattr(value, "numpy") else value)
+
+
+def check_finite(where: str, name: str, sample_ids: np.ndarray, scores: np.ndarray) -> None:
+    """Raise an InputFault where a score is infinite or NaN, so that it cannot be ranked."""
+    bad = sample_ids[~np.isfinite(scores)]
+    if len(bad):
+        raise InputFault(f"{where}: {len(bad)} {name} scores are not finite, the first of sample {bad[0]}")

@@ -76,7 +76,7 @@ def select(
     rate : float, optional
         The fraction removed, in [0, 1). Either it is given or `n_kept`.
     method : str
-        A file of this folder, e.g. ``"top"``.
+        ``"top"``, ``"class_balanced"``, ``"ccs"`` or ``"random"``: a file of ``selection/``.
     labels : (n,) int array, optional
         For methods that balance classes.
     seed : int
@@ -98,6 +98,14 @@ def select(
     InputFault
         Not one of rate and n_kept is given, it is out of range, a score is NaN, labels or doubts are missing that the
         method reads, nothing would be kept, or the method keeps no list.
+
+    Examples
+    --------
+    >>> from score_extrapolation import select
+    >>> select([0.1, 0.9, 0.8, 0.7], rate=0.5)
+    array([1, 2])
+    >>> select([0.1, 0.9, 0.8, 0.7], rate=0.5, method="class_balanced", labels=["cat", "dog", "dog", "cat"])
+    array([1, 3])
     """
     classes = None if labels is None else np.unique(np.asarray(labels), return_inverse=True)[1]
     doubts = None if doubts is None else np.asarray(doubts, np.float64)

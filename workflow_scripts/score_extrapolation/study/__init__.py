@@ -24,9 +24,11 @@ That one is better than another is said of differences paired by seed, with a 95
 from html import escape
 from itertools import groupby
 
-import pandas as pd
-
 from ..atomic import replacing
+from ..extras import extra
+
+with extra("report"):
+    import pandas as pd
 
 STYLE = """
 body { font: 13px/1.4 system-ui, sans-serif; color: #111; background: #fff; margin: 1.5rem; }

@@ -4,14 +4,17 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
-import numba
 import numpy as np
 from pydantic import Field
 
+from ..extras import extra
 from ..plugins import Section
 from ..progress import Progress
 from ..rng import derive_seed
 from ._scale import within_one
+
+with extra("training-free"):
+    import numba
 
 DRAWS = 1024  # of a block, which has a random stream and sums of its own
 GROUP = 16  # samples, of which the least distance is known
