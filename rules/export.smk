@@ -4,7 +4,7 @@ Reads:  selection, samples (the names of the classes), and the data set, where a
 Writes: export/{format}/{arm}/seed-{seed}/rate-{rate}.csv and the like; a folder rate-{rate} where that is the format
 """
 
-from export_paths import exported_paths, kept_list, methods_of, reading_of, suffix_of
+from export_paths import exported_paths, kept_list, read_again_by, reading_of, suffix_of
 
 FORMATS = method_names("exports")
 
@@ -32,7 +32,11 @@ rule export_file:
         stage="export",
         format=lambda wildcards: EXPERIMENT.export_format(wildcards.format),
         samples=lambda wildcards: reading_of(EXPERIMENT, wildcards.format),
-        code=lambda wildcards: code_digest("export_kept.py", *methods_of(EXPERIMENT, wildcards.format)),
+        code=lambda wildcards: code_digest(
+            "export_kept.py",
+            ("exports", wildcards.format),
+            *(("datasets", dataset) for dataset in read_again_by(EXPERIMENT, wildcards.format)),
+        ),
     script:
         "../workflow_scripts/export_kept.py"
 

@@ -41,7 +41,7 @@ def reading_of(experiment: Config, format: str) -> dict | None:
     return experiment.samples.model_dump(include={"dataset", "train", "options", "pool"})
 
 
-def methods_of(experiment: Config, format: str) -> list[tuple[str, str]]:
-    """Return the format and the readers that writing it loads, as `code_digest` takes them."""
+def read_again_by(experiment: Config, format: str) -> list[str]:
+    """Return the data sets, as the config calls them, whose readers a format loads."""
     read = experiment.samples.sets_read() if method_constant("exports", format, "REREADS") else []
-    return [("exports", format), *(("datasets", dataset) for key, dataset, _ in read if key in READ_AGAIN)]
+    return [dataset for key, dataset, _ in read if key in READ_AGAIN]
