@@ -328,6 +328,22 @@ def test_webdataset_reads_the_list_with_the_images_as_they_were(data, tmp_path):
             assert decoded.format == {"jpg": "JPEG", "png": "PNG", "webp": "WEBP"}[suffix]
 
 
+def test_a_drawn_order_is_one_of_all_samples_and_of_its_seed(data, tmp_path):
+    in_order = {sample["__key__"]: sample for sample in stored(export(data, tmp_path / "tar", "webdataset"))}
+    orders = []
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        drawn = stored(export(data, tmp_path / name, "webdataset", shuffle_seed=seed))
+        orders.append([sample["__key__"] for sample in drawn])
+        assert sorted(orders[-1]) == sorted(in_order)
+        for sample in drawn:
+            known = in_order[sample["__key__"]]
+            assert {key: sample[key] for key in sample if key[0] != "_"} == {
+                key: known[key] for key in known if key[0] != "_"
+            }
+    assert orders[0] == orders[1] != orders[2]
+    assert orders[0] != list(in_order)
+
+
 # Shards
 
 

@@ -53,14 +53,16 @@ class Kept:
         self.name, self.path, self.classes, self.settings = name, path, classes, samples
         self.n = pq.read_metadata(path).num_rows
 
-    def batches(self, size: int = BLOCK) -> Iterator[pa.RecordBatch]:
-        """Yield sample_id, label, class, source and score, in order of sample_id, `size` rows at a time.
+    def batches(self, size: int = BLOCK, order: np.ndarray | None = None) -> Iterator[pa.RecordBatch]:
+        """Yield sample_id, label, class, source and score, `size` rows at a time.
 
-        A sample without label has no class; its label stays as it is in the list.
+        Rows are in order of sample_id, or in a given `order`, (n,), for which all are in memory. A sample without label
+        has no class; its label stays as it is in the list.
         """
         names = pa.array(self.classes, pa.string())
         with pq.ParquetFile(self.path) as file:
-            for batch in file.iter_batches(size, columns=KEPT.names):
+            in_order = file.iter_batches(size, columns=KEPT.names)
+            for batch in in_order if order is None else file.read(KEPT.names).take(order).to_batches(size):
                 labels = batch["label"]
                 named = names.take(pc.if_else(pc.greater_equal(labels, 0), labels, None))
                 columns = {**dict(zip(KEPT.names, batch.columns, strict=True)), "class": named}
@@ -79,11 +81,11 @@ class Kept:
         """Return where the reader lists the kept samples, see `Reading`; (n,) int64, in order of sample_id."""
         return self._reading.find(pq.read_table(self.path, columns=["source"])["source"])
 
-    def samples(self) -> Iterator[Sample]:
-        """Yield every kept sample with its image, in order of sample_id, and show progress."""
-        rows, done = self.rows(), 0
+    def samples(self, order: np.ndarray | None = None) -> Iterator[Sample]:
+        """Yield every kept sample with its image, in order of sample_id or in a given one, and show progress."""
+        rows, done = self.rows() if order is None else self.rows()[order], 0
         with Progress(self.n, f"export {self.name}", "images") as progress:
-            for batch in self.batches(IMAGES):
+            for batch in self.batches(IMAGES, order):
                 images = self._reading.read(rows[done : done + len(batch)])
                 for row, image in zip(batch.to_pylist(), images, strict=True):
                     label = -1 if row["label"] is None else row["label"]
@@ -91,13 +93,13 @@ class Kept:
                 done += len(batch)
                 progress.update(len(batch))
 
-    def encoded(self, shard_bytes: int) -> Iterator[tuple[int, Sample, bytes, str]]:
+    def encoded(self, shard_bytes: int, order: np.ndarray | None = None) -> Iterator[tuple[int, Sample, bytes, str]]:
         """Yield the number of its shard, the sample, its image's bytes and their suffix (`encode`) of every sample.
 
         A shard has images of at most `shard_bytes`, or one that is larger.
         """
         shard = size = 0
-        for sample in self.samples():
+        for sample in self.samples(order):
             raw, suffix = encode(sample.image)
             if size and size + len(raw) > shard_bytes:
                 shard, size = shard + 1, 0
