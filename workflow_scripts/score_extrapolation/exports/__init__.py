@@ -47,8 +47,8 @@ def export_kept(
 
     Notes
     -----
-    Memory: a batch of the list; where the data set is read again, also the reader's own and, while kept samples are looked
-    up in it, about 600 bytes for each image that it lists (5 s and 1.1 GB for two million).
+    Memory: a batch of the list; where the data set is read again, also the reader's own and, while kept samples are
+    looked up in it, about 600 bytes for each image that it lists (5 s and 1.1 GB for two million).
     """
     settings = {key: value for key, value in format.items() if key != "name"}
     module = load_method("exports", format["name"])

@@ -36,7 +36,7 @@ class Reading:
         self.splits = [_read_split("train", samples["dataset"], samples["train"], samples["options"])]
         if pool := samples.get("pool"):
             self.splits.append(_read_split(pool["split"], pool["dataset"], pool["path"], pool["options"]))
-        self.sources = pa.concat_arrays([pa.array(split.sources, pa.string()) for split in self.splits])
+        self.sources = pa.concat_arrays([pa.array(iter(split.sources), pa.string()) for split in self.splits])
         self.n = len(self.sources)
 
     def find(self, sources: pa.ChunkedArray) -> np.ndarray:
