@@ -38,7 +38,7 @@ def reading_of(experiment: Config, format: str) -> dict | None:
     """Return how the data set is read, as `export_kept` takes it, for a format that reads it again; else None."""
     if not method_constant("exports", format, "REREADS"):
         return None
-    return experiment.samples.model_dump(include={"dataset", "train", "options", "pool"})
+    return experiment.samples.model_dump(include={"dataset", "train", "options", "pool", "labelled"})
 
 
 def read_again_by(experiment: Config, format: str) -> list[str]:

@@ -19,11 +19,12 @@ from PIL import Image
 from torch.utils.data import Subset, WeightedRandomSampler
 
 from formats import random_images
+from score_extrapolation.datasets import Split
 from score_extrapolation.datasets._store import prepare_samples
 from score_extrapolation.exports import export_kept
 from score_extrapolation.exports._reading import Reading, encode
 from score_extrapolation.faults import InputFault
-from score_extrapolation.plugins import method_constant, method_names, method_options
+from score_extrapolation.plugins import load_method, method_constant, method_names, method_options
 from score_extrapolation.tables import KEPT, read_table, write_table
 from score_extrapolation.torchvision_import import torchvision
 
@@ -442,6 +443,21 @@ def test_a_source_that_is_listed_twice_cannot_be_told_apart(tmp_path):
     settings = data.settings | {"train": data.settings["train"] * 2}
     with pytest.raises(InputFault, match=r"samples.train has .*1.webp twice, so that"):
         export(data._replace(settings=settings), tmp_path / "i.npy", "torch")
+
+
+def test_images_without_labels_are_listed_as_they_were_read(tmp_path, monkeypatch):
+    """By the reader's ``read_unlabelled``, which may list others than ``read_split``; such images lie in no class."""
+    data = photos(tmp_path)
+    flat = sorted(map(str, (tmp_path / "my photos").rglob("*.*")))
+    reader = load_method("datasets", "imagefolder")
+    listed = Split([-1] * len(flat), flat, lambda start, stop: [Path(path) for path in flat[start:stop]])
+    monkeypatch.setattr(reader, "read_unlabelled", lambda split, paths, options: listed, raising=False)
+    columns = {"sample_id": [0, 1], "label": [-1, -1], "source": flat[2:4], "score": [1.0, 2.0]}
+    write_table(data.kept, KEPT, {}, **columns)
+    data = data._replace(classes=[], settings=data.settings | {"labelled": False})
+    assert np.load(export(data, tmp_path / "i.npy", "torch")).tolist() == [2, 3]
+    links = sorted(export(data, tmp_path / "links", "links").rglob("0*"))
+    assert [(link.parent.name, os.readlink(link)) for link in links] == [("_unlabeled", path) for path in flat[2:4]]
 
 
 def test_runs_of_rows_are_read_across_the_end_of_the_own_images(tmp_path):

@@ -24,7 +24,7 @@ class Reading:
     Parameters
     ----------
     samples : dict
-        ``dataset``, ``train``, ``options`` and ``pool``, as of `datasets._store.prepare_samples`.
+        ``dataset``, ``train``, ``options``, ``pool`` and ``labelled``, as of `datasets._store.prepare_samples`.
 
     Attributes
     ----------
@@ -33,9 +33,9 @@ class Reading:
     """
 
     def __init__(self, samples: dict):
-        self.splits = [_read_split("train", samples["dataset"], samples["train"], samples["options"])]
-        if pool := samples.get("pool"):
-            self.splits.append(_read_split(pool["split"], pool["dataset"], pool["path"], pool["options"]))
+        own = {"split": "train", "path": samples["train"], "dataset": samples["dataset"], "options": samples["options"]}
+        sets = [own, *([samples["pool"]] if samples["pool"] else [])]
+        self.splits = [_read_split(**one, labelled=samples.get("labelled", True)) for one in sets]
         self.sources = pa.concat_arrays([pa.array(iter(split.sources), pa.string()) for split in self.splits])
         self.n = len(self.sources)
 
@@ -76,9 +76,10 @@ class Reading:
         return images
 
 
-def _read_split(split: str, dataset: str, paths: list[str] | None, options: dict) -> Split:
+def _read_split(split: str, dataset: str, path: list[str] | None, options: dict, labelled: bool) -> Split:
     reader = load_method("datasets", dataset)
-    return reader.read_split(split, paths or [], reader.Options(**options))
+    read = reader.read_split if labelled else getattr(reader, "read_unlabelled", reader.read_split)
+    return read(split, path or [], reader.Options(**options))
 
 
 def encode(image: bytes | Path | np.ndarray) -> tuple[bytes, str]:
