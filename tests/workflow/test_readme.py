@@ -148,6 +148,6 @@ def test_the_example_of_another_data_set_runs():
 
 def test_the_example_of_the_library_runs():
     path = os.pathsep.join([str(CHECKOUT / "workflow_scripts")])
-    (example,) = (block for block in PYTHON if "score_dynamics" in block)
+    (example,) = (code for code in PYTHON if "KNNExtrapolator" in code)
     code = example + "\nassert len(kept) == 500 and (np.diff(kept) > 0).all()"
     subprocess.run([sys.executable, "-c", code], check=True, env={**environment(), "PYTHONPATH": path})

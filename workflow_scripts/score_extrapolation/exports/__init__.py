@@ -35,8 +35,8 @@ def export_kept(
     classes : list of str, (C,)
         The names of labels 0..C-1, as in ``summary.json``.
     samples : dict, optional
-        How the data set was read: ``dataset``, ``train``, ``options``, ``pool`` and ``labelled`` (true by default), as of
-        `datasets._store.prepare_samples`. For the formats that say `REREADS`.
+        How the data set was read: ``dataset``, ``train``, ``options``, ``pool`` and ``labelled`` (true by default), as
+        of `datasets._store.prepare_samples`. For the formats that say `REREADS`.
 
     Raises
     ------
