@@ -11,10 +11,13 @@ from typing import NamedTuple
 
 import datasets as huggingface
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import webdataset
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 from torch.utils.data import Subset, WeightedRandomSampler
 
@@ -22,7 +25,8 @@ from formats import random_images
 from score_extrapolation.datasets import Split
 from score_extrapolation.datasets._store import prepare_samples
 from score_extrapolation.exports import export_kept
-from score_extrapolation.exports._reading import Reading, encode
+from score_extrapolation.exports._reading import Reading
+from score_extrapolation.exports.links import _class_folders
 from score_extrapolation.faults import InputFault
 from score_extrapolation.plugins import load_method, method_constant, method_names, method_options
 from score_extrapolation.tables import KEPT, read_table, write_table
@@ -163,7 +167,7 @@ def test_csv_has_the_list_as_python_s_reader_and_pandas_read_it(data, tmp_path):
         for row in rows
     ]
     assert found == expected(data)
-    frame = pytest.importorskip("pandas").read_csv(path, keep_default_na=False, dtype={"class": str})
+    frame = pd.read_csv(path, keep_default_na=False, dtype={"class": str})
     assert frame["source"].tolist() == data.table["source"].tolist()
     assert frame["class"].tolist() == [row["class"] for row in expected(data)]
 
@@ -438,6 +442,42 @@ def test_a_line_end_in_a_path_is_quoted_in_csv_and_refused_in_a_plain_list(tmp_p
         export(data, tmp_path / "kept.txt", "paths")
 
 
+@pytest.mark.parametrize("name", ["webdataset", "huggingface"])
+def test_a_kept_image_that_is_none_any_more_is_named(tmp_path, name):
+    data = photos(tmp_path)
+    Path(data.table["source"][2]).write_bytes(b"no image")
+    with pytest.raises(InputFault, match=r"is kept, but cannot be read now \(no image of a known format\)") as fault:
+        export(data, tmp_path / "out", name)
+    assert data.table["source"][2] in str(fault.value)
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1)
+
+
+@given(st.lists(TEXTS, min_size=1, max_size=5), st.data())
+def test_csv_gives_back_whatever_a_source_or_a_class_is_called(tmp_path_factory, sources, data):
+    folder, n = tmp_path_factory.mktemp("csv"), len(sources)
+    classes = data.draw(st.lists(TEXTS, min_size=1, max_size=3))
+    labels = data.draw(st.lists(st.integers(-1, len(classes) - 1), min_size=n, max_size=n))
+    columns = {"sample_id": np.arange(n), "label": labels, "source": sources, "score": np.zeros(n)}
+    write_table(folder / "kept.parquet", KEPT, {}, **columns)
+    export_kept(folder / "kept.parquet", folder / "kept.csv", {"name": "csv"}, classes)
+    with open(folder / "kept.csv", newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["source"] for row in rows] == sources
+    assert [row["class"] for row in rows] == ["" if label < 0 else classes[label] for label in labels]
+
+
+@given(st.lists(st.text(st.sampled_from("aA./_-é"), max_size=4), min_size=1, max_size=6))
+def test_folders_of_classes_are_as_many_and_a_reader_finds_each(classes):
+    folders = _class_folders(classes)
+    assert len({name.casefold() for name in folders}) == len(classes)
+    for name in folders:
+        assert name and "/" not in name and not name.startswith(".")
+    if folders != [name.strip("/").replace("/", "-") for name in classes]:
+        assert folders == sorted(folders)
+
+
 def test_a_source_that_is_listed_twice_cannot_be_told_apart(tmp_path):
     data = photos(tmp_path)
     settings = data.settings | {"train": data.settings["train"] * 2}
@@ -466,10 +506,12 @@ def test_runs_of_rows_are_read_across_the_end_of_the_own_images(tmp_path):
     pool = {"dataset": "parquet", "path": [str(tmp_path / "more.parquet")], "split": "train", "options": {}}
     settings = {"dataset": "imagefolder", "train": [str(tmp_path / "own")], "options": {}, "pool": pool}
     listed = Reading(settings)
-    rows = np.array([0, 1, 5, 14, 15, 16, 17, 18, 30, 36])
-    together = [encode(image) for image in listed.read(rows) if image != tmp_path / "own/cat/b damaged.jpg"]
-    alone = [listed.read(rows[i : i + 1])[0] for i in range(len(rows))]
-    assert together == [encode(image) for image in alone if image != tmp_path / "own/cat/b damaged.jpg"]
+    rows = np.array([0, 1, 5, 14, 15, 16, 17, 18, 19, 30, 36])
+    together, alone = listed.read(rows), [listed.read(rows[i : i + 1])[0] for i in range(len(rows))]
+    assert [raw_bytes(image) for image in together] == [raw_bytes(image) for image in alone]
+    own_and_beside = [image for image in alone if isinstance(image, Path)]
+    assert own_and_beside[-1] == tmp_path / "3.png"
+    assert len(own_and_beside) == 6
 
 
 def test_writing_loads_no_torch():

@@ -15,7 +15,7 @@ from ..progress import Progress
 from ..tables import BLOCK, KEPT
 from ._reading import Reading, encode
 
-IMAGES = 256  # asked of a reader at a time, at most
+IMAGES = 64  # asked of a reader at a time, at most
 EXPORTED = KEPT.insert(2, pa.field("class", pa.string()))  # the columns of a batch
 
 
@@ -100,7 +100,7 @@ class Kept:
         """
         shard = size = 0
         for sample in self.samples(order):
-            raw, suffix = encode(sample.image)
+            raw, suffix = encode(sample.image, sample.source)
             if size and size + len(raw) > shard_bytes:
                 shard, size = shard + 1, 0
             size += len(raw)

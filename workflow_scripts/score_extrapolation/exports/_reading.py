@@ -82,26 +82,22 @@ def _read_split(split: str, dataset: str, path: list[str] | None, options: dict,
     return read(split, path or [], reader.Options(**options))
 
 
-def encode(image: bytes | Path | np.ndarray) -> tuple[bytes, str]:
+def encode(image: bytes | Path | np.ndarray, source: str) -> tuple[bytes, str]:
     """Return the bytes of an image as they were, of an array as PNG, and the suffix of their format.
 
     Raises
     ------
     InputFault
-        The file cannot be read.
+        A file is not to be read any more, or is no image; the sentence says which `source`.
     """
     if isinstance(image, np.ndarray):
         written = io.BytesIO()
         Image.fromarray(image[..., 0] if image.ndim == 3 and image.shape[2] == 1 else image).save(written, "png")
         return written.getvalue(), "png"
-    raw = read_file(image) if isinstance(image, Path) else image
-    with Image.open(io.BytesIO(raw), formats=FORMATS) as opened:  # reads no further than the header
-        return raw, SUFFIXES[opened.format]
-
-
-def read_file(path: Path) -> bytes:
-    """Return the bytes of an image's file; an `InputFault` where it cannot be read."""
     try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InputFault(f"export: {path} is kept, but cannot be read ({error.strerror}); put it back") from error
+        raw = image.read_bytes() if isinstance(image, Path) else image
+        with Image.open(io.BytesIO(raw), formats=FORMATS) as opened:  # reads no further than the header
+            return raw, SUFFIXES[opened.format]
+    except OSError as error:  # PIL's word for what is no image, too
+        reason = error.strerror or "no image of a known format"
+        raise InputFault(f"export: {source} is kept, but cannot be read now ({reason}); put it back") from error

@@ -37,14 +37,14 @@ def write(options, kept, folder):
         of_class.mkdir(exist_ok=True)
         filled.add(of_class.name)
         if options.how == "copy":
-            raw, suffix = encode(sample.image)
+            raw, suffix = encode(sample.image, sample.source)
             (of_class / f"{sample.sample_id:09d}.{suffix}").write_bytes(raw)
         else:
             _link(options.how, sample, of_class)
     if empty := [name for name in folders if name not in filled]:
         LOGGER.warning(
-            "export: no image of %d classes is kept, such as %s; their folders are empty; torchvision's ImageFolder "
-            "takes them with allow_empty=True",
+            "export: no image of %d classes is kept, such as %s: torchvision's ImageFolder takes their empty "
+            "folders with allow_empty=True",
             len(empty),
             empty[0],
         )
