@@ -20,6 +20,7 @@ include: "rules/predictions.smk"
 include: "rules/neighbors.smk"
 include: "rules/extrapolation.smk"
 include: "rules/selection.smk"
+include: "rules/export.smk"
 include: "rules/retraining.smk"
 include: "rules/evaluation.smk"
 include: "rules/study.smk"
@@ -28,6 +29,7 @@ include: "rules/report.smk"
 
 localrules:
     kept,
+    export,
     study,
     report,
 
@@ -36,6 +38,12 @@ localrules:
 rule kept:
     input:
         kept_files(),
+
+
+# The same lists in the formats that the config names.
+rule export:
+    input:
+        lambda wildcards: exported_paths(EXPERIMENT, kept_files()),
 
 
 # These lists, and every table and figure.

@@ -20,6 +20,7 @@ from threadpoolctl import threadpool_limits
 from score_extrapolation.config import STEP_UP_NEEDS
 from score_extrapolation.datasets import Split
 from score_extrapolation.evaluation import read_csv, write_csv
+from score_extrapolation.exports import export_kept
 from score_extrapolation.extrapolators import extrapolate, infer, join, train
 from score_extrapolation.faults import InputFault
 from score_extrapolation.models import build_model
@@ -39,6 +40,7 @@ from score_extrapolation.selection import select
 from score_extrapolation.selection._samples import SampleArrays
 from score_extrapolation.shards import STAGES
 from score_extrapolation.study import write_html
+from score_extrapolation.tables import KEPT, write_table
 from score_extrapolation.training.recipe import Recipe
 from score_extrapolation.training_free import score_embeddings
 from study_tables import make_scores, make_tables
@@ -698,6 +700,38 @@ def test_a_selection_that_reads_no_scores_does_not_depend_on_them(name):
     labels = np.random.default_rng(0).integers(0, 3, 40)
     kept = [select(scores, 0.5, name, labels).tolist() for scores in (np.arange(40.0), -np.arange(40.0))]
     assert (kept[0] == kept[1]) == (not method_constant("selection", name, "SCORED"))
+
+
+# Formats of kept lists
+
+
+@every("exports")
+def test_a_format_says_what_it_writes_and_whether_it_reads_the_data_set_again(name):
+    suffix = method_constant("exports", name, "SUFFIX")
+    assert suffix == "" or suffix.startswith(".")
+    assert method_constant("exports", name, "REREADS") in (True, None)
+
+
+@every("exports")
+def test_a_format_writes_one_file_or_folder_and_the_same_bytes_each_time(name, tmp_path):
+    """Of arrays; only what says so is given how to read them."""
+    reads, suffix = method_constant("exports", name, "REREADS"), method_constant("exports", name, "SUFFIX")
+    options = {"how": "copy"} if name == "links" else {}
+    digits = {"dataset": "digits", "train": [], "options": {}, "pool": None}
+    ids = np.array([0, 3, 4, 9])
+    columns = {"sample_id": ids, "label": ids % 2, "source": [f"digits#{row}" for row in ids], "score": ids / 7}
+    write_table(tmp_path / "kept.parquet", KEPT, {}, **columns)
+    written = []
+    for folder in (tmp_path / "a", tmp_path / "b"):
+        path = folder / f"kept{suffix}"
+        export_kept(
+            tmp_path / "kept.parquet", path, {"name": name, **options}, ["even", "odd"], digits if reads else None
+        )
+        assert [entry.name for entry in folder.iterdir()] == [path.name]
+        assert path.is_file() == bool(suffix)
+        files = sorted(path.rglob("*")) if path.is_dir() else [path]
+        written.append([(file.relative_to(folder), file.read_bytes()) for file in files if file.is_file()])
+    assert written[0] == written[1] != []
 
 
 # Samplers of the subset

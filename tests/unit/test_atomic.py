@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from score_extrapolation.atomic import read_json, replacing, write_json
+from score_extrapolation.atomic import read_json, replacing, replacing_folder, write_json
 
 
 def names(folder):
@@ -84,3 +84,34 @@ def test_json_refuses_what_json_lacks(tmp_path):
 def test_json_is_readable_by_others(tmp_path):
     write_json(tmp_path / "a.json", {"a": 1})
     assert json.loads((tmp_path / "a.json").read_text()) == {"a": 1}
+
+
+def test_a_folder_appears_when_the_block_ends_in_the_place_of_the_older(tmp_path):
+    for text in ("older", "newer"):
+        with replacing_folder(tmp_path / "out" / "a") as partial:
+            assert names(partial) == []
+            (partial / f"{text}.txt").write_text(text)
+            assert f"a.{os.getpid()}.partial" in names(tmp_path / "out")
+        assert names(tmp_path / "out") == ["a"]
+        assert names(tmp_path / "out" / "a") == [f"{text}.txt"]
+
+
+@pytest.mark.parametrize("kind", [ValueError, KeyboardInterrupt, SystemExit])
+def test_an_exception_leaves_the_older_folder(kind, tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "older.txt").write_text("older")
+    with pytest.raises(kind), replacing_folder(tmp_path / "a") as partial:
+        (partial / "half.txt").write_text("half")
+        raise kind
+    assert names(tmp_path) == ["a"]
+    assert names(tmp_path / "a") == ["older.txt"]
+
+
+def test_a_folder_that_a_killed_process_left_is_removed_and_nothing_else(tmp_path):
+    others = ["rate-50.5", "rate-50.5.77.partial", "rate-50.partial", "xrate-50.77.partial"]
+    for name in [*others, "rate-50.77.partial"]:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_text("")
+    with replacing_folder(tmp_path / "rate-50"):
+        pass
+    assert names(tmp_path) == sorted([*others, "rate-50"])

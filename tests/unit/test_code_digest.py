@@ -253,6 +253,7 @@ def test_rules_name_the_kinds_of_methods_that_their_scripts_load():
         "cross_validate_extrapolator.py": {"extrapolators"},
         "tabulate_estimates.py": set(),
         "select_samples.py": {"selection"},
+        "export_kept.py": {"exports", "datasets"},
         "retrain_model.py": {"models", "paradigms"},
         "measure_robustness.py": {"models"},
     }

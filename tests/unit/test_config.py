@@ -659,6 +659,19 @@ BAD = [  # what is set, to what, and the sentence, in which ... stands for anyth
     ("selection.rates", [None], "selection.rates[0] = null is not in [0, 1); ..."),
     ("selection.methods", ["top", "best"], 'selection.methods[1] = "best" is none of ...random...top...'),
     ("selection.methods", "top", 'selection.methods = "top" is no list; write ["top"]'),
+    ("export.formats", ["csv", "zip"], 'export.formats[1] = "zip" is none of csv, huggingface, ...'),
+    ("export.formats", "csv", 'export.formats = "csv" is no list; write ["csv"]'),
+    ("export.formats", ["csv", {"name": "csv"}], "export.formats has csv twice; give each once"),
+    (
+        "export.formats",
+        [{"name": "links", "how": "move"}],
+        'export.formats[0].how = "move" is none of symlink, hardlink or copy',
+    ),
+    (
+        "export.formats",
+        [{"name": "webdataset", "shard_size": 0}],
+        "export.formats[0].shard_size = 0 is below 1 (MB of images in a tar file)",
+    ),
     (
         "selection.extrapolators",
         ["knn-7"],

@@ -3,6 +3,7 @@
 import glob
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,29 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
+    os.replace(partial, path)
+
+
+@contextmanager
+def replacing_folder(path: str | os.PathLike) -> Iterator[Path]:
+    """Yield a temporary folder, made and empty, beside `path`; as `replacing` does with files.
+
+    A folder that is there already goes when the new one is whole.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for stale in path.parent.glob(f"{glob.escape(path.name)}.*.partial"):
+        if stale.name.removeprefix(f"{path.name}.").removesuffix(".partial").isdecimal():  # not rate-50.5's for rate-50
+            shutil.rmtree(stale, ignore_errors=True)
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    partial.mkdir()
+    try:
+        yield partial
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    if path.is_dir():
+        shutil.rmtree(path)  # no folder replaces one that has files
     os.replace(partial, path)
 
 

@@ -19,6 +19,7 @@ from .sections import (
     Checkpoints,
     Embeddings,
     Evaluation,
+    Export,
     Neighbors,
     Retraining,
     Samples,
@@ -48,6 +49,7 @@ STAGES = (
     "neighbors",
     "extrapolation",
     "selection",
+    "export",
     "retraining",
     "evaluation",
     "report",
@@ -74,6 +76,7 @@ class Config(Section):
     neighbors: Neighbors
     extrapolation: list[dict] = Field(min_length=1)
     selection: Selection
+    export: Export
     retraining: Retraining
     evaluation: Evaluation
     resources: dict[Literal["default", *STAGES], Resources]
@@ -105,6 +108,11 @@ class Config(Section):
         """Return name and options of a training-free score; of one that the config does not list, the defaults."""
         listed = (method for method in self.training_free.methods if method["name"] == name)
         return next(listed, {"name": name, **method_options("training_free", name)().model_dump()})
+
+    def export_format(self, name: str) -> dict:
+        """Return name and options of a format of kept lists; of one that the config does not list, the defaults."""
+        listed = (entry for entry in self.export.formats if entry["name"] == name)
+        return next(listed, {"name": name, **method_options("exports", name)().model_dump()})
 
     def doubt(self, method: str) -> str | None:
         """Return the other score that a selection method reads, by which it leaves out the likely mislabelled."""

@@ -22,11 +22,13 @@ def find_contradictions(sound: dict) -> Faults:
     labels = [extrapolator_label(entry) for entry in extrapolation or []]
     methods = [method["name"] for method in selection.methods] if selection else []
     free = [method["name"] for method in sound["training_free"].methods] if "training_free" in sound else []
+    formats = [format["name"] for format in sound["export"].formats] if "export" in sound else []
     for location, values in (
         (("scores",), names),
         (("training_free", "methods"), free),
         (("extrapolation",), labels),
         (("selection", "methods"), methods),
+        (("export", "formats"), formats),
     ):
         if repeated(values):
             yield location, repeated(values)

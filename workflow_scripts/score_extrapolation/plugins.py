@@ -28,6 +28,7 @@ KINDS = (
     "training_free",
     "extrapolators",
     "selection",
+    "exports",
     "study",
 )
 

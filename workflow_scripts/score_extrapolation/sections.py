@@ -197,6 +197,12 @@ class Selection(Section):
     extrapolators: Annotated[list[str], Field(min_length=1), AfterValidator(unique)]
 
 
+class Export(Section):
+    """The formats that kept lists are written in."""
+
+    formats: list[dict] = Field(default_factory=list)
+
+
 class Retraining(Recipe):
     """The recipe of the training on what is kept, and how long it takes."""
 

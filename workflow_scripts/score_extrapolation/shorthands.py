@@ -167,6 +167,7 @@ def fill_in_methods(raw: dict, faults: list) -> dict:
         (filled.get("training_free"), ("training_free", "methods"), "training_free"),
         (filled, ("extrapolation",), "extrapolators"),
         (filled.get("selection"), ("selection", "methods"), "selection"),
+        (filled.get("export"), ("export", "formats"), "exports"),
     ):
         methods = section.get(location[-1]) if isinstance(section, dict) else None
         if isinstance(methods, list):
