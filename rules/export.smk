@@ -1,7 +1,7 @@
 """Export: kept lists in the formats of trainers and tools, each in a folder of its name.
 
 Reads:  selection, samples (the names of the classes), and the data set, where a format asks for its images or order
-Writes: export/{format}/{arm}/seed-{seed}/rate-{rate}.csv and the like; a folder rate-{rate} where that is the format
+Writes: export/{format}/{arm}/seed-{seed}/{amount}.csv and the like; a folder {amount} where that is the format
 """
 
 from export_paths import exported_paths, kept_list, read_again_by, reading_of, suffix_of
@@ -14,11 +14,11 @@ rule export_file:
         kept=lambda wildcards: kept_list(EXPERIMENT, wildcards),
         summary=out("samples/summary.json"),
     output:
-        out("export/{format}/{arm}/seed-{seed}/rate-{rate}{suffix}"),
+        out("export/{format}/{arm}/seed-{seed}/{amount}{suffix}"),
     log:
-        out("logs/export/{format}/{arm}/seed-{seed}/rate-{rate}{suffix}.log"),
+        out("logs/export/{format}/{arm}/seed-{seed}/{amount}{suffix}.log"),
     benchmark:
-        out("benchmarks/export/{format}/{arm}/seed-{seed}/rate-{rate}{suffix}.tsv")
+        out("benchmarks/export/{format}/{arm}/seed-{seed}/{amount}{suffix}.tsv")
     wildcard_constraints:
         format=one_of(format for format in FORMATS if suffix_of(format)),
         suffix=one_of({suffix_of(format) for format in FORMATS if suffix_of(format)}),
@@ -43,10 +43,10 @@ rule export_file:
 
 use rule export_file as export_folder with:
     output:
-        directory(out("export/{format}/{arm}/seed-{seed}/rate-{rate}")),
+        directory(out("export/{format}/{arm}/seed-{seed}/{amount}")),
     log:
-        out("logs/export/{format}/{arm}/seed-{seed}/rate-{rate}.log"),
+        out("logs/export/{format}/{arm}/seed-{seed}/{amount}.log"),
     benchmark:
-        out("benchmarks/export/{format}/{arm}/seed-{seed}/rate-{rate}.tsv")
+        out("benchmarks/export/{format}/{arm}/seed-{seed}/{amount}.tsv")
     wildcard_constraints:
         format=one_of(format for format in FORMATS if not suffix_of(format)),
