@@ -166,6 +166,11 @@ def _read_splits(dataset: str, train: list[str], others: dict, options: dict) ->
             )
         if value == "given" or isinstance(value, list):
             splits[name] = reader.read_split(name, train if value == "given" else value, settings)
+        if value == "given" and splits[name].sources[:1] == splits["train"].sources[:1]:
+            raise InputFault(
+                f"samples.{name}: given, but {', '.join(train)} has no {name} set of its own: it begins with "
+                f"{splits[name].sources[0]}, which is of samples.train; give a fraction or paths"
+            )
     return splits
 
 

@@ -81,6 +81,10 @@ def _read(split: str, paths: list[str], options: Options, label: str | None) -> 
 
 def _read_table(split: str, file: str, columns: dict[str, str], delimiter: str) -> pa.Table:
     """Return the rows of a split: texts, in columns that are called path, label and split."""
+    if os.path.isdir(file):
+        raise InputFault(
+            f"samples.{split}: {file} is a folder; give a table, such as images.csv, that names its images"
+        )
     try:
         if file.endswith(".parquet"):
             table = _read_parquet(split, file, columns)
@@ -111,7 +115,7 @@ def _read_parquet(split: str, file: str, columns: dict[str, str]) -> pa.Table:
 
 
 def _read_csv(split: str, file: str, columns: dict[str, str], delimiter: str) -> pa.Table:
-    layout = csv.ParseOptions(delimiter, newlines_in_values=True)
+    layout = csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
     with csv.open_csv(file, parse_options=layout) as opened:
         _check_names(split, file, columns, opened.schema.names)
     read = list(columns.values())
