@@ -41,6 +41,18 @@ class Split:
     class_names: list[str] | None = None
 
 
+def name_labels(summary: dict, labels: np.ndarray) -> np.ndarray:
+    """Return the classes' names of labels, (n,) objects; of samples without a label, -1, an empty text.
+
+    Parameters
+    ----------
+    summary : dict
+        As of `_store.prepare_samples`.
+    labels : (n,) int array
+    """
+    return np.array([*summary["classes"], ""], dtype=object)[labels]
+
+
 def count_own(summary: dict) -> int:
     """Return how many training samples are the data set's own: those before the pool's, all where there is no pool.
 
