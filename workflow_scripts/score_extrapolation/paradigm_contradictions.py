@@ -65,13 +65,14 @@ def _in_unsupervised(sound: dict, scores: list[dict], training) -> Faults:
             if space not in networks:
                 text = f"= {shown(space)} is no frozen network; there are {listed(networks)} (embeddings.others)"
                 yield (*location, i), text
-    if used and ("samples" not in sound or sound["samples"].labelled):  # or it is told of all trainings
+    labelled = "samples" not in sound or sound["samples"].labelled  # where not, _in_unlabelled tells of these two
+    if used and labelled:
         yield from _in_what_reads_labels(sound, "the scores come of an unsupervised training")
     if used:
         yield from _in_found_labels(sound)
     for section, key in (("retraining", "labels"), ("evaluation", "classes")):
         value = getattr(sound[section], key) if section in sound else None
-        if value not in (None, "given", []) and not used:
+        if value not in (None, "given", []) and not used and labelled:
             text = f"= {shown(value)} is about labels that a training finds, and none does; set training.paradigm"
             yield (section, key), f"{text}: unsupervised, or leave it out"
 
