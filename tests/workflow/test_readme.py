@@ -123,11 +123,12 @@ def test_benchmarks_run(tmp_path):
 
 def test_every_command_is_run_by_a_test():
     # test_demo.py runs the first; this is the second; the third is tests/cluster; test_study.py, test_unsupervised.py
-    # and test_adversarial.py run the digits.
+    # and test_adversarial.py run the digits, test_unlabelled.py images without labels.
     own = {"make demo", "make test", "make test-cluster", "source .venv/bin/activate"}
     for command in COMMANDS:
         tested = (
             "my.yaml",
+            "unlabelled.yaml",
             "results/digits",
             "--dry-run",
             "cifar10",
