@@ -31,7 +31,7 @@ def kept_list(experiment: Config, wildcards) -> str:
     if asked != suffix:
         print(f"export: {wildcards.format} is written as a {suffix} file, not {asked}; ask for that", file=sys.stderr)
         sys.exit(1)
-    return experiment.path(f"selection/{wildcards.arm}/seed-{wildcards.seed}/rate-{wildcards.rate}.parquet")
+    return experiment.path(f"selection/{wildcards.arm}/seed-{wildcards.seed}/{wildcards.amount}.parquet")
 
 
 def reading_of(experiment: Config, format: str) -> dict | None:

@@ -6,6 +6,7 @@ with job(snakemake):
     import numpy as np
 
     from score_extrapolation.atomic import read_json
+    from score_extrapolation.datasets import name_labels
     from score_extrapolation.evaluation import write_csv
     from score_extrapolation.evaluation.agreement import read_scores
     from score_extrapolation.plugins import load_method
@@ -15,9 +16,8 @@ with job(snakemake):
     scores = read_scores(snakemake.input.scores, snakemake.input.truth)
     residual = scores[~scores["computed"]]
     samples = read_table(snakemake.input.samples, ["sample_id", "label"])
-    classes = np.array(read_json(snakemake.input.summary)["classes"], dtype=object)
-    labels = classes[samples["label"][rows_of(samples["sample_id"], residual["sample_id"].to_numpy())]]
-    residual = residual.assign(label=labels)
+    labels = samples["label"][rows_of(samples["sample_id"], residual["sample_id"].to_numpy())]
+    residual = residual.assign(label=name_labels(read_json(snakemake.input.summary), labels))
     found = item.tabulate({"scores": residual})
     data, shown = snakemake.output
     write_csv(data, found)

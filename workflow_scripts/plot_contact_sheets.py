@@ -6,6 +6,7 @@ with job(snakemake):
     import numpy as np
 
     from score_extrapolation.atomic import read_json
+    from score_extrapolation.datasets import name_labels
     from score_extrapolation.evaluation import write_csv
     from score_extrapolation.evaluation.agreement import read_scores
     from score_extrapolation.report import SHEETS, scores_label
@@ -16,8 +17,8 @@ with job(snakemake):
     chosen = choose_samples(scores[~scores["computed"]].drop(columns="computed"))
     samples = read_table(snakemake.input.samples)
     rows = rows_of(samples["sample_id"], chosen["sample_id"].to_numpy())
-    classes = np.array(read_json(snakemake.input.summary)["classes"], dtype=object)
-    chosen = chosen.assign(label=classes[samples["label"][rows]], source=samples["source"][rows])
+    names = name_labels(read_json(snakemake.input.summary), samples["label"][rows])
+    chosen = chosen.assign(label=names, source=samples["source"][rows])
     write_csv(snakemake.output.chosen, chosen)
     images = np.load(snakemake.input.images, mmap_mode="r")
     title = scores_label(**dict(snakemake.wildcards.items()))

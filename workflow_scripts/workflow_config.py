@@ -1,6 +1,5 @@
 """From Snakemake's merged config to the experiment: where each value came from, and what this machine must have."""
 
-import glob
 import os
 import shutil
 import sys
@@ -13,6 +12,7 @@ from results_lock import lock_results
 from score_extrapolation.config import Config, read_config
 from score_extrapolation.driver import has_cuda
 from score_extrapolation.faults import InputFault
+from score_extrapolation.paths import expand_braces, match
 
 MOST_TOLD = 8  # files that a run names at its end
 SUBMISSIONS_BY_DEFAULT = (100, 1)  # jobs, seconds: Snakemake's --max-jobs-per-timespan
@@ -87,9 +87,10 @@ def check_paths(config: Config) -> None:
     faults = []
     for key, dataset, paths in config.samples.sets_read():
         for path in paths:
+            missing = [one for one in expand_braces(path) if not match(one)]
             # torchvision's folder may be made by its download.
-            if not glob.glob(path) and dataset != "torchvision":
-                faults.append(f"samples.{key}: {path} does not exist; give an existing file, folder or glob")
+            if missing and dataset != "torchvision":
+                faults.append(f"samples.{key}: {missing[0]} does not exist; give an existing file, folder or glob")
     for name, network in config.embeddings.networks().items():
         for path in network.files():
             if not os.path.isfile(path):
@@ -192,7 +193,7 @@ def input_paths(config: Config) -> list[str]:
     watched = []
     for _, dataset, paths in config.samples.sets_read():
         for pattern in paths if dataset != "torchvision" else ():
-            for path in sorted(glob.glob(pattern)):
+            for path in (found for one in expand_braces(pattern) for found in match(one)):
                 watched.append(path)
                 if os.path.isdir(path):
                     watched += sorted(entry.path for entry in os.scandir(path) if entry.is_dir())

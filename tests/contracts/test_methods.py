@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
+from formats import SMALL, in_a_fork
 from score_extrapolation.config import STEP_UP_NEEDS
 from score_extrapolation.datasets import Split
 from score_extrapolation.evaluation import read_csv, write_csv
@@ -142,6 +143,40 @@ def test_a_data_set_without_path_reads_its_splits_and_others_refuse_what_is_not_
         for image in images:
             assert not isinstance(image, np.ndarray) or (image.dtype == np.uint8 and image.ndim in (2, 3))
         np.testing.assert_array_equal(images[1], split.read(2, 3)[0])
+
+
+@every("datasets")
+def test_a_data_set_of_files_is_read_alike_by_whoever_reads_it(name, tmp_path):
+    reader = load_method("datasets", name)
+    if not reader.NEEDS_PATH or name == "torchvision":  # which has a test of its own, for its checksums
+        return
+    paths = [str(path) for path in SMALL[name](tmp_path / "set")]
+    split, again = (reader.read_split("train", paths, options_of("datasets", name)) for _ in range(2))
+    n = len(split.sources)
+    assert len(split.labels) == n == len(set(split.sources)) > 2
+    assert list(split.sources) == list(again.sources)
+    assert list(split.sources[1:]) == [split.sources[row] for row in range(1, n)]
+    assert split.sources[-1] == split.sources[n - 1]
+    np.testing.assert_array_equal(split.labels, again.labels)
+    images = [bytes_of(image) for image in split.read(0, n)]
+    assert len(set(images)) == n
+    for start, stop in itertools.combinations(range(n + 1), 2):
+        assert [bytes_of(image) for image in split.read(start, stop)] == images[start:stop]
+    # Forked in the middle of reading: a file that both had open would have one place for both.
+    assert in_a_fork(lambda: [bytes_of(image) for image in split.read(1, n)]) == images[1:]
+    assert [bytes_of(image) for image in split.read(2, n)] == images[2:]
+    if hasattr(reader, "read_unlabelled"):
+        unlabelled = reader.read_unlabelled("train", paths, options_of("datasets", name))
+        assert unlabelled.labels is None
+        assert unlabelled.class_names is None
+        assert list(unlabelled.sources) == list(split.sources)
+        assert [bytes_of(image) for image in unlabelled.read(0, n)] == images
+
+
+def bytes_of(image):
+    return (
+        image.tobytes() if isinstance(image, np.ndarray) else image if isinstance(image, bytes) else image.read_bytes()
+    )
 
 
 # Models

@@ -87,7 +87,7 @@ def test_every_other_config_holds_only_what_differs(path):
 
 @pytest.mark.parametrize("path", OTHERS, ids=lambda path: path.stem)
 def test_every_other_config_fits_the_disk_when_its_paths_exist(path, monkeypatch):
-    monkeypatch.setattr(workflow_config.glob, "glob", lambda pattern: [pattern])
+    monkeypatch.setattr(workflow_config, "match", lambda path: [path])
     config = read_config(merged(DEFAULT, yaml.safe_load(path.read_text())))
     workflow_config.check_paths(config)
 
@@ -416,7 +416,7 @@ BAD = [  # what is set, to what, and the sentence, in which ... stands for anyth
     ("device", "gpu", 'device = "gpu" is none of auto, cpu or cuda'),
     ("shards", 0, "shards = 0 is below 1 (parts that samples are split into)"),
     ("samples", None, "samples = null is no mapping of keys to values; its keys are dataset, train, test, ..."),
-    ("samples.dataset", "cifar10", 'samples.dataset = "cifar10" is none of digits, ..., torchvision'),
+    ("samples.dataset", "cifar10", 'samples.dataset = "cifar10" is none of digits, ..., webdataset'),
     ("samples.dataset", 3, "samples.dataset = 3 is no text; put it in quotes"),
     ("samples.train", "a.npz", 'samples.train = ["a.npz"] is a path, but digits reads none; leave it out'),
     ("samples.train", 3, "samples.train = 3 is no path; write a file, a folder, a glob or a list of them"),
@@ -984,7 +984,7 @@ def test_values_of_the_command_line_have_the_types_that_they_have_in_a_file(tmp_
 
 @pytest.mark.parametrize("path", ["*.npz", "a: b", "#x", "[1"])
 def test_paths_of_the_command_line_are_taken_as_they_are(tmp_path, path, monkeypatch):
-    monkeypatch.setattr(workflow_config.glob, "glob", lambda pattern: [pattern])
+    monkeypatch.setattr(workflow_config, "match", lambda path: [path])
     config = load(tmp_path, None, {"samples": {"dataset": "npz", "train": [path], "test": path}})
     assert config.samples.train == config.samples.test == [path]
 
@@ -1104,7 +1104,7 @@ def test_a_test_set_of_another_kind_is_written_out():
 @pytest.mark.parametrize(
     "key, changes, sentence",
     [
-        ("test", {"dataset": "cifar100"}, 'samples.test.dataset = "cifar100" is none of digits, ..., torchvision'),
+        ("test", {"dataset": "cifar100"}, 'samples.test.dataset = "cifar100" is none of digits, ..., webdataset'),
         ("test", {"dataset": None}, "samples.test.dataset = null is no value; give one"),
         (
             "test",

@@ -36,7 +36,7 @@ import sys
 from score_extrapolation import plugins
 for name in plugins.method_names("datasets"):
     plugins.method_options("datasets", name)
-    assert set(plugins.method_constant("datasets", name, "SPLITS")) <= {"train", "test"}
+    assert set(plugins.method_constant("datasets", name, "SPLITS")) <= {"train", "test", "validation"}
     assert plugins.method_constant("datasets", name, "NEEDS_PATH") in (True, False)
 print(*plugins.method_names("datasets"))
 assert not {"torch", "torchvision", "numpy", "pyarrow", "PIL", "sklearn"} & set(sys.modules)
@@ -44,7 +44,10 @@ assert not {"torch", "torchvision", "numpy", "pyarrow", "PIL", "sklearn"} & set(
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == ["digits", "idx", "imagefolder", "npz", "parquet", "places365", "torchvision"]
+    assert done.stdout.split() == [
+        *("digits", "huggingface", "idx", "imagefolder", "npz", "parquet", "places365", "table", "torchvision"),
+        "webdataset",
+    ]
 
 
 @pytest.mark.parametrize("name", plugins.method_names("datasets"))
@@ -54,7 +57,9 @@ def test_options_read_from_the_syntax_tree_are_those_of_the_module(name):
     assert compiled.model_json_schema() == imported.model_json_schema()
 
 
-@pytest.mark.parametrize("name", ["imagefolder", "npz", "parquet", "idx", "places365"])
+@pytest.mark.parametrize(
+    "name", ["imagefolder", "npz", "parquet", "idx", "places365", "table", "webdataset", "huggingface"]
+)
 def test_a_path_to_nothing_names_itself(name, tmp_path):
     with pytest.raises(InputFault) as fault:
         read(name, "train", [tmp_path / "none"])

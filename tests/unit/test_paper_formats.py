@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from formats import TRAIN, VAL, random_images, write_imagenet, write_places
+from formats import TRAIN, VAL, in_a_fork, random_images, write_imagenet, write_places
 from score_extrapolation import plugins, tables
 from score_extrapolation.datasets import _decode, npz
 from score_extrapolation.datasets._store import prepare_samples
@@ -138,6 +138,16 @@ def test_threads_may_read_in_any_order(tmp_path, small_pieces):
     with ThreadPoolExecutor(4) as pool:
         for (start, stop), images in zip(ranges, pool.map(lambda pair: split.read(*pair), ranges), strict=True):
             np.testing.assert_array_equal(np.stack(images), whole[start:stop])
+
+
+def test_processes_that_were_forked_read_each_for_itself(tmp_path, small_pieces):
+    images = random_images(40, 40, 40)  # more than zipfile reads ahead
+    np.savez_compressed(tmp_path / "x.npz", x=images, y=np.arange(40))
+    split = read("npz", "train", [tmp_path])
+    np.testing.assert_array_equal(split.read(0, 1)[0], images[0])
+    for start in range(0, 36, 4):
+        np.testing.assert_array_equal(np.stack(in_a_fork(lambda: split.read(36, 40))), images[36:])
+        np.testing.assert_array_equal(np.stack(split.read(start, start + 4)), images[start : start + 4])
 
 
 @pytest.mark.parametrize("save, reason", [(np.savez, "Bad CRC-32"), (np.savez_compressed, "while decompressing")])

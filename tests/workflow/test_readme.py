@@ -135,7 +135,8 @@ def test_benchmarks_run(tmp_path):
 
 def test_every_command_is_run_by_a_test():
     # test_demo.py runs the first; this is the second; the third is tests/cluster; test_study.py, test_unsupervised.py
-    # and test_adversarial.py run the digits; test_package.py installs, test_reference.py writes the reference.
+    # and test_adversarial.py run the digits, test_unlabelled.py images without
+    # labels; test_package.py installs, test_reference.py writes the reference.
     own = {
         "make demo",
         "make test",
@@ -147,6 +148,7 @@ def test_every_command_is_run_by_a_test():
     for command in COMMANDS:
         tested = (
             "my.yaml",
+            "unlabelled.yaml",
             "results/digits",
             "--dry-run",
             "cifar10",

@@ -19,6 +19,8 @@ def find_in_paradigms(sound: dict) -> Faults:
         yield from _in_paradigm(recipe.paradigm, location, samples)
     if sound.get("scores") and training:
         yield from _in_unsupervised(sound, sound["scores"], training)
+    if samples and not samples.labelled:
+        yield from _in_unlabelled(sound, samples)
     if evaluation and evaluation.robustness and samples and samples.test is None:
         yield ("evaluation", "robustness"), "attacks test images, and there are none; set samples.test, such as 0.25"
 
@@ -63,19 +65,52 @@ def _in_unsupervised(sound: dict, scores: list[dict], training) -> Faults:
             if space not in networks:
                 text = f"= {shown(space)} is no frozen network; there are {listed(networks)} (embeddings.others)"
                 yield (*location, i), text
+    labelled = "samples" not in sound or sound["samples"].labelled  # where not, _in_unlabelled tells of these two
+    if used and labelled:
+        yield from _in_what_reads_labels(sound, "the scores come of an unsupervised training")
     if used:
-        yield from _in_what_reads_labels(sound)
         yield from _in_found_labels(sound)
     for section, key in (("retraining", "labels"), ("evaluation", "classes")):
         value = getattr(sound[section], key) if section in sound else None
-        if value not in (None, "given", []) and not used:
+        if value not in (None, "given", []) and not used and labelled:
             text = f"= {shown(value)} is about labels that a training finds, and none does; set training.paradigm"
             yield (section, key), f"{text}: unsupervised, or leave it out"
 
 
-def _in_what_reads_labels(sound: dict) -> Faults:
-    """Scores without labels are extrapolated and pruned by without labels."""
-    found = "the scores come of an unsupervised training"
+def _in_unlabelled(sound: dict, samples) -> Faults:
+    """Of images without labels, labels can only be found, and nothing else may read any."""
+    none = "samples.labelled is false"
+    for split in ("validation", "test"):
+        if isinstance(getattr(samples, split), float):
+            text = f"splits off images without labels, whose accuracy nothing can tell, as {none}"
+            yield (
+                ("samples", split),
+                f"= {getattr(samples, split)} {text}; write the path of a set with labels, or null",
+            )
+    trainings = sound["training"].by_name() if sound.get("training") else {}
+    for name in [name for name in trainings if name in [score["training"] for score in sound.get("scores") or []]]:
+        location, paradigm = ("training", *(() if name == "base" else ("variants", name))), trainings[name].paradigm
+        if not is_unsupervised(trainings[name]):
+            text = f"= {paradigm['name']} learns labels, and {none}; write {{name: unsupervised, classes: 10}}"
+            yield (*location, "paradigm"), text
+        elif paradigm["classes"] is None:
+            text = f"is null, as many as there are labels, and {none}; write how many to look for, such as 10"
+            yield (*location, "paradigm", "classes"), text
+    if "retraining" in sound and sound["retraining"].labels == "given":
+        yield ("retraining", "labels"), f"= given, and {none}; write found"
+    if "evaluation" in sound and sound["evaluation"].neighborhoods:
+        text = f"compares the labels of neighbours, and {none}; write null"
+        yield ("evaluation", "neighborhoods"), f"= {sound['evaluation'].neighborhoods} {text}"
+    for i, method in enumerate(_listed(sound, "training_free", "methods")):
+        option = method_constant("training_free", method["name"], "CLASSES_OPTION")
+        if option and method[option] is None:
+            text = f"is null, as many as there are classes, and {none}; write a number, such as 10"
+            yield ("training_free", "methods", i, option), text
+    yield from _in_what_reads_labels(sound, none)
+
+
+def _in_what_reads_labels(sound: dict, found: str) -> Faults:
+    """What is scored without labels is extrapolated and pruned by without labels; `found` says why it is."""
     for i, entry in enumerate(sound.get("extrapolation") or []):
         options = {key: value for key, value in entry.items() if key not in ("name", "step_up")}
         needs = [n.removeprefix("nested/") for n in method_options("extrapolators", entry["name"])(**options).needs()]

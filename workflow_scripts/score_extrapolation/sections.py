@@ -87,6 +87,7 @@ class Samples(Section):
     validation: HeldOut = None
     share: Share = None
     pool: Pool = None
+    labelled: bool = Field(True, description="whether the training images have labels")
     options: dict = Field(default_factory=dict)
     image_size: Annotated[Any, BeforeValidator(_image_size)] = None
     fit: Literal["crop", "stretch"] = "crop"

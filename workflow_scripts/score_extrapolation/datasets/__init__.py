@@ -6,7 +6,9 @@ A reader is a file of this folder with
 - ``SPLITS = ("train", "test")``: which splits the data set itself carries (``test: given``, ``test: {split: test}``), a
   literal,
 - ``NEEDS_PATH = True``: whether ``samples.train`` must name files or folders, a literal,
-- ``read_split(split, paths, options) -> Split``: the samples in a fixed order, **not yet decoded**.
+- ``read_split(split, paths, options) -> Split``: the samples in a fixed order, **not yet decoded**,
+- ``read_unlabelled``, of the same parameters, whose labels are None, where images can lack what ``read_split`` takes
+  their labels from; of another reader, labels are read and left out.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,20 +24,33 @@ class Split:
 
     Attributes
     ----------
-    labels : sequence of int or str, (n,)
-        As the data set has them; `prepare_samples` maps them to 0..C-1.
+    labels : sequence of int or str, (n,), or None
+        As the data set has them; `prepare_samples` maps them to 0..C-1. None: of samples without labels.
     sources : sequence of str, (n,)
         Where each sample comes from, so that a person can find it again: a file's path, ``FILE#row``.
     read : callable (start, stop) -> list of bytes, Path or uint8 array (H, W) or (H, W, C)
-        The undecoded images start..stop-1. Called from several threads at once.
+        The undecoded images start..stop-1. Called from several threads at once, and from processes that were forked
+        since: a file that stays open between two calls belongs to one process.
     class_names : list of str, optional
         The name of label 0..C-1, where the data set knows them and its labels are those integers.
     """
 
-    labels: Sequence
+    labels: Sequence | None
     sources: Sequence[str]
     read: Callable[[int, int], list[bytes | Path | np.ndarray]]
     class_names: list[str] | None = None
+
+
+def name_labels(summary: dict, labels: np.ndarray) -> np.ndarray:
+    """Return the classes' names of labels, (n,) objects; of samples without a label, -1, an empty text.
+
+    Parameters
+    ----------
+    summary : dict
+        As of `_store.prepare_samples`.
+    labels : (n,) int array
+    """
+    return np.array([*summary["classes"], ""], dtype=object)[labels]
 
 
 def count_own(summary: dict) -> int:

@@ -3,37 +3,34 @@
 import glob
 import os
 import re
+from itertools import chain
 
 from ..faults import InputFault
+from ..paths import expand_braces, match, natural_order
 
 SPLIT_WORDS = {"train", "test", "validation", "val", "valid"}
 
 
-def natural_order(path: str) -> tuple:
-    """Sort key in which digits count as numbers: ``batch_2`` comes before ``batch_10``."""
-    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", path)], path
-
-
 def expand(split: str, paths: list[str]) -> list[str]:
-    """Return the existing files and folders that `paths` name, globs expanded in natural order.
+    """Return the existing files and folders that `paths` name, braces and globs written out.
 
     Parameters
     ----------
     split : str
         Whose paths they are, for the sentence of a fault.
     paths : list of str
-        Files, folders or globs (``**`` reaches into subfolders).
+        Files, folders, globs or braces, as of `paths`.
 
     Raises
     ------
     InputFault
-        There is no path, or one leads to nothing.
+        There is no path, or one, or one of those that braces stand for, leads to nothing.
     """
     if not paths:
         raise InputFault(f"samples.{split}: no path is given; give a file, folder or glob")
     found = []
-    for path in paths:
-        matches = [path] if os.path.exists(path) else sorted(glob.glob(path, recursive=True), key=natural_order)
+    for path in chain.from_iterable(map(expand_braces, paths)):
+        matches = match(path)
         if not matches:
             raise InputFault(f"samples.{split}: {path} does not exist; give an existing file, folder or glob")
         found += matches

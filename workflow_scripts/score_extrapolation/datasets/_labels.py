@@ -12,50 +12,57 @@ def map_labels(splits: dict[str, Split]) -> tuple[list[str], dict[str, np.ndarra
     Parameters
     ----------
     splits : dict of Split
-        ``"train"`` first, whose labels define the classes.
+        ``"train"`` first. The first that has labels defines the classes.
 
     Returns
     -------
     classes : list of str, (C,)
-        The training split's own names, or those of another split where it has none, if the training labels are their
-        indices (a named class may then have no sample); otherwise the training labels, sorted, integers as numbers.
+        The defining split's own names, or those of another split where it has none, if its labels are their
+        indices (a named class may then have no sample); otherwise its labels, sorted, integers as numbers. Empty where
+        no split has any.
     labels : dict of (n,) int64
-        Per split.
+        Per split; -1 in those without labels.
 
     Raises
     ------
     InputFault
-        A split is empty or has negative labels; the training split has one class only, or lacks a class that
-        another split has; two splits name their classes differently, or one names fewer than the training split has.
+        A split is empty or has negative labels; the defining split has one class only, or lacks a class that
+        another split has; two splits name their classes differently, or one names fewer than the defining split has.
     """
-    raw = {name: _checked(name, split, splits["train"]) for name, split in splits.items()}
-    present, counts = np.unique(raw["train"], return_counts=True)
+    for name, split in splits.items():
+        if not len(split.sources):
+            raise InputFault(f"samples.{name}: there are no samples; give a path that has some")
+    unlabelled = {name: np.full(len(split.sources), -1) for name, split in splits.items() if split.labels is None}
+    splits = {name: split for name, split in splits.items() if split.labels is not None}
+    if not splits:
+        return [], unlabelled
+    first = next(iter(splits))
+    raw = {name: _checked(name, split, first, splits[first]) for name, split in splits.items()}
+    present, counts = np.unique(raw[first], return_counts=True)
     if len(present) < 2:
         raise InputFault(
-            f"samples.train: all {counts[0]} samples are of one class, {present[0]}; give samples of two or more"
+            f"samples.{first}: all {counts[0]} samples are of one class, {present[0]}; give samples of two or more"
         )
     for name, labels in raw.items():
         unknown = labels[~np.isin(labels, present)]
         if len(unknown):
             raise InputFault(
                 f"samples.{name}: {np.sum(unknown == unknown[0])} samples are of the class {unknown[0]}, which "
-                "samples.train lacks; add it there or remove it here"
+                f"samples.{first} lacks; add it there or remove it here"
             )
-    names = _find_names(splits, present)
+    names = _find_names(splits, first, present)
     if names and present.dtype.kind in "iu" and present[-1] < len(names):
-        return list(names), {name: labels.astype(np.int64) for name, labels in raw.items()}
-    return [str(value) for value in present], {
+        return list(names), unlabelled | {name: labels.astype(np.int64) for name, labels in raw.items()}
+    return [str(value) for value in present], unlabelled | {
         name: np.searchsorted(present, labels).astype(np.int64) for name, labels in raw.items()
     }
 
 
-def _checked(name: str, split: Split, train: Split) -> np.ndarray:
+def _checked(name: str, split: Split, first: str, defining: Split) -> np.ndarray:
     labels = np.asarray(split.labels)
-    if not len(labels):
-        raise InputFault(f"samples.{name}: there are no samples; give a path that has some")
-    kind, wanted = ("integers" if np.asarray(s.labels).dtype.kind in "iu" else "strings" for s in (split, train))
+    kind, wanted = ("integers" if np.asarray(s.labels).dtype.kind in "iu" else "strings" for s in (split, defining))
     if kind != wanted:
-        raise InputFault(f"samples.{name}: its labels are {kind}, but samples.train has {wanted}; give one kind")
+        raise InputFault(f"samples.{name}: its labels are {kind}, but samples.{first} has {wanted}; give one kind")
     if kind == "integers" and labels.min() < 0:
         raise InputFault(
             f"samples.{name}: {np.sum(labels < 0)} labels are negative (first {split.sources[np.argmax(labels < 0)]}); "
@@ -64,21 +71,21 @@ def _checked(name: str, split: Split, train: Split) -> np.ndarray:
     return labels
 
 
-def _find_names(splits: dict[str, Split], present: np.ndarray) -> list[str] | None:
-    """Return the names of the first split that has any; `present` are the training labels, sorted."""
+def _find_names(splits: dict[str, Split], first: str, present: np.ndarray) -> list[str] | None:
+    """Return the names of the first split that has any; `present` are the labels of the defining one, sorted."""
     named = {name: split.class_names for name, split in splits.items() if split.class_names}
     if not named:
         return None
-    first, names = next(iter(named.items()))
+    naming, names = next(iter(named.items()))
     for name, others in named.items():
         if others != names:
             raise InputFault(
-                f"samples.{name}: its classes are named otherwise than in samples.{first}, so that equal numbers may "
+                f"samples.{name}: its classes are named otherwise than in samples.{naming}, so that equal numbers may "
                 "mean different classes; give splits of one data set"
             )
-    if first != "train" and present.dtype.kind in "iu" and present[-1] >= len(names):
+    if naming != first and present.dtype.kind in "iu" and present[-1] >= len(names):
         raise InputFault(
-            f"samples.{first}: it has {len(names)} classes, but samples.train has the label {present[-1]}, so that "
+            f"samples.{naming}: it has {len(names)} classes, but samples.{first} has the label {present[-1]}, so that "
             "equal numbers may mean different classes; give splits of one data set"
         )
     return names
@@ -90,7 +97,7 @@ def draw_fraction(labels: np.ndarray, free: np.ndarray, fraction: float, seed: i
     Parameters
     ----------
     labels : (n,) int64
-        Of the training split as read.
+        Of the training split as read; without labels, -1 of all, they are as if of one class.
     free : (n,) bool
         Samples that no other split has taken.
     fraction : float
@@ -111,7 +118,7 @@ def draw_fraction(labels: np.ndarray, free: np.ndarray, fraction: float, seed: i
     InputFault
         The total is 0, or more than leaves a sample of every class.
     """
-    wanted = round(fraction * len(labels))
+    labels, wanted = np.maximum(labels, 0), round(fraction * len(labels))
     spare = np.maximum(np.bincount(labels[free], minlength=labels.max() + 1) - 1, 0)
     if not 0 < wanted <= spare.sum():
         raise InputFault(
@@ -139,6 +146,7 @@ def draw_unused(labels: np.ndarray, share: float, seed: int) -> np.ndarray:
     Parameters
     ----------
     labels : (n,) int64
+        As of `draw_fraction`.
     share : float
         In (0, 1), of the samples that stay.
     seed : int
@@ -153,6 +161,7 @@ def draw_unused(labels: np.ndarray, share: float, seed: int) -> np.ndarray:
     InputFault
         Fewer would stay than there are classes.
     """
+    labels = np.maximum(labels, 0)
     n_used, n_classes = round(share * len(labels)), len(np.unique(labels))
     if n_used < n_classes:
         raise InputFault(

@@ -4,14 +4,15 @@ import math
 import os
 import shutil
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 
 from ..atomic import write_json
 from ..faults import InputFault
-from ..plugins import load_method
+from ..plugins import Section, load_method
 from ..progress import LOGGER
 from ..rng import derive_seed
 from ..tables import SAMPLES, write_table
@@ -46,6 +47,7 @@ def prepare_samples(
     std: list[float] | None = None,
     threads: int = 1,
     pool: dict | None = None,
+    labelled: bool = True,
 ) -> dict:
     """Decode a data set into one array and one table per split.
 
@@ -86,12 +88,16 @@ def prepare_samples(
     pool : dict, optional
         A further set of the same classes, described as one of `test` is. Its images are the last of the training set;
         `test` and `validation`, `share`, mean and std are of the others alone.
+    labelled : bool
+        False: labels of the training set and of the pool are not read and need not be there; -1 is written. Sets of
+        test and validation that are read by themselves have theirs.
 
     Returns
     -------
     dict
-        As in ``summary.json``: classes, height, width, channels, mean, std, n per split, the sources of dropped images,
-        and of a pool n_pool, how many of the training samples are its own: the last.
+        As in ``summary.json``: classes, none where nothing has a label; height, width, channels, mean, std, n per
+        split, the sources of dropped images, and of a pool n_pool, how many of the training samples are its own: the
+        last.
 
     Raises
     ------
@@ -104,7 +110,7 @@ def prepare_samples(
     """
     folder = Path(folder)
     others = {"test": test, "validation": validation}
-    splits = _read_splits(dataset, train, others | {POOL: pool}, options)
+    splits = _read_splits(dataset, train, others | {POOL: pool}, options, labelled)
     classes, labels = map_labels(splits)
     targets = _assign(labels, others, share, seed)
     form = find_form(splits["train"], image_size, fit, channels)
@@ -151,31 +157,43 @@ class _Store:
     sources: list[str] = field(default_factory=list)
 
 
-def _read_splits(dataset: str, train: list[str], others: dict, options: dict) -> dict[str, Split]:
+def _read_splits(dataset: str, train: list[str], others: dict, options: dict, labelled: bool) -> dict[str, Split]:
     reader = load_method("datasets", dataset)
     settings = reader.Options(**options)
     if reader.NEEDS_PATH and not train:
         raise InputFault(f"samples.train: {dataset} reads files, but no path is given; give a file or folder")
-    splits = {"train": reader.read_split("train", train, settings)}
+    splits = {"train": _read(reader, "train", train, settings, labelled)}
     for name, value in others.items():
         if isinstance(value, dict):
-            splits[name] = _read_held_out(name, **value)
+            splits[name] = _read_held_out(name, **value, labelled=labelled or name != POOL)
         if value == "given" and name not in reader.SPLITS:
             raise InputFault(
                 f"samples.{name}: given, but {dataset} has no {name} split of its own; give a fraction or paths"
             )
         if value == "given" or isinstance(value, list):
             splits[name] = reader.read_split(name, train if value == "given" else value, settings)
+        if value == "given" and splits[name].sources[:1] == splits["train"].sources[:1]:
+            raise InputFault(
+                f"samples.{name}: given, but {', '.join(train)} has no {name} set of its own: it begins with "
+                f"{splits[name].sources[0]}, which is of samples.train; give a fraction or paths"
+            )
     return splits
 
 
-def _read_held_out(name: str, dataset: str, path: list[str] | None, split: str, options: dict) -> Split:
+def _read(reader: ModuleType, split: str, paths: list[str], options: Section, labelled: bool) -> Split:
+    if labelled:
+        return reader.read_split(split, paths, options)
+    read = getattr(reader, "read_unlabelled", reader.read_split)
+    return replace(read(split, paths, options), labels=None, class_names=None)
+
+
+def _read_held_out(name: str, dataset: str, path: list[str] | None, split: str, options: dict, labelled: bool) -> Split:
     """Read a set that is read otherwise than the training set: of test, of validation, or a pool."""
     reader = load_method("datasets", dataset)
     if reader.NEEDS_PATH and not path:
         raise InputFault(f"samples.{name}.path: {dataset} reads files, but no path is given; give a file or folder")
     try:
-        return reader.read_split(split, path or [], reader.Options(**options))
+        return _read(reader, split, path or [], reader.Options(**options), labelled)
     except InputFault as fault:  # readers speak of samples.SPLIT and samples.options, but this set's stand elsewhere
         text = str(fault).replace(f"samples.{split}:", f"samples.{name}:", 1)
         raise InputFault(text.replace("samples.options.", f"samples.{name}.options.")) from fault
@@ -235,7 +253,7 @@ def _distribute(
 
 def _check_left(classes: list[str], expected: np.ndarray, stores: dict[str, _Store]) -> None:
     """Refuse what dropping may leave: an empty split, or a class that lost all its training samples."""
-    lost = [classes[label] for label in np.setdiff1d(expected, stores["train"].labels)]
+    lost = [classes[label] for label in np.setdiff1d(expected, stores["train"].labels) if label >= 0]
     empty = [name for name, store in stores.items() if store.array.n == 0]
     if lost or empty:
         what = f"the class {lost[0]} in train" if lost else empty[0]

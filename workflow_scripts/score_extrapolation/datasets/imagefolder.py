@@ -1,4 +1,7 @@
-"""A folder per class, images anywhere below it: ``ROOT/cat/1.jpg``, ``ROOT/dog/kennel/2.png``."""
+"""A folder per class, images anywhere below it: ``ROOT/cat/1.jpg``, ``ROOT/dog/kennel/2.png``.
+
+Of images without labels, a folder that has some anywhere below it.
+"""
 
 import os
 from pathlib import Path
@@ -12,6 +15,7 @@ SPLITS = ("train",)
 NEEDS_PATH = True
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
+ENDINGS = " ".join(suffix[1:] for suffix in SUFFIXES)
 
 
 class Options(Section):
@@ -52,11 +56,32 @@ def read_split(split: str, paths: list[str], options: Options) -> Split:
             if not images:
                 raise InputFault(
                     f"samples.{split}: the class folder {os.path.join(root, name)} has no image "
-                    f"({' '.join(s[1:] for s in SUFFIXES)}); add images or remove the folder"
+                    f"({ENDINGS}); add images or remove the folder"
                 )
             sources += images
             labels += [name] * len(images)
     return Split(labels, sources, read=lambda start, stop: [Path(source) for source in sources[start:stop]])
+
+
+def read_unlabelled(split: str, paths: list[str], options: Options) -> Split:
+    """List the images anywhere below each root, in the order of roots and paths.
+
+    Raises
+    ------
+    InputFault
+        A root is no folder or has no image.
+    """
+    sources = []
+    for root in expand(split, paths):
+        if not os.path.isdir(root):
+            raise InputFault(f"samples.{split}: {root} is a file; give a folder of images")
+        images = _find_images(root)
+        if not images:
+            raise InputFault(
+                f"samples.{split}: {root} has no image ({ENDINGS}) anywhere below it; give a folder that has"
+            )
+        sources += images
+    return Split(None, sources, read=lambda start, stop: [Path(source) for source in sources[start:stop]])
 
 
 def _find_images(folder: str) -> list[str]:

@@ -1,6 +1,7 @@
 """NumPy archives: one array of images, one of labels; several files are read one after the other."""
 
 import math
+import os
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -97,7 +98,7 @@ class _Images:
         self.blocks = Blocks(
             [stop - start for _, start, stop in ranges], lambda block: self._decompress(*ranges[block])
         )
-        self.stream, self.streamed = None, None  # the member that is open, and its file
+        self.stream, self.streamed = None, None  # the member that is open, and its file and process
 
     def read(self, start: int, stop: int) -> list[np.ndarray]:
         return [image for _, rows in self.blocks.pieces(start, stop) for image in rows]
@@ -105,9 +106,9 @@ class _Images:
     def _decompress(self, file: _File, start: int, stop: int) -> np.ndarray:
         size = math.prod(file.shape)
         try:
-            if self.streamed is not file:
+            if self.streamed != (file, os.getpid()):
                 self.stream = zipfile.ZipFile(file.path).open(file.member)  # noqa: SIM115 - the next block goes on in it
-                self.streamed = file
+                self.streamed = file, os.getpid()
             self.stream.seek(file.offset + start * size)  # free where the last block ended here
             rows = np.frombuffer(self.stream.read((stop - start) * size), np.uint8).reshape(stop - start, *file.shape)
         except UNREADABLE as error:

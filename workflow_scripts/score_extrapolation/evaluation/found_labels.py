@@ -24,7 +24,7 @@ def tabulate_labels(rows: list[dict], samples: dict) -> pd.DataFrame:
         training, fraction, sampler, seed, tried (whether with another number of classes than the scores' own), labels
         (path of the found ones, of all samples), embeddings (paths, of each frozen network in turn).
     samples : dict
-        Columns sample_id (n,), increasing, and label.
+        Columns sample_id (n,), increasing, and label, -1 of samples without labels.
 
     Returns
     -------
@@ -33,11 +33,13 @@ def tabulate_labels(rows: list[dict], samples: dict) -> pd.DataFrame:
         accuracy and kmeans_accuracy (in 0..1, as of `matching.clustering_accuracy`; k-means with as many classes),
         probe_kappa (as of `clusters.probe_accuracy`), agreement (adjusted Rand index with the same run's other seeds,
         mean; NaN of one seed). The last three are of `PROBED` samples at random where there are more; higher is better.
+        Where there are no labels, there is neither of the two accuracies.
     """
     n = len(samples["sample_id"])
     rng = np.random.default_rng(derive_seed(0, "evaluation/found_labels"))
     probed = np.sort(rng.permutation(n)[:PROBED])
     labels, features, clusters, table, found = samples["label"], {}, {}, [], {}
+    labelled = labels[0] >= 0  # all samples are, or none
     with Progress(len(rows), "found labels", "runs") as progress:
         for i, row in enumerate(rows):
             classes, n_classes = _read_labels(row["labels"], samples["sample_id"])
@@ -49,16 +51,15 @@ def tabulate_labels(rows: list[dict], samples: dict) -> pd.DataFrame:
                 # Of equal embeddings, which vary by 0, nothing is found, as in a training.
                 features[space] = np.hstack([values / (values.var(axis=0).mean() ** 0.5 or 1.0) for values in spaces])
             vectors, by_kmeans = features[space], (space, n_classes, row["seed"])
-            if by_kmeans not in clusters:  # which trainings on several parts have in common
+            if labelled and by_kmeans not in clusters:  # which trainings on several parts have in common
                 clusters[by_kmeans] = kmeans_labels(vectors, n_classes, row["seed"])
             found[i] = classes[probed]
-            table.append(
-                {key: row[key] for key in ("training", "fraction", "sampler", "seed", "tried")}
-                | {"classes": n_classes, "classes_found": len(np.unique(classes))}
-                | {"accuracy": clustering_accuracy(classes, labels)}
-                | {"kmeans_accuracy": clustering_accuracy(clusters[by_kmeans], labels[probed])}
-                | {"probe_kappa": probe_accuracy(vectors, found[i], seed=row["seed"])}
-            )
+            described = {key: row[key] for key in ("training", "fraction", "sampler", "seed", "tried")}
+            described |= {"classes": n_classes, "classes_found": len(np.unique(classes))}
+            if labelled:
+                described["accuracy"] = clustering_accuracy(classes, labels)
+                described["kmeans_accuracy"] = clustering_accuracy(clusters[by_kmeans], labels[probed])
+            table.append(described | {"probe_kappa": probe_accuracy(vectors, found[i], seed=row["seed"])})
             progress.update(1)
     table = pd.DataFrame(table)
     return table.assign(agreement=_agreements(table, found))

@@ -106,9 +106,10 @@ def shorten(text: str, font, width: float) -> str:
 
 
 def caption(sample: dict) -> list[str]:
-    """Return the lines below an image: class, score, true score where there is one, sample_id."""
+    """Return the lines below an image: class and true score where there are such, score, sample_id."""
     truth = [f"true {three_digits(sample['truth'])}"] if "truth" in sample else []
-    return [str(sample["label"]), f"score {three_digits(sample['score'])}", *truth, f"id {sample['sample_id']}"]
+    label = [str(sample["label"])] if sample["label"] != "" else []
+    return [*label, f"score {three_digits(sample['score'])}", *truth, f"id {sample['sample_id']}"]
 
 
 def three_digits(value: float) -> str:

@@ -89,7 +89,7 @@ def draw(table: pd.DataFrame, path, scores: pd.DataFrame, images: np.ndarray) ->
 
 
 def _caption(sample: pd.Series) -> str:
-    """Return class, both scores and the difference of their ranks."""
+    """Return class, where there is one, both scores and the difference of their ranks."""
     ranks = number(sample["rank_difference_percent"], 1, sign="+")
     scores = f"{three_digits(sample['score'])} (true {three_digits(sample['truth'])})"
-    return f"{sample['label']}\n{scores}\nrank {ranks} %"
+    return f"{sample['label']}\n{scores}\nrank {ranks} %".lstrip()

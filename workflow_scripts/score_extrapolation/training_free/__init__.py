@@ -3,6 +3,7 @@
 A training-free score is a file of this folder with
 
 - ``class Options(Section)``: its settings,
+- ``CLASSES_OPTION = "clusters"``, a literal, where an option that is null stands for the number of classes,
 - ``score(options, embeddings, n_classes, seed)``, which returns (n,) float64, finite: of (n, d) float embeddings with
   n, d >= 1, all finite, and of the number of classes of the data set. Random numbers come from `rng.derive_seed` alone,
   and the result does not depend on the number of threads, to the bit.

@@ -13,6 +13,8 @@ from ..progress import LOGGER
 from ..rng import derive_seed
 from ._scale import within_one
 
+CLASSES_OPTION = "clusters"
+
 BLOCK = 4096  # rows whose cosines are taken at a time
 
 
