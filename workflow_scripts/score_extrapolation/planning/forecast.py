@@ -3,13 +3,15 @@
 import math
 from typing import NamedTuple
 
-from ..config import Config
+from ..config import STAGES, Config
 from ..parts import percent
 from .break_even import BreakEven, break_even
 from .clock import Task, clock_seconds
 from .counts import Counts
 from .lines import NOISE, Line, fit_line
 from .work import Work, work_of
+
+ORDER = (*STAGES[:-1], "study", STAGES[-1])  # the report comes after the study's tables
 
 
 class Cost(NamedTuple):
@@ -59,7 +61,7 @@ class Costs:
         return {
             "seconds": fit_line([(job["units"], job["seconds"]) for job in jobs], self.shortest, self.noise),
             "memory_mb": fit_line(list(memory.items()), math.inf),
-            "disk_bytes": fit_line([(job["rows"], job["disk_bytes"]) for job in jobs]),
+            "disk_bytes": fit_line([(job["rows"], job["disk_bytes"]) for job in jobs], noise=0.0),
         }
 
 
@@ -159,7 +161,7 @@ class Forecast:
 
 
 def sum_stages(jobs: list[Job]) -> list[dict]:
-    """Return one row per stage, in the order of the jobs, and one of all of them.
+    """Return one row per stage, in the order of the workflow, and one of all of them.
 
     Returns
     -------
@@ -172,7 +174,7 @@ def sum_stages(jobs: list[Job]) -> list[dict]:
     stages: dict[str, list[Job]] = {}
     for job in jobs:
         stages.setdefault(job.path.split("/")[0], []).append(job)
-    rows = [{"stage": stage} | _sum(of_stage) for stage, of_stage in stages.items()]
+    rows = [{"stage": stage} | _sum(stages[stage]) for stage in ORDER if stage in stages]
     errors = math.sqrt(sum((row["high_s"] - row["seconds"]) ** 2 for row in rows))
     total = {"stage": "all"} | _sum(jobs)
     return [*rows, total | _range(total["seconds"], errors)]

@@ -52,8 +52,9 @@ def fit_line(points: list[tuple[float, float]], begin: float = 0.0, noise: float
     Returns
     -------
     Line
-        A slope that is not above its own standard error is none: what is noise at the size of the measurement would
-        be hours at that of the forecast.
+        Its slope is drawn towards 0 as far as noise alone could have made it (James and Stein, positive part), and is 0
+        where it is within its standard error: what is noise at the size of the measurement would be hours at that of
+        the forecast.
     """
     n, mean = len(points), sum(work for work, _ in points) / len(points)
     mean_cost = sum(cost for _, cost in points) / n
@@ -65,9 +66,8 @@ def fit_line(points: list[tuple[float, float]], begin: float = 0.0, noise: float
     slope = sum((work - mean) * (cost - mean_cost) for work, cost in points) / spread
     left = [cost - mean_cost - slope * (work - mean) for work, cost in points]
     deviation = max(noise * mean_cost, math.sqrt(sum(rest**2 for rest in left) / max(n - 2, 1)))
-    if slope <= deviation / math.sqrt(spread):
-        return Line(mean_cost, 0.0, deviation, n, mean, spread)
-    if mean_cost < slope * mean:  # a line through the origin
+    if slope * mean > mean_cost:  # the line begins below 0: one through the origin is nearer to the truth
         slope = sum(work * cost for work, cost in points) / sum(work**2 for work, _ in points)
         return Line(0.0, slope, deviation, n, mean, spread)
+    slope *= max(0.0, 1 - deviation**2 / spread / slope**2) if slope > 0 else 0.0
     return Line(mean_cost - slope * mean, slope, deviation, n, mean, spread)
