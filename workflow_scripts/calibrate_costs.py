@@ -1,4 +1,4 @@
-"""Run the experiment in small, twice, and write what each job took."""
+"""Run the experiment in small, a few times, and write what each job took."""
 
 from snakemake_job import job
 
@@ -14,8 +14,8 @@ with job(snakemake):
     from score_extrapolation.planning.counts import Counts
 
     counts = Counts(**read_json(snakemake.input[0]))
-    print("\nplan: the experiment is run in small, twice; this takes some minutes\n", file=sys.stderr)
+    print("\nplan: the experiment is run in small; this takes some minutes\n", file=sys.stderr)
     run = partial(run_jobs, cores=snakemake.threads, deployment=list(snakemake.params.deployment), log=snakemake.log[0])
     write_json(snakemake.output[0], calibrate(dict(snakemake.config), counts, snakemake.threads, run))
-    for copy in ("small", "large"):
-        shutil.rmtree(Path(snakemake.output[0]).parent / copy, ignore_errors=True)
+    for copy in Path(snakemake.output[0]).parent.glob("of-*"):
+        shutil.rmtree(copy, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""The experiment in small, run twice: first as small as it can be, then as large as some minutes allow."""
+"""The experiment in small: first as small as it can be, then larger, as far as some minutes allow."""
 
 import csv
 import os
@@ -17,8 +17,8 @@ from score_extrapolation.planning.forecast import Costs
 from score_extrapolation.planning.small import fewest_images, in_small
 from score_extrapolation.planning.work import work_of
 
-LARGE_S = 120  # what the larger run may take, one job after another on each core
-STEP = 3  # the larger run is so many times the smaller one or more
+LONGEST_S = 90  # that a larger run may take, one job after another on each core, as far as is known before it
+LEAST_GROWTH, MOST_GROWTH = 2, 8  # from run to run: what little was seen is not trusted with more
 
 
 def calibrate(raw: dict, counts: Counts, cores: int, run: Callable[[Path, list[str]], None]) -> dict:
@@ -38,11 +38,12 @@ def calibrate(raw: dict, counts: Counts, cores: int, run: Callable[[Path, list[s
     Returns
     -------
     dict
-        jobs, gpu and start_s, as of `Forecast`; images, (2,): training images of the two runs.
+        jobs, gpu and start_s, as of `Forecast`; images: training images of each run.
     """
-    experiment, n_small = read_config(raw), fewest_images(read_config(raw), counts)
+    experiment = read_config(raw)
+    n = fewest_images(experiment, counts)
     # All there is, tables and figures too, which cost what they cost whatever the number of images.
-    config, small, scaled = _write_copy(raw, experiment, counts, "small", n_small)
+    config, small, scaled = _write_copy(raw, experiment, counts, n, truth=True)
     targets = ["report", *_retrained(small)]
     listed = list_jobs(config, small.path(""), targets, everything=True)
     began, clock = time.monotonic(), Path(small.path("clock.json"))
@@ -54,26 +55,30 @@ def calibrate(raw: dict, counts: Counts, cores: int, run: Callable[[Path, list[s
         Task(took["seconds"], job.threads, 0.0, needs)
         for took, job, needs in zip(measured, listed, needs_of(listed), strict=True)
     ]
+    images = [n]
     # Of what grows with the images, jobs of each kind; without full-data scores, which are as long as all the rest.
-    config, large, _ = _write_copy(raw, experiment, counts, "large", n_small)
-    growing = _chosen(list_jobs(config, large.path(""), ["report", *_retrained(large)], everything=True), large, counts)
-    targets = [job.outputs[0] for job in growing]
-    needed = list_jobs(config, large.path(""), targets, everything=True)
-    n_large = _affordable(needed, Costs(measured), large, counts, cores, min(counts.train, STEP * n_small))
-    if n_large > n_small:
-        config, large, scaled = _write_copy(raw, experiment, counts, "large", n_large)
+    config, whole, _ = _write_copy(raw, experiment, counts, counts.train, truth=False)
+    growing = _growing(
+        list_jobs(config, whole.path(""), ["report", *_retrained(whole)], everything=True), whole, counts
+    )
+    needed = list_jobs(config, whole.path(""), [whole.path(name) for name in growing], everything=True)
+    while n := _next_size(n, needed, Costs(measured), whole, counts, cores):
+        config, larger, scaled = _write_copy(raw, experiment, counts, n, truth=False)
+        targets = [larger.path(name) for name in growing]
+        listed = list_jobs(config, larger.path(""), targets, everything=True)
         run(config, targets)
-        measured += [_measured(job, large, scaled) for job in needed]
+        measured += [_measured(job, larger, scaled) for job in listed]
+        images.append(n)
     return {
         "jobs": measured,
         "gpu": has_cuda() and experiment.device != "cpu",
         "start_s": start_seconds(tasks, cores, read_json(clock)["seconds"]),
-        "images": [n_small, n_large],
+        "images": images,
     }
 
 
-def _write_copy(raw: dict, experiment: Config, counts: Counts, name: str, n: int) -> tuple[Path, Config, Counts]:
-    copied, scaled = in_small(raw, experiment, counts, name, n, truth=name == "small")
+def _write_copy(raw: dict, experiment: Config, counts: Counts, n: int, truth: bool) -> tuple[Path, Config, Counts]:
+    copied, scaled = in_small(raw, experiment, counts, f"of-{n}", n, truth)
     small = read_config(copied)
     path = Path(small.path("config.json"))
     write_json(path, copied)
@@ -89,29 +94,35 @@ def _retrained(small: Config) -> list[str]:
     ]
 
 
-def _chosen(listed: list[ListedJob], experiment: Config, counts: Counts) -> list[ListedJob]:
-    """Return, of each kind of job that grows with the images, that with the least and that with the most work."""
+def _growing(listed: list[ListedJob], experiment: Config, counts: Counts) -> list[str]:
+    """Return a file of the job with the least and of that with the most work, of each kind that has any.
+
+    Named as in the folder of the experiment.
+    """
     kinds: dict[str, list[tuple[float, int]]] = {}
     for i, job in enumerate(listed):
         work = work_of(job.path, experiment, counts)
         if work.units:
             kinds.setdefault(work.kind, []).append((work.units, i))
-    return [listed[i] for i in sorted({i for found in kinds.values() for i in (min(found)[1], max(found)[1])})]
+    chosen = {i for found in kinds.values() for _, i in (min(found), max(found))}
+    return [listed[i].outputs[0].removeprefix(experiment.path("")) for i in sorted(chosen)]
 
 
-def _affordable(
-    listed: list[ListedJob], costs: Costs, experiment: Config, counts: Counts, cores: int, least: int
-) -> int:
-    """Return the number of images, of the experiment's or a half, a quarter, ... of them, whose run is short enough."""
-    n = counts.train
-    while n > least:
-        found = [
-            (costs.of(work_of(job.path, experiment, counts.scaled(n / counts.train))), job.threads) for job in listed
-        ]
-        if sum((cost.seconds + 2 * cost.error_s) * min(threads, cores) for cost, threads in found) <= LARGE_S * cores:
-            break
-        n = max(least, n // 2)
-    return n
+def _next_size(
+    n: int, needed: list[ListedJob], costs: Costs, experiment: Config, counts: Counts, cores: int
+) -> int | None:
+    """Return how many images the next run has, as many as it can afford; None: it can afford too few to tell more.
+
+    A job is taken to cost a standard error more than is likely.
+    """
+    size = min(counts.train, MOST_GROWTH * n)
+    while size > n and size >= min(counts.train, LEAST_GROWTH * n):
+        scaled = counts.scaled(size / counts.train)
+        found = [(costs.of(work_of(job.path, experiment, scaled)), min(job.threads, cores)) for job in needed]
+        if sum((cost.seconds + cost.error_s) * threads for cost, threads in found) <= LONGEST_S * cores:
+            return size
+        size //= 2
+    return None
 
 
 def _measured(job: ListedJob, experiment: Config, counts: Counts) -> dict:

@@ -66,9 +66,7 @@ def main() -> None:
         )
     total = truth.loc[plan.index.drop("all"), "seconds"].sum()
     print(f"all: {plan.loc['all', 'seconds']:.0f} s forecast, {total:.0f} s in truth")
-    print(
-        f"clock: {plan.loc['all', 'clock_s']:.0f} s forecast, {clock_s:.0f} s in truth; the plan took {planning_s:.0f} s"
-    )
+    print(f"clock: {plan.loc['all', 'clock_s']:.0f} s forecast, {clock_s:.0f} s in truth; planning: {planning_s:.0f} s")
 
 
 if __name__ == "__main__":

@@ -49,7 +49,8 @@ def say_break_even(found: BreakEven) -> str:
     """Return it as a sentence."""
     if found.trainings is None or found.long_s is None:
         return (
-            f"At a rate of {found.rate:g} a training on the list is no shorter than one on everything: it never pays."
+            f"At a rate of {found.rate:g} a training on the list was not found to be shorter than one on everything, "
+            f"{say_seconds(found.everything_s)}: so short a one is no reason to prune."
         )
     many = "one training" if found.trainings == 1 else f"{found.trainings:,} trainings"
     return (

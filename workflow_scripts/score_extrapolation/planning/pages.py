@@ -17,8 +17,8 @@ COLUMNS = {
 }
 NOTE = (
     "Forecast from the experiment in small. One job: the mean. All jobs, in turn: two standard errors less to two "
-    "more. CPU hours: hours times cores, of jobs that run on no GPU. Memory: of the largest job. A search for neighbours is "
-    "taken to be exact; one of more than 10^10 pairs is approximate, and faster, unless it runs on a GPU."
+    "more. CPU hours: hours times cores, of jobs that run on no GPU. Memory: of the largest job. A search for "
+    "neighbours is taken to be exact; one of more than 10^10 pairs is approximate, and faster, unless it runs on a GPU."
 )
 
 

@@ -133,9 +133,11 @@ def _neighbors(job: _Job) -> tuple[float, float]:
 def _retraining(job: _Job) -> tuple[float, float]:
     recipe, kept = job.experiment.retraining, job.n * (1 - job.rate)
     seen = recipe.epochs * (job.n if job.words[1] == "steps" else kept)
-    # An attack takes so many steps to each of the training's.
-    passes = PASSES_OF_A_STEP * seen * (1 + recipe.paradigm.get("steps", 0))
-    return passes + job.counts.test + job.counts.validation, kept
+    # An adversarial training attacks what it trains on, and the images that choose its best epoch.
+    attacks = recipe.paradigm.get("steps", 0)
+    chosen_by = min(recipe.paradigm.get("best_of") or 0, job.counts.validation)
+    steps = seen * (1 + attacks) + recipe.epochs * chosen_by * attacks
+    return PASSES_OF_A_STEP * steps + job.counts.test + job.counts.validation, kept
 
 
 def _evaluation(job: _Job) -> tuple[float, float]:
