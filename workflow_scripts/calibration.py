@@ -18,7 +18,8 @@ from score_extrapolation.planning.small import fewest_images, in_small
 from score_extrapolation.planning.work import work_of
 
 LONGEST_S = 90  # that a larger run may take, one job after another on each core, as far as is known before it
-LEAST_GROWTH, MOST_GROWTH = 2, 8  # from run to run: what little was seen is not trusted with more
+# From run to run: less would tell little more, and what little was seen is not trusted with more.
+LEAST_GROWTH, MOST_GROWTH = 3, 8
 
 
 def calibrate(raw: dict, counts: Counts, cores: int, run: Callable[[Path, list[str]], None]) -> dict:
@@ -62,7 +63,7 @@ def calibrate(raw: dict, counts: Counts, cores: int, run: Callable[[Path, list[s
         list_jobs(config, whole.path(""), ["report", *_retrained(whole)], everything=True), whole, counts
     )
     needed = list_jobs(config, whole.path(""), [whole.path(name) for name in growing], everything=True)
-    while n := _next_size(n, needed, Costs(measured), whole, counts, cores):
+    while n := _next_size(images, needed, Costs(measured), whole, counts, cores):
         config, larger, scaled = _write_copy(raw, experiment, counts, n, truth=False)
         targets = [larger.path(name) for name in growing]
         listed = list_jobs(config, larger.path(""), targets, everything=True)
@@ -109,20 +110,23 @@ def _growing(listed: list[ListedJob], experiment: Config, counts: Counts) -> lis
 
 
 def _next_size(
-    n: int, needed: list[ListedJob], costs: Costs, experiment: Config, counts: Counts, cores: int
+    images: list[int], needed: list[ListedJob], costs: Costs, experiment: Config, counts: Counts, cores: int
 ) -> int | None:
-    """Return how many images the next run has, as many as it can afford; None: it can afford too few to tell more.
+    """Return how many images the next run has, as many as it can afford; None: so few that it would not tell much.
 
-    A job is taken to cost a standard error more than is likely.
+    A job is taken to cost a standard error more than is likely. The second run is made anyway: how much of a job's time
+    is its work and how much its beginning, one run alone does not say.
     """
-    size = min(counts.train, MOST_GROWTH * n)
-    while size > n and size >= min(counts.train, LEAST_GROWTH * n):
+    least, size = (min(counts.train, growth * images[-1]) for growth in (LEAST_GROWTH, MOST_GROWTH))
+    if images[-1] == counts.train:
+        return None
+    while size >= least:
         scaled = counts.scaled(size / counts.train)
         found = [(costs.of(work_of(job.path, experiment, scaled)), min(job.threads, cores)) for job in needed]
         if sum((cost.seconds + cost.error_s) * threads for cost, threads in found) <= LONGEST_S * cores:
             return size
         size //= 2
-    return None
+    return least if len(images) == 1 else None
 
 
 def _measured(job: ListedJob, experiment: Config, counts: Counts) -> dict:
