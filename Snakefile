@@ -25,6 +25,7 @@ include: "rules/retraining.smk"
 include: "rules/evaluation.smk"
 include: "rules/study.smk"
 include: "rules/report.smk"
+include: "rules/plan.smk"
 
 
 localrules:
@@ -32,6 +33,7 @@ localrules:
     export,
     study,
     report,
+    plan,
 
 
 # The lists of samples to keep, and nothing that only a study needs.
@@ -57,3 +59,15 @@ rule study:
 rule report:
     input:
         out("report/report.html"),
+
+
+# What all of this will cost, before it starts.
+rule plan:
+    input:
+        out("plan/plan.txt"),
+    log:
+        out("logs/plan/printed.log"),
+    conda:
+        "envs/report.yaml"
+    shell:
+        "cat {input:q} 2> {log:q}"

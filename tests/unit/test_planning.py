@@ -1,0 +1,326 @@
+"""Costs carried over from small runs to large ones, against values by hand."""
+
+import copy
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+import yaml
+from snakemake.utils import update_config
+
+from nested_run import ListedJob, needs_of, parse_dry_run
+from score_extrapolation.config import read_config
+from score_extrapolation.planning.break_even import break_even, say_break_even, say_seconds
+from score_extrapolation.planning.clock import Task, clock_seconds, start_seconds
+from score_extrapolation.planning.counts import Counts, count_samples
+from score_extrapolation.planning.forecast import Costs, Forecast, sum_stages
+from score_extrapolation.planning.lines import fit_line
+from score_extrapolation.planning.small import fewest_images, in_small
+from score_extrapolation.planning.work import DISTANCES_OF_A_QUERY, Work, work_of
+
+CHECKOUT = Path(__file__).parents[2]
+DEFAULT = yaml.safe_load((CHECKOUT / "config.yaml").read_text())
+CIFAR = Counts(train=50_000, test=10_000, validation=0, read=50_000, classes=10)
+
+
+def merged(changes: dict) -> dict:
+    config = copy.deepcopy(DEFAULT)
+    update_config(config, changes)
+    return config
+
+
+# Lines
+
+
+def test_two_exact_points_give_their_line():
+    line = fit_line([(1, 3), (3, 7)], noise=0)
+    assert (line.begin, line.slope, line.at(10)) == (1, 2, 21)
+
+
+def test_a_slope_is_drawn_towards_zero_by_its_noise():
+    line = fit_line([(1, 3), (3, 7)], noise=0.05)
+    # The deviation is 0.05 of the mean cost 5, the squared standard error of the slope 0.0625 / 2.
+    assert line.slope == pytest.approx(2 * (1 - 0.03125 / 4))
+    assert line.at(2) == pytest.approx(5)
+
+
+def test_a_difference_within_the_noise_is_none():
+    line = fit_line([(1, 4.0), (2, 4.1)])
+    assert line.slope == 0 and line.at(100) == pytest.approx(4.05)
+
+
+def test_less_work_that_takes_longer_is_noise():
+    assert fit_line([(1, 9), (3, 5)], noise=0).at(1000) == 7
+
+
+def test_no_job_begins_below_zero():
+    line = fit_line([(1, 1), (3, 4)], noise=0)
+    assert line.begin == 0 and line.slope == pytest.approx(13 / 10)
+
+
+@pytest.mark.parametrize(("begin", "expected"), [(2, 2 + 10 * 6), (20, 8)])
+def test_one_size_of_work_begins_as_the_shortest_job_does(begin, expected):
+    assert fit_line([(5, 8), (5, 8)], begin).at(50) == expected
+
+
+def test_jobs_without_work_cost_their_mean():
+    assert fit_line([(0, 4), (0, 6)], begin=1).at(0) == 5
+
+
+def test_errors_grow_with_the_distance_from_what_was_measured():
+    line = fit_line([(0, 10), (2, 10), (4, 10)])
+    assert line.error_at(2) == pytest.approx(0.5 / 3**0.5)
+    assert line.error_at(42) == pytest.approx(0.5 * (1 / 3 + 40**2 / 8) ** 0.5)
+
+
+# Work
+
+
+@pytest.mark.parametrize(
+    ("path", "units"),
+    [
+        ("samples", 60_000),
+        ("subset/fraction-20/seed-0", 50_000),
+        ("training/base/fraction-20/seed-0", 10_000 * 30),
+        ("training/base/fraction-100/seed-1", 50_000 * 30),
+        ("training/base/fraction-10/seed-0", 5_000 * 30),
+        ("scores/fraction-20/seed-0/du", 10_000 * 30),
+        ("embeddings/base/fraction-20/seed-0", 50_000),
+        ("embeddings/base/fraction-10-within-20/seed-0", 10_000),
+        ("embeddings/base/fraction-20/seed-0/3-of-8", 50_000 / 8),
+        ("embeddings/pretrained", 50_000),
+        ("predictions/base/fraction-20/seed-0", 40_000),
+        ("predictions/base/fraction-10-within-20-stratified/seed-0", 5_000),
+        ("neighbors/base/fraction-20/seed-0/subset", 40_000 * (10_000 + DISTANCES_OF_A_QUERY)),
+        ("neighbors/base/fraction-20/seed-0/label", 40_000 * (1_000 + DISTANCES_OF_A_QUERY)),
+        ("neighbors/base/fraction-20/seed-0/all/1-of-2", 25_000 * (50_000 + DISTANCES_OF_A_QUERY)),
+        ("selection/random/seed-0/rate-50", 50_000),
+        ("retraining/epochs/random/seed-0/rate-0", 3 * 50_000 * 30 + 10_000),
+        ("retraining/epochs/top/du/knn-10/fraction-20/seed-0/rate-80", 3 * 10_000 * 30 + 10_000),
+        ("retraining/steps/random/seed-0/rate-80", 3 * 50_000 * 30 + 10_000),
+        ("evaluation/cross_validation/fraction-20/seed-0/du/knn-5", 10_000),
+        ("evaluation/retraining", 0),
+        ("study/table_1", 0),
+        ("report/scores/fraction-20/seed-0/du/knn-10", 0),
+    ],
+)
+def test_the_work_of_a_job(path, units):
+    assert work_of(path, read_config(DEFAULT), CIFAR).units == pytest.approx(units)
+
+
+@pytest.mark.parametrize(
+    "alike",
+    [
+        (
+            "training/base/fraction-20/seed-0",
+            "training/base/fraction-100/seed-3",
+            "training/base/fraction-5-zcoreset/seed-1",
+        ),
+        ("embeddings/base/fraction-20/seed-0/1-of-8", "embeddings/base/fraction-10-within-20/seed-0/2-of-2"),
+        (
+            "selection/top/du/knn-5/fraction-20/seed-0/rate-20",
+            "selection/top/tdds/computed/fraction-100/seed-1/rate-2.5",
+        ),
+        ("retraining/epochs/random/seed-0/rate-0", "retraining/steps/top/du/knn-5/fraction-20/seed-0/rate-80"),
+        ("extrapolation/fraction-20/seed-0/du/knn-5", "extrapolation/fraction-10-within-20/seed-0/tdds/knn-5"),
+        ("subset/fraction-20/seed-0", "subset/fraction-100/seed-1"),
+    ],
+)
+def test_jobs_of_one_kind(alike):
+    experiment = read_config(DEFAULT | {"scores": ["du", {"name": "tdds"}]})
+    assert len({work_of(path, experiment, CIFAR).kind for path in alike}) == 1
+
+
+@pytest.mark.parametrize(
+    "different",
+    [
+        ("training/base/fraction-20/seed-0", "training/sgd/fraction-20/seed-0"),
+        ("subset/fraction-20/seed-0", "subset/fraction-20-stratified/seed-0"),
+        ("extrapolation/fraction-20/seed-0/du/knn-5", "extrapolation/fraction-20/seed-0/du/knn-10"),
+        ("neighbors/base/fraction-20/seed-0/subset", "neighbors/base/fraction-20/seed-0/all"),
+    ],
+)
+def test_jobs_of_two_kinds(different):
+    experiment = read_config(
+        merged({"training": {"variants": {"sgd": {}}}, "scores": ["du", {"name": "el2n", "training": "sgd"}]})
+    )
+    assert len({work_of(path, experiment, CIFAR).kind for path in different}) == 2
+
+
+# Forecast
+
+
+def ran(kind, units, seconds, rows=0, memory_mb=100, disk_bytes=0):
+    return {
+        "kind": kind,
+        "units": units,
+        "rows": rows,
+        "seconds": seconds,
+        "memory_mb": memory_mb,
+        "disk_bytes": disk_bytes,
+    }
+
+
+def test_what_jobs_cost_at_another_size():
+    costs = Costs([ran("a", 100, 10, 100, 200, 1000), ran("a", 1100, 110, 1100, 1200, 11_000), ran("b", 0, 4)])
+    cost = costs.of(Work("a", 2000, 2000))
+    assert cost.seconds == pytest.approx(200, rel=0.02)
+    assert cost.memory_mb == pytest.approx(2100, rel=0.02)
+    assert cost.disk_bytes == pytest.approx(20_000)
+    assert costs.of(Work("b", 0, 0)).seconds == 4
+
+
+def test_a_kind_that_was_not_run_costs_what_its_stage_does():
+    costs = Costs([ran("study/table_1", 0, 2), ran("study/table_2", 0, 4), ran("samples", 10, 50)])
+    assert costs.of(Work("study/figure_2", 0, 0)).seconds == 3
+
+
+def test_stages_are_summed_and_what_is_done_is_not_left():
+    calibration = {
+        "jobs": [ran("selection/random", 50_000, 36.0), ran("samples", 60_000, 72.0)],
+        "gpu": False,
+        "start_s": 0,
+    }
+    forecast = Forecast(read_config(DEFAULT), CIFAR, calibration)
+    listed = [
+        {"path": "selection/random/seed-0/rate-50", "threads": 1, "gpus": None, "needs": [1], "done": False},
+        {"path": "samples", "threads": 2, "gpus": None, "needs": [], "done": True},
+    ]
+    jobs = forecast.jobs(listed)
+    samples, selection, total = sum_stages(jobs)
+    assert [row["stage"] for row in (samples, selection, total)] == ["samples", "selection", "all"]
+    assert samples["cpu_hours"] == pytest.approx(2 * 72 / 3600) and samples["jobs_left"] == samples["left_s"] == 0
+    assert (total["jobs"], total["jobs_left"], total["seconds"], total["left_s"]) == (2, 1, 108, 36)
+    assert forecast.clocks(jobs, 2) == {"clock_s": 108, "clock_left_s": 36}
+
+
+def test_jobs_that_can_use_a_gpu_count_as_gpu_hours_where_there_is_one():
+    listed = [
+        {"path": f"training/base/fraction-20/seed-{seed}", "threads": 1, "gpus": gpus, "needs": [], "done": False}
+        for seed, gpus in enumerate((0.0, 4.0))
+    ]
+    jobs = [ran("training/base/fraction/seed", 300_000, 3600.0)]
+    hours = {}
+    for gpu in (False, True):
+        forecast = Forecast(read_config(DEFAULT), CIFAR, {"jobs": jobs, "gpu": gpu, "start_s": 0})
+        total = sum_stages(forecast.jobs(listed))[-1]
+        hours[gpu] = (total["cpu_hours"], total["gpu_hours"])
+    assert hours == {False: (pytest.approx(2), 0), True: (0, pytest.approx(5))}
+
+
+def test_the_clock():
+    # Two cores: the first takes both; then 5 s beside 3 s, after which 4 s begin.
+    tasks = [Task(10, 2, 0, ()), Task(5, 1, 0, (0,)), Task(3, 1, 0, (0,)), Task(4, 1, 0, (0,))]
+    assert clock_seconds(tasks, 2) == 17
+    assert clock_seconds(tasks, 1) == 22
+    assert clock_seconds(tasks, 2, start_s=1) == 20
+    assert start_seconds(tasks, 2, 18.5) == pytest.approx(0.5)
+    assert start_seconds(tasks, 2, 12) == 0
+
+
+def test_jobs_take_turns_at_the_gpu():
+    assert clock_seconds([Task(5, 1, 1, ()), Task(5, 1, 1, ()), Task(6, 1, 0, ())], 3) == 10
+
+
+# Break-even
+
+
+def test_break_even():
+    found = break_even(0.5, list_s=100, everything_s=60, kept_s=35)
+    assert (found.trainings, found.long_s) == (4, 200)
+    assert "4 trainings" in say_break_even(found) and "3.3 min or longer" in say_break_even(found)
+    assert break_even(0.5, 25, 60, 35).trainings == 1
+    assert break_even(0.5, 25.1, 60, 35).trainings == 2
+
+
+def test_what_saves_nothing_never_pays():
+    found = break_even(0.5, 100, 60, 60)
+    assert found.trainings is None and "no reason to prune" in say_break_even(found)
+    assert break_even(0.0, 100, 60, 60).long_s is None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(0.44, "0.4 s"), (42, "42 s"), (125, "2.1 min"), (5940, "99 min"), (86_400, "24 h")]
+)
+def test_durations(seconds, said):
+    assert say_seconds(seconds) == said
+
+
+# In small
+
+
+def configs():
+    return sorted(path.name for path in (CHECKOUT / "config").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("name", configs())
+def test_every_shipped_experiment_can_be_made_small(name):
+    raw = merged(yaml.safe_load((CHECKOUT / "config" / name).read_text()))
+    experiment = read_config(raw)
+    if experiment.samples.pool is not None:
+        pytest.skip("has a pool, which the plan refuses")
+    given = replace(CIFAR, validation=2_500 if experiment.samples.validation else 0)
+    n = fewest_images(experiment, given)
+    assert n < 20_000
+    for truth in (True, False):
+        small, counts = in_small(raw, experiment, given, "small", n, truth)
+        made = read_config(small)
+        assert made.training.epochs < experiment.training.epochs or experiment.training.epochs <= 11
+        assert made.evaluation.full_data_scores == (truth and experiment.evaluation.full_data_scores)
+        assert made.path("") == f"{experiment.path('plan')}/small/"
+        assert (counts.train, counts.test) == (n, round(n / 5))
+        left = round((1 - (made.samples.test or 0) - (made.samples.validation or 0)) * CIFAR.read)
+        assert round((made.samples.share or 1) * left) == pytest.approx(n, abs=1)
+
+
+def test_the_number_of_images_is_that_of_the_store(tmp_path):
+    from score_extrapolation.datasets._store import prepare_samples
+
+    for changes in ({}, {"share": 0.3, "validation": 0.1}, {"test": None, "share": 0.5}):
+        samples = read_config(merged({"samples": changes})).samples.model_dump()
+        counts = count_samples(samples)
+        given = {key: value for key, value in samples.items() if key not in ("train", "split_seed")}
+        summary = prepare_samples(train=[], seed=0, folder=tmp_path, **given)
+        n = {"test": 0, "validation": 0} | summary["n"]
+        assert asdict(counts) == n | {"read": 1797, "classes": len(summary["classes"])}
+
+
+# Dry runs
+
+PRINTED = """Building DAG of jobs...
+[Mon Nov 23 17:18:35 2026]
+rule prepare_samples:
+    input: /data/x, y.parquet
+    output: out, 1/d/samples/train.npy, out, 1/d/samples/train.parquet
+    log: out, 1/d/logs/samples.log
+    jobid: 2
+    benchmark: out, 1/d/benchmarks/samples.tsv
+    reason: Missing output files: out, 1/d/samples/train.npy
+    threads: 2
+    resources: tmpdir=/tmp, runtime=10, mem_mb=2000
+[Mon Nov 23 17:18:35 2026]
+rule train_subset:
+    input: out, 1/d/samples/train.npy, out, 1/d/samples/train.parquet
+    output: out, 1/d/training/base/fraction-2.5/seed-0/model.safetensors
+    log: out, 1/d/logs/training/base/fraction-2.5/seed-0.log
+    jobid: 49
+    benchmark: out, 1/d/benchmarks/training/base/fraction-2.5/seed-0.tsv
+    wildcards: fraction=2.5, seed=0
+    resources: tmpdir=/tmp, runtime=10, gpu=0, gpu_shards=1, mem_mb=2000
+[Mon Nov 23 17:18:35 2026]
+localrule study:
+    input: out, 1/d/training/base/fraction-2.5/seed-0/model.safetensors
+    jobid: 0
+    resources: tmpdir=/tmp
+"""
+
+
+def test_a_dry_run_is_read():
+    jobs = parse_dry_run(PRINTED, "out, 1/d/")
+    images = ["out, 1/d/samples/train.npy", "out, 1/d/samples/train.parquet"]
+    model = "out, 1/d/training/base/fraction-2.5/seed-0/model.safetensors"
+    assert jobs == [
+        ListedJob("samples", [], images, 2, None),
+        ListedJob("training/base/fraction-2.5/seed-0", images, [model], 1, 1.0),
+    ]
+    assert needs_of(jobs) == [(), (0,)]

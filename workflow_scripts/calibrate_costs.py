@@ -1,0 +1,21 @@
+"""Run the experiment in small, a few times, and write what each job took."""
+
+from snakemake_job import job
+
+with job(snakemake):
+    import shutil
+    import sys
+    from functools import partial
+    from pathlib import Path
+
+    from calibration import calibrate
+    from nested_run import run_jobs
+    from score_extrapolation.atomic import read_json, write_json
+    from score_extrapolation.planning.counts import Counts
+
+    counts = Counts(**read_json(snakemake.input[0]))
+    print("\nplan: the experiment is run in small; this takes some minutes\n", file=sys.stderr)
+    run = partial(run_jobs, cores=snakemake.threads, deployment=list(snakemake.params.deployment), log=snakemake.log[0])
+    write_json(snakemake.output[0], calibrate(dict(snakemake.config), counts, snakemake.threads, run))
+    for copy in Path(snakemake.output[0]).parent.glob("of-*"):
+        shutil.rmtree(copy, ignore_errors=True)
