@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from score_extrapolation.amounts import PATTERN, amounts, as_settings
+from score_extrapolation.amounts import PATTERN, amounts, as_settings, removed
 
 
 def test_names_of_amounts():
@@ -24,6 +24,13 @@ def test_names_of_amounts():
 def test_a_name_says_what_select_is_to_be_told(name, settings):
     assert re.fullmatch(PATTERN, name)
     assert as_settings(name) == pytest.approx(settings)
+
+
+@pytest.mark.parametrize(
+    "name, n, share", [("rate-20", 7, 0.2), ("keep-50", 200, 0.75), ("keep-200", 200, 0.0), ("keep-201", 200, 0.0)]
+)
+def test_the_share_that_is_removed(name, n, share):
+    assert removed(name, n) == share
 
 
 @pytest.mark.parametrize("name", ["keep-0", "keep-1.5", "rate-", "rate-5e3", "keep--1"])

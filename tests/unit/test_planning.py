@@ -97,6 +97,7 @@ def test_errors_grow_with_the_distance_from_what_was_measured():
         ("selection/random/seed-0/rate-50", 50_000),
         ("retraining/epochs/random/seed-0/rate-0", 3 * 50_000 * 30 + 10_000),
         ("retraining/epochs/top/du/knn-10/fraction-20/seed-0/rate-80", 3 * 10_000 * 30 + 10_000),
+        ("retraining/epochs/random/seed-0/keep-2000", 3 * 2_000 * 30 + 10_000),
         ("retraining/steps/random/seed-0/rate-80", 3 * 50_000 * 30 + 10_000),
         ("evaluation/cross_validation/fraction-20/seed-0/du/knn-5", 10_000),
         ("evaluation/retraining", 0),
@@ -120,6 +121,7 @@ def test_the_work_of_a_job(path, units):
         (
             "selection/top/du/knn-5/fraction-20/seed-0/rate-20",
             "selection/top/tdds/computed/fraction-100/seed-1/rate-2.5",
+            "selection/top/du/auto/fraction-20/seed-1/keep-70",
         ),
         ("retraining/epochs/random/seed-0/rate-0", "retraining/steps/top/du/knn-5/fraction-20/seed-0/rate-80"),
         ("extrapolation/fraction-20/seed-0/du/knn-5", "extrapolation/fraction-10-within-20/seed-0/tdds/knn-5"),
@@ -271,6 +273,12 @@ def test_every_shipped_experiment_can_be_made_small(name):
         assert (counts.train, counts.test) == (n, round(n / 5))
         left = round((1 - (made.samples.test or 0) - (made.samples.validation or 0)) * CIFAR.read)
         assert round((made.samples.share or 1) * left) == pytest.approx(n, abs=1)
+
+
+def test_a_number_to_keep_is_a_rate_in_small():
+    raw = merged({"selection": {"keep": [40_000, 5_000]}, "samples": {"test": None}})
+    small, _ = in_small(raw, read_config(raw), CIFAR, "small", 1000, False)
+    assert (small["selection"]["rates"], small["selection"]["keep"]) == ([0.9], None)
 
 
 def test_the_number_of_images_is_that_of_the_store(tmp_path):

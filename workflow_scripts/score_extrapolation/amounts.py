@@ -10,6 +10,12 @@ def amounts(rates: list[float], keep: list[int] | None) -> list[str]:
     return [f"rate-{percent(rate)}" for rate in rates] if keep is None else [f"keep-{n}" for n in keep]
 
 
+def removed(amount: str, n: int) -> float:
+    """Return the fraction of `n` samples that an amount removes: 0.75 of "keep-50" and 200 samples."""
+    settings = as_settings(amount)
+    return settings["rate"] if "rate" in settings else max(0.0, 1 - settings["n_kept"] / n)
+
+
 def as_settings(amount: str) -> dict[str, float | int]:
     """Return what an amount's name says, as `selection.select` takes it: {"rate": 0.5} or {"n_kept": 20000}."""
     kind, value = amount.split("-")

@@ -49,12 +49,12 @@ def say_break_even(found: BreakEven) -> str:
     """Return it as a sentence."""
     if found.trainings is None or found.long_s is None:
         return (
-            f"At a rate of {found.rate:g} a training on the list was not found to be shorter than one on everything, "
+            f"At a rate of {found.rate:.4g} a training on the list was not found to be shorter than one on everything, "
             f"{say_seconds(found.everything_s)}: so short a one is no reason to prune."
         )
     many = "one training" if found.trainings == 1 else f"{found.trainings:,} trainings"
     return (
-        f"At a rate of {found.rate:g} the list costs {say_seconds(found.list_s)}, and a training on it takes "
+        f"At a rate of {found.rate:.4g} the list costs {say_seconds(found.list_s)}, and a training on it takes "
         f"{say_seconds(found.kept_s)} instead of {say_seconds(found.everything_s)}: it pays from {many} like that on, "
         f"or for a single one that takes {say_seconds(found.long_s)} or longer on everything."
     )

@@ -3,8 +3,8 @@
 import math
 from typing import NamedTuple
 
+from ..amounts import amounts, removed
 from ..config import STAGES, Config
-from ..parts import percent
 from .break_even import BreakEven, break_even
 from .clock import Task, clock_seconds
 from .counts import Counts
@@ -149,14 +149,17 @@ class Forecast:
     def break_even(self, jobs: list[Job]) -> list[BreakEven]:
         """Return when the lists that jobs make pay, at each rate: all of them cost little more than the first."""
         list_s = sum(job.cost.seconds for job in jobs)
+        named = amounts(self.experiment.selection.rates, self.experiment.selection.keep)
         return [
-            break_even(rate, list_s, self._retraining_s(0.0), self._retraining_s(rate))
-            for rate in self.experiment.selection.rates
+            break_even(
+                removed(amount, self.counts.train), list_s, self._retraining_s("rate-0"), self._retraining_s(amount)
+            )
+            for amount in named
         ]
 
-    def _retraining_s(self, rate: float) -> float:
-        """Return what a training takes, of the recipe's epochs, on what a rate leaves."""
-        path = f"retraining/epochs/random/seed-{self.experiment.seeds[0]}/rate-{percent(rate)}"
+    def _retraining_s(self, amount: str) -> float:
+        """Return what a training takes, of the recipe's epochs, on so much of the images."""
+        path = f"retraining/epochs/random/seed-{self.experiment.seeds[0]}/{amount}"
         return self.costs.of(work_of(path, self.experiment, self.counts)).seconds
 
 

@@ -3,6 +3,7 @@
 import copy
 import math
 
+from ..amounts import amounts, removed
 from ..config import Config, read_config
 from ..faults import InputFault
 from .counts import Counts
@@ -68,7 +69,9 @@ def in_small(raw: dict, experiment: Config, counts: Counts, name: str, n: int, t
         "share": n / left if n < left else None,
     }
     small["subset"]["fractions"] = [min(experiment.subset.fractions)]
-    small["selection"] |= {"rates": [max(experiment.selection.rates)], "fractions": None}
+    named = amounts(experiment.selection.rates, experiment.selection.keep)
+    rate = max(removed(amount, counts.train) for amount in named)
+    small["selection"] |= {"rates": [round(rate, 4)], "keep": None, "fractions": None}
     if not truth and experiment.evaluation.full_data_scores:
         small["evaluation"]["full_data_scores"] = False
     small = _shortened(small, experiment)

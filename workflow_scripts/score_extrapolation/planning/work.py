@@ -9,6 +9,8 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
+from ..amounts import PATTERN as AMOUNT_PATTERN
+from ..amounts import removed
 from ..config import Config
 from ..parts import EVERYTHING, as_fraction, is_within, size
 from .counts import Counts
@@ -63,13 +65,13 @@ def work_of(path: str, experiment: Config, counts: Counts) -> Work:
     """
     part = next(iter(re.findall(r"fraction-([^/]+)", path)), EVERYTHING)
     universe = part.split("-")[2] if is_within(part) else EVERYTHING
-    rate = next(iter(re.findall(r"/rate-([^/]+)", path)), "0")
+    amount = re.search(rf"/({AMOUNT_PATTERN})", path)
     shards = next(iter(re.findall(r"/\d+-of-(\d+)", path)), "1")
     job = _Job(
         words=path.split("/"),
         m=counts.train * as_fraction(size(part)),
         n=counts.train * as_fraction(universe),
-        rate=as_fraction(rate),
+        rate=removed(amount[1], counts.train) if amount else 0.0,
         shards=int(shards),
         experiment=experiment,
         counts=counts,
@@ -82,7 +84,8 @@ def _kind(path: str) -> str:
     """Return the path without what does not change a job's cost per unit."""
     # Who drew a subset matters where it is drawn; afterwards it is so many images.
     numbers = r"fraction-[\d.]+(-within-[\d.]+)?" if path.startswith("subset/") else "fraction-[^/]+"
-    kind = re.sub(r"\d+-of-\d+", "shard", re.sub(r"(seed|rate)-[^/]+", r"\1", re.sub(numbers, "fraction", path)))
+    path = re.sub(rf"/({AMOUNT_PATTERN})", "/rate", path)
+    kind = re.sub(r"\d+-of-\d+", "shard", re.sub(r"seed-[^/]+", "seed", re.sub(numbers, "fraction", path)))
     for pattern, simpler in SIMPLER_KINDS:
         kind = re.sub(pattern, simpler, kind)
     return kind
