@@ -42,4 +42,4 @@ $(VENV)/installed: envs/requirements.txt envs/constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) results .snakemake docs/reference
+	rm -rf $(VENV) results .snakemake docs/reference build workflow_scripts/*.egg-info

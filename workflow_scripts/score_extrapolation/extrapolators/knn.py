@@ -103,8 +103,8 @@ class KNNExtrapolator:
     Examples
     --------
     >>> from score_extrapolation import KNNExtrapolator
-    >>> extrapolator = KNNExtrapolator(k=2, weighting="uniform").fit([[0.0], [1.0], [9.0]], [1.0, 3.0, 8.0])
-    >>> extrapolator.predict([[0.4]])
+    >>> extrapolator = KNNExtrapolator(k=2, weighting="uniform")
+    >>> extrapolator.fit([[0.0], [1.0], [9.0]], [1.0, 3.0, 8.0]).predict([[0.4]])
     array([2.])
     """
 
@@ -112,14 +112,16 @@ class KNNExtrapolator:
         self.k, self.weighting, self.same_label = k, weighting, same_label
 
     def fit(self, subset_embeddings: np.ndarray, subset_scores: np.ndarray, labels=None) -> "KNNExtrapolator":
-        """Keep what the subset is.
+        """Keep what is known of the subset.
 
         Parameters
         ----------
         subset_embeddings : (m, d) float array
+            In the same space as those that are asked about later.
         subset_scores : (m,) float array
+            In the same order.
         labels : (m,) int array, optional
-            Of the subset, for `same_label`.
+            Likewise, for `same_label`.
 
         Returns
         -------
@@ -147,6 +149,7 @@ class KNNExtrapolator:
         Parameters
         ----------
         embeddings : (q, d) float array
+            Of any samples; one of the subset is its own nearest neighbour.
         labels : (q,) int array, optional
             Of these samples, for `same_label`.
         return_spread : bool
