@@ -1,8 +1,10 @@
 """The forecast as a table of numbers, and as one that people read."""
 
-import pandas as pd
-
+from ..extras import extra
 from .break_even import say_seconds
+
+with extra("report"):
+    import pandas as pd
 
 TARGETS = {"kept": "the lists (kept)", "report": "lists and evidence (report)"}
 COLUMNS = {
