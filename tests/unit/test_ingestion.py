@@ -1,6 +1,7 @@
 """Ingestion: processes that decode, what is taken up after a kill, what is not, and what is said of it."""
 
 import fcntl
+import hashlib
 import io
 import json
 import os
@@ -18,7 +19,9 @@ import pytest
 from PIL import Image
 
 from score_extrapolation import faults
-from score_extrapolation.datasets import Split, _chunks, _unfinished
+from score_extrapolation.datasets import Split, _checksums, _chunks, _unfinished
+from score_extrapolation.datasets._arrays import npy_bytes, sum_channels
+from score_extrapolation.datasets._checksums import hash_images, verify_store
 from score_extrapolation.datasets._decode import find_form
 from score_extrapolation.datasets._store import prepare_samples
 from score_extrapolation.faults import InputFault, Interrupted
@@ -334,29 +337,78 @@ def test_what_no_split_uses_is_neither_read_nor_decoded(monkeypatch):
 
 
 def test_sums_and_digests_are_those_of_each_image():
-    from hashlib import sha256
-
-    from score_extrapolation.datasets._arrays import sum_channels
-    from score_extrapolation.datasets._checksums import hash_images
-
     images = np.random.default_rng(0).integers(0, 256, (7, 200, 300, 3), dtype=np.uint8)
     images[3] = 255
     wide = images.astype(np.int64)
     np.testing.assert_array_equal(sum_channels(images)[:, 0], wide.sum((1, 2)))
     np.testing.assert_array_equal(sum_channels(images)[:, 1], (wide**2).sum((1, 2)))
-    assert hash_images(images).tobytes() == b"".join(sha256(image.tobytes()).digest()[:16] for image in images)
+    assert hash_images(images).tobytes() == b"".join(hashlib.sha256(image.tobytes()).digest()[:16] for image in images)
 
 
-def test_labels_and_sources_are_those_of_the_images(photos, undisturbed, tmp_path):
-    (tmp_path / "samples").mkdir()
-    for name, content in undisturbed.items():
-        (tmp_path / "samples" / name).write_bytes(content)
+def test_labels_and_sources_are_those_of_the_images(finished):
     seen = set()
     for split in ("train", "test"):
-        table = read_table(tmp_path / "samples" / f"{split}.parquet")
-        images = np.load(tmp_path / "samples" / f"{split}.npy")
+        table = read_table(finished / f"{split}.parquet")
+        images = np.load(finished / f"{split}.npy")
         assert len(images) == len(table["source"]) and not seen & set(table["source"])
         seen |= set(table["source"])
         for image, label, source in zip(images, table["label"], table["source"], strict=True):
             assert Path(source).parent.name == ("cat", "dog")[label]
             np.testing.assert_array_equal(image, _chunks.decode_image(Path(source), 3, (8, 8)))
+
+
+# The checksums
+
+
+@pytest.fixture
+def finished(undisturbed, tmp_path):
+    """A copy of the store."""
+    (tmp_path / "samples").mkdir()
+    for name, content in undisturbed.items():
+        (tmp_path / "samples" / name).write_bytes(content)
+    return tmp_path / "samples"
+
+
+def test_what_is_as_it_was_written_is_not_reported(finished):
+    assert verify_store(finished) == verify_store(finished, threads=3) == []
+
+
+@pytest.mark.parametrize("name", ["train.parquet", "summary.json", "duplicates.parquet"])
+def test_a_changed_file_is_named(finished, name):
+    flip_byte(finished / name, 9)
+    assert verify_store(finished) == [f"{finished / name} is not as it was written"]
+    (finished / name).unlink()
+    assert verify_store(finished) == [f"{finished / name} is not as it was written"]
+
+
+def test_changed_rows_are_named(finished, monkeypatch):
+    monkeypatch.setattr(_checksums, "READ_BYTES", 1000)
+    assert verify_store(finished) == []
+    shape = np.load(finished / "train.npy").shape
+    flip_byte(finished / "train.npy", npy_bytes(shape[0] - 1, shape[1:]))
+    said = f"{finished / 'train.npy'}: of the images 0 to {shape[0] - 1} one or more are not as they were written"
+    assert verify_store(finished, threads=2) == [said]
+    flip_byte(finished / "train.npy", 60)  # in the header
+    assert verify_store(finished) == [f"{finished / 'train.npy'}: its header is not as it was written", said]
+    os.truncate(finished / "train.npy", 900)
+    size = npy_bytes(shape[0], shape[1:])
+    assert verify_store(finished) == [f"{finished / 'train.npy'} has 900 bytes, but was written with {size}"]
+    (finished / "train.npy").unlink()
+    assert verify_store(finished) == [f"{finished / 'train.npy'} is missing"]
+
+
+def test_rows_are_told_block_by_block(tmp_path, monkeypatch):
+    monkeypatch.setattr(_checksums, "BLOCK_ROWS", 100)
+    prepare_samples("digits", [], None, None, {}, tmp_path / "samples")
+    for row in (250, 251, 1796):
+        flip_byte(tmp_path / "samples/train.npy", npy_bytes(row, (8, 8, 1)))
+    start = f"{tmp_path / 'samples/train.npy'}: of the images "
+    end = " one or more are not as they were written"
+    assert verify_store(tmp_path / "samples") == [f"{start}200 to 299{end}", f"{start}1700 to 1796{end}"]
+
+
+def test_damaged_checksums_are_one_sentence(finished):
+    (finished / "checksums.json").write_text("{")
+    assert verify_store(finished) == [
+        f"{finished / 'checksums.json'} is damaged, so that nothing can be said of the other files"
+    ]

@@ -31,7 +31,7 @@ from ._decode import BadImage, Form, decode_image
 
 # A chunk is what is decoded at a time: enough images that handing them over costs nothing, few enough bytes, encoded
 # and decoded, that two for each process fit into memory whatever the images' size.
-CHUNK_IMAGES = 512
+CHUNK_IMAGES = 256
 CHUNK_BYTES = 4 * 2**20
 
 Found = tuple[dict[int, str], np.ndarray, np.ndarray]  # of a chunk: why rows are bad, digests, sums

@@ -26,7 +26,7 @@ from . import Split
 from ._arrays import GrowingArray, npy_bytes
 from ._checksums import DIGEST, read_digests
 
-SAVE_S = 20.0  # between two saved states
+SAVE_S = 10.0  # between two saved states
 
 # What becomes of an image that is read, by number.
 FATES = ("train", "test", "validation", "unused", "bad", "duplicate")
