@@ -111,6 +111,7 @@ def test_benchmarks_run(tmp_path):
         "turtle.py": ["--rounds", "1", "--width", "8", "--classes", "3", "--batch", "100"],
         "million.py": ["--n", "3000", "--width", "32", "--classes", "5"],
         "selection.py": ["--n", "3000", "--classes", "5", "--ways", "whole", "streamed"],
+        "ingestion.py": ["--n", "400", "--side", "16", "--image-size", "8", "--repetitions", "1"],
     }
     for command in (line for block in COMMANDS for line in block.splitlines() if "benchmarks" in line):
         python, script, *words = command.split()
@@ -123,8 +124,8 @@ def test_benchmarks_run(tmp_path):
 
 def test_every_command_is_run_by_a_test():
     # test_demo.py runs the first; this is the second; the third is tests/cluster; test_study.py, test_unsupervised.py
-    # and test_adversarial.py run the digits.
-    own = {"make demo", "make test", "make test-cluster", "source .venv/bin/activate"}
+    # and test_adversarial.py run the digits, test_ingestion.py verifies them.
+    own = {"make demo", "make test", "make test-cluster", "source .venv/bin/activate", "snakemake verify"}
     for command in COMMANDS:
         tested = (
             "my.yaml",
