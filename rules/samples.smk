@@ -1,7 +1,8 @@
 """Samples: every image decoded once.
 
 Reads:  the data set
-Writes: samples/{split}.npy (n, h, w, c) uint8, samples/{split}.parquet, samples/summary.json
+Writes: samples/{split}.npy (n, h, w, c) uint8, samples/{split}.parquet, samples/summary.json, samples/duplicates.parquet,
+        samples/checksums.json; while they are being written, samples.unfinished
 """
 
 
@@ -11,7 +12,14 @@ rule prepare_samples:
     output:
         images=[out(f"samples/{split}.npy") for split in SPLITS],
         tables=[out(f"samples/{split}.parquet") for split in SPLITS],
-        summary=out("samples/summary.json"),
+        duplicates=out("samples/duplicates.parquet"),
+        summary=report(
+            out("samples/summary.json"),
+            caption="captions/samples.rst",
+            category="0 Samples",
+            labels={"Result": "What was read (JSON)"},
+        ),
+        checksums=out("samples/checksums.json"),
     log:
         out("logs/samples.log"),
     benchmark:
@@ -30,3 +38,23 @@ rule prepare_samples:
         ),
     script:
         "../workflow_scripts/prepare_samples.py"
+
+
+# A target for a person: whether the store is still as it was written. It writes nothing, not even a benchmark, which would
+# be there the next time: each call reads it all.
+rule verify:
+    input:
+        rules.prepare_samples.output,
+    log:
+        out("logs/verify.log"),
+    retries: 0
+    conda:
+        "../envs/data.yaml"
+    threads: threads_of("samples")
+    resources:
+        **resources_of("samples"),
+    params:
+        stage="samples",
+        code=code_digest("verify_samples.py"),
+    script:
+        "../workflow_scripts/verify_samples.py"

@@ -5,7 +5,6 @@ import json
 import pickle
 import random
 import tracemalloc
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -13,7 +12,7 @@ from PIL import Image
 
 from formats import TRAIN, VAL, in_a_fork, random_images, write_imagenet, write_places
 from score_extrapolation import plugins, tables
-from score_extrapolation.datasets import _decode, npz
+from score_extrapolation.datasets import _chunks, npz
 from score_extrapolation.datasets._store import prepare_samples
 from score_extrapolation.faults import InputFault
 
@@ -43,10 +42,9 @@ def stored(folder, name):
 
 @pytest.fixture
 def small_pieces(monkeypatch):
-    """Blocks and chunks of few images that do not fit each other, and several threads even for small images."""
+    """Blocks and chunks of few images that do not fit each other."""
     monkeypatch.setattr(npz, "BLOCK_ROWS", 4)
-    monkeypatch.setattr(_decode, "CHUNK_IMAGES", 3)
-    monkeypatch.setattr(_decode, "SMALL_IMAGE_BYTES", 0)
+    monkeypatch.setattr(_chunks, "CHUNK_IMAGES", 3)
 
 
 # ---- ImageNet 64x64: train_data_batch_1 ... 10, val_data ---------------------------------------------------------
@@ -127,7 +125,7 @@ def test_an_archive_is_decompressed_once_and_never_whole(tmp_path, monkeypatch):
     assert peak < 4 * npz.BLOCK_ROWS * image_bytes < n * image_bytes / 2
 
 
-def test_threads_may_read_in_any_order(tmp_path, small_pieces):
+def test_rows_may_be_read_in_any_order(tmp_path, small_pieces):
     parts = [random_images(n, 4, 4, seed=n) for n in (9, 1, 0, 14)]
     for i, part in enumerate(parts):
         np.savez_compressed(tmp_path / f"{i}.npz", x=part, y=np.zeros(len(part), int))
@@ -135,9 +133,8 @@ def test_threads_may_read_in_any_order(tmp_path, small_pieces):
     split = read("npz", "train", [tmp_path])
     ranges = [(start, stop) for start in range(24) for stop in range(start + 1, 25)]
     random.Random(0).shuffle(ranges)
-    with ThreadPoolExecutor(4) as pool:
-        for (start, stop), images in zip(ranges, pool.map(lambda pair: split.read(*pair), ranges), strict=True):
-            np.testing.assert_array_equal(np.stack(images), whole[start:stop])
+    for start, stop in ranges:
+        np.testing.assert_array_equal(np.stack(split.read(start, stop)), whole[start:stop])
 
 
 def test_processes_that_were_forked_read_each_for_itself(tmp_path, small_pieces):

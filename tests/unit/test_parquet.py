@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from score_extrapolation.datasets import _blocks, parquet
+from score_extrapolation.datasets import parquet
 from score_extrapolation.faults import InputFault
 
 
@@ -39,7 +39,7 @@ def test_reads_files_folders_and_globs_in_order(tmp_path):
                 assert split.read(start, stop) == payloads[start:stop]
 
 
-def test_keeps_few_row_groups_in_memory_and_reads_each_once_in_order(tmp_path, monkeypatch):
+def test_keeps_one_row_group_in_memory_and_reads_each_once_in_order(tmp_path, monkeypatch):
     write_parquet(tmp_path / "x.parquet", [b"x"] * 40, [0, 1] * 20, row_group_size=4)
     opened = []
     original = pq.ParquetFile.read_row_group
@@ -50,7 +50,7 @@ def test_keeps_few_row_groups_in_memory_and_reads_each_once_in_order(tmp_path, m
     for start in range(0, 40, 3):
         split.read(start, min(start + 3, 40))
     assert opened == list(range(10))
-    assert len(split.read.__self__.blocks.cache) == _blocks.CACHED_BLOCKS
+    assert split.read.__self__.blocks.block == 9
 
 
 def test_takes_plain_binary_strings_paths_and_empty_row_groups(tmp_path):

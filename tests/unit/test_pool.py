@@ -40,7 +40,8 @@ def test_the_pool_s_images_come_after_the_own_ones_and_change_nothing_of_these(a
     pool = write_pool(tmp_path / "pool.npz", [9, 3, 3, 5, 9], 6, 5, fill=200)
     both = prepare(tmp_path / "both", [archive], **settings, pool=pool)
     n_own = alone["n"]["train"]
-    assert both == alone | {"n": alone["n"] | {"train": n_own + 5}, "n_pool": 5}
+    found = alone["duplicates"] | {"train": 4, "other_label": 3}  # of the pool's, which are all alike
+    assert both == alone | {"n": alone["n"] | {"train": n_own + 5}, "n_pool": 5, "duplicates": found}
     assert (count_own(alone), count_own(both)) == (n_own, n_own)
     for name in ("test", "validation"):
         assert (tmp_path / "both" / f"{name}.npy").read_bytes() == (tmp_path / "alone" / f"{name}.npy").read_bytes()

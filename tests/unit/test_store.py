@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from score_extrapolation import tables
-from score_extrapolation.datasets import Split, _decode
+from score_extrapolation.datasets import _chunks
 from score_extrapolation.datasets._store import prepare_samples
 from score_extrapolation.faults import InputFault
 
@@ -87,7 +87,10 @@ def test_fractions_part_the_training_samples_and_keep_their_order(archive, tmp_p
         "channels": 1,
         "dropped": [],
     }
-    assert sorted(p.suffix for p in (tmp_path / "out").iterdir()) == [".json", *[".npy"] * 3, *[".parquet"] * 3]
+    tables_and_arrays = {f"{name}.{kind}" for name in summary["n"] for kind in ("npy", "parquet")}
+    others = {"summary.json", "checksums.json", "duplicates.parquet"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == tables_and_arrays | others
+    assert not (tmp_path / "out.unfinished").exists()
     other = prepare(tmp_path / "other", [archive], test=0.25, validation=0.1, seed=4)
     assert other["n"] == summary["n"]
     assert (tmp_path / "other/test.parquet").read_bytes() != (tmp_path / "out/test.parquet").read_bytes()
@@ -149,19 +152,18 @@ def contents(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-@pytest.mark.parametrize("threads, chunk, small", [(1, 5, 0), (3, 1, 0), (2, 7, 0), (4, 512, 0), (4, 3, 1 << 30)])
-def test_threads_and_chunks_change_nothing(tree, tmp_path, monkeypatch, threads, chunk, small):
+@pytest.mark.parametrize("threads, chunk", [(1, 5), (3, 1), (2, 7), (4, 512)])
+def test_threads_and_chunks_change_nothing(tree, tmp_path, monkeypatch, threads, chunk):
     (tree / "cat" / "02.png").write_bytes(b"damaged")
     settings_ = {"test": 0.25, "image_size": [8, 6], "on_bad_image": "drop", "seed": 2}
     prepare(tmp_path / "a", [tree], "imagefolder", **settings_)
-    monkeypatch.setattr(_decode, "CHUNK_IMAGES", chunk)
-    monkeypatch.setattr(_decode, "SMALL_IMAGE_BYTES", small)
+    monkeypatch.setattr(_chunks, "CHUNK_IMAGES", chunk)
     prepare(tmp_path / "b", [tree], "imagefolder", threads=threads, **settings_)
     assert contents(tmp_path / "a") == contents(tmp_path / "b")
 
 
 def test_dropped_images_leave_no_gap(tree, tmp_path, monkeypatch):
-    monkeypatch.setattr(_decode, "CHUNK_IMAGES", 4)
+    monkeypatch.setattr(_chunks, "CHUNK_IMAGES", 4)
     bad = [tree / "cat" / "00.png", tree / "dog" / "05.png", tree / "dog" / "11.png"]
     for path in bad:
         path.write_bytes(path.read_bytes()[:60])
@@ -233,19 +235,3 @@ def test_statistics_faults(tree, tmp_path):
     )
     assert not list((tmp_path / "out").iterdir())
     prepare(tmp_path / "out", [tmp_path / "flat.npz"], std=[1.0])
-
-
-def test_memory_stays_bounded(tmp_path, monkeypatch):
-    """However many images: no more chunks are decoded ahead than two per thread, and the one in hand."""
-    monkeypatch.setattr(_decode, "CHUNK_IMAGES", 1)
-    monkeypatch.setattr(_decode, "SMALL_IMAGE_BYTES", 0)
-    read_up_to = [0]
-
-    def read(start, stop):
-        read_up_to[0] = max(read_up_to[0], stop)
-        return list(np.zeros((stop - start, 2, 2), np.uint8))
-
-    split = Split([0] * 50, [""] * 50, read)
-    form = _decode.find_form(split, None, "crop", None)
-    for start, images, _ in _decode.decode_split("train", split, form, threads=2):
-        assert images.shape == (1, 2, 2, 1) and read_up_to[0] <= start + 1 + 2 * 2

@@ -123,6 +123,7 @@ def test_benchmarks_run(tmp_path):
         "turtle.py": ["--rounds", "1", "--width", "8", "--classes", "3", "--batch", "100"],
         "million.py": ["--n", "3000", "--width", "32", "--classes", "5"],
         "selection.py": ["--n", "3000", "--classes", "5", "--ways", "whole", "streamed"],
+        "ingestion.py": ["--n", "400", "--side", "16", "--image-size", "8", "--repetitions", "1"],
     }
     for command in (line for block in COMMANDS for line in block.splitlines() if "benchmarks" in line):
         python, script, *words = command.split()
@@ -136,13 +137,14 @@ def test_benchmarks_run(tmp_path):
 def test_every_command_is_run_by_a_test():
     # test_demo.py runs the first; this is the second; the third is tests/cluster; test_study.py, test_unsupervised.py
     # and test_adversarial.py run the digits, test_unlabelled.py images without
-    # labels; test_package.py installs, test_reference.py writes the reference.
+    # labels; test_package.py installs, test_reference.py writes the reference, test_ingestion.py verifies.
     own = {
         "make demo",
         "make test",
         "make test-cluster",
         "make reference",
         "pip install .",
+        "snakemake verify",
         "source .venv/bin/activate",
     }
     for command in COMMANDS:

@@ -95,6 +95,7 @@ class Samples(Section):
     mean: Channels | None = Field(None, description="one number per channel, in 0..1")
     std: Channels | None = Field(None, description="one number per channel, in 0..1")
     on_bad_image: Literal["fail", "drop"] = "fail"
+    duplicates: Literal["keep", "drop"] = "keep"
     split_seed: int = Field(0, ge=0)
 
     def sets_read(self) -> list[tuple[str, str, list[str]]]:

@@ -29,8 +29,8 @@ class Split:
     sources : sequence of str, (n,)
         Where each sample comes from, so that a person can find it again: a file's path, ``FILE#row``.
     read : callable (start, stop) -> list of bytes, Path or uint8 array (H, W) or (H, W, C)
-        The undecoded images start..stop-1. Called from several threads at once, and from processes that were forked
-        since: a file that stays open between two calls belongs to one process.
+        The undecoded images start..stop-1. Called by one thread; fast for rows that follow those of the call before. A
+        file that stays open between two calls belongs to one process.
     class_names : list of str, optional
         The name of label 0..C-1, where the data set knows them and its labels are those integers.
     """

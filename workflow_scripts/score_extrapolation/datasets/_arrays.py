@@ -1,62 +1,84 @@
-"""A .npy file of images that is written row by row and counts what its channel statistics need."""
+"""A .npy file of images that is written row by row, and the channel statistics of what is written."""
 
+import io
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
-from ..atomic import replacing
+HEADER_BYTES = 128  # numpy pads the header for arrays that grow, so that its length does not depend on the rows
+# Images whose powers are summed at a time: their 16-bit copies stay in the processor's cache.
+SUMMED_BYTES = 2**17
 
 
 class GrowingArray:
-    """A .npy file of uint8 rows that are appended; see `growing_array`.
+    """A .npy file of uint8 rows that are appended.
 
     Plain writes, no memory map: on a full disk a write raises an error, a store into a map kills the process.
+
+    Parameters
+    ----------
+    path : path
+    row_shape : (height, width, channels)
+    n : int
+        Rows that the file has and that stay; what lies behind them is cut off. 0: a new file.
 
     Attributes
     ----------
     n : int
         Rows so far.
-    row_shape : (height, width, channels)
     """
 
-    def __init__(self, file: BinaryIO, row_shape: tuple[int, int, int]):
-        self.file, self.row_shape, self.n = file, row_shape, 0
-        self.sums = np.zeros((2, row_shape[2]), dtype=np.int64)  # of values, and of their squares
-        self.write_header()
+    def __init__(self, path: Path, row_shape: tuple[int, int, int], n: int = 0):
+        self.row_shape, self.n = row_shape, n
+        self.file = open(path, "r+b" if n else "wb")  # noqa: SIM115 - open until the array is whole
+        self.file.truncate(npy_bytes(n, row_shape) if n else None)
+        self.file.seek(npy_bytes(n, row_shape))
 
     def append(self, rows: np.ndarray) -> None:
-        """Add (k, height, width, channels) uint8, k at most 66,000 (sums of 32 bits)."""
+        """Add (k, height, width, channels) uint8."""
         self.file.write(np.ascontiguousarray(rows))
         self.n += len(rows)
-        values = rows.reshape(len(rows), math.prod(self.row_shape)).astype(np.uint16)  # 255**2 still fits
-        for total, powers in zip(self.sums, (values, np.square(values)), strict=True):
-            total += powers.sum(axis=0, dtype=np.uint32).reshape(-1, len(total)).sum(axis=0, dtype=np.int64)
 
-    def write_header(self) -> None:
-        """(Re)write the header, whose length does not depend on n: numpy pads it for arrays that grow."""
+    def finish(self) -> None:
+        """Write the header and close the file."""
         self.file.seek(0)
-        header = {"descr": "|u1", "fortran_order": False, "shape": (self.n, *self.row_shape)}
-        np.lib.format.write_array_header_1_0(self.file, header)
-
-    def channel_statistics(self) -> tuple[list[float], list[float]]:
-        """Return mean and standard deviation (ddof 0) of each channel over all pixels, in 0..1.
-
-        Exact up to one rounding: Python's integers carry the sums to the division.
-        """
-        count = self.n * self.row_shape[0] * self.row_shape[1]
-        sums = self.sums.T.tolist()
-        mean = [values / (255 * count) for values, _ in sums]
-        return mean, [math.sqrt(squares * count - values**2) / (255 * count) for values, squares in sums]
+        self.file.write(npy_header((self.n, *self.row_shape)))
+        self.file.close()
 
 
-@contextmanager
-def growing_array(path: Path, row_shape: tuple[int, int, int]) -> Iterator[GrowingArray]:
-    """Open a new file under a temporary name; it gets its name if the block ends without an exception."""
-    with replacing(path) as partial, open(partial, "wb") as file:
-        array = GrowingArray(file, row_shape)
-        yield array
-        array.write_header()
+def npy_header(shape: tuple[int, ...]) -> bytes:
+    """Return the first `HEADER_BYTES` of a .npy file of uint8 in C order."""
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": shape})
+    return header.getvalue()
+
+
+def npy_bytes(n: int, row_shape: tuple[int, ...]) -> int:
+    """Return how long a file of n rows is."""
+    return HEADER_BYTES + n * math.prod(row_shape)
+
+
+def sum_channels(images: np.ndarray) -> np.ndarray:
+    """Return the sums of each image's values and of their squares, (k, 2, C) int64, of (k, H, W, C) uint8."""
+    k, height, width, channels = images.shape
+    lines = images.reshape(k, height, width * channels)
+    sums = np.empty((k, 2, width * channels), np.uint32)  # 255**2 times 66,000 lines still fits
+    step = max(1, SUMMED_BYTES // max(1, math.prod(images.shape[1:])))
+    for start in range(0, k, step):
+        part = slice(start, start + step)
+        values = lines[part].astype(np.uint16)  # 255**2 still fits
+        np.add.reduce(values, axis=1, dtype=np.uint32, out=sums[part, 0])
+        np.square(values, out=values)
+        np.add.reduce(values, axis=1, dtype=np.uint32, out=sums[part, 1])
+    return sums.reshape(k, 2, width, channels).sum(axis=2, dtype=np.int64)
+
+
+def channel_statistics(sums: np.ndarray, n_pixels: int) -> tuple[list[float], list[float]]:
+    """Return mean and standard deviation (ddof 0) of each channel over all pixels, in 0..1.
+
+    Exact up to one rounding: Python's integers carry the sums, (2, C) int64, to the division.
+    """
+    sums = sums.T.tolist()
+    mean = [values / (255 * n_pixels) for values, _ in sums]
+    return mean, [math.sqrt(squares * n_pixels - values**2) / (255 * n_pixels) for values, squares in sums]

@@ -1,33 +1,17 @@
-"""Encoded images -> uint8 arrays (H, W, C): one of them, and all of a split on several threads."""
+"""Encoded images -> uint8 arrays (H, W, C), and the form that all images of a data set get."""
 
 import io
-import math
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
 
 from ..faults import InputFault
-from ..progress import Progress
 from . import Split
 
 # Named, so that damaged bytes are not offered to PIL's forty other plugins; one of those starts Ghostscript.
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "PPM")
-
-# A chunk is what a thread decodes at a time: enough images that handing them over costs nothing, few enough
-# bytes that two per thread fit into memory whatever the images' size.
-CHUNK_IMAGES = 512
-CHUNK_BYTES = 8 * 2**20
-
-# Images in memory below this size are decoded on one thread: most of their time is PIL's Python code, and two
-# threads that hand the GIL to each other every 30 us were measured at 0.6 times the speed of one (32x32 JPEG;
-# break-even at about 96x96, twice the speed from 256x256 on).
-SMALL_IMAGE_BYTES = 4096
 
 
 class BadImage(Exception):
@@ -159,75 +143,3 @@ def find_form(split: Split, image_size: int | list[int] | None, fit: str, channe
         f"samples.train: none of the {len(split.sources)} images can be decoded, the last being {last}; give images "
         f"as {', '.join(FORMATS)} or uint8 arrays"
     )
-
-
-def decode_split(name: str, split: Split, form: Form, threads: int) -> Iterator[tuple[int, np.ndarray, dict[int, str]]]:
-    """Decode all images of a split, chunk after chunk in its order.
-
-    Parameters
-    ----------
-    name : str
-        Of the split, for progress and the sentence of a fault.
-    split : Split
-    form : Form
-    threads : int
-        At most; each decodes up to two chunks ahead. One if the images are small (`SMALL_IMAGE_BYTES`).
-
-    Yields
-    ------
-    start : int
-        The chunk's first row.
-    images : (k, height, width, channels) uint8
-        Rows start..start+k-1; what a bad row holds is undefined.
-    bad : dict of int to str
-        Why a row (counted from 0 in the split) cannot be decoded.
-
-    Raises
-    ------
-    InputFault
-        An image has another size than the first, and no size is asked for.
-    """
-    n = len(split.sources)
-    step = max(1, min(CHUNK_IMAGES, CHUNK_BYTES // math.prod(form.shape)))
-    decode = partial(_decode_chunk, name, split, form, step)
-    (first,) = split.read(0, 1)
-    if not isinstance(first, Path) and memoryview(first).nbytes < SMALL_IMAGE_BYTES:
-        threads = 1
-    with Progress(n, f"decode {name}", "images") as progress:
-        for chunk in _map_in_order(decode, range(0, n, step), threads):
-            yield chunk
-            progress.update(len(chunk[1]))
-
-
-def _map_in_order(function: Callable, items: Sequence, threads: int) -> Iterator:
-    """Like `map`, on several threads, but at most two items per thread ahead of who takes the results."""
-    if threads == 1:  # no pool: its one thread would contend with the caller for the GIL
-        yield from map(function, items)
-        return
-    waiting = deque()
-    with ThreadPoolExecutor(threads) as pool:
-        for item in items:
-            if len(waiting) == 2 * threads:
-                yield waiting.popleft().result()
-            waiting.append(pool.submit(function, item))
-        while waiting:
-            yield waiting.popleft().result()
-
-
-def _decode_chunk(name: str, split: Split, form: Form, step: int, start: int) -> tuple[int, np.ndarray, dict[int, str]]:
-    stop = min(start + step, len(split.sources))
-    images, bad = np.empty((stop - start, *form.shape), dtype=np.uint8), {}
-    for row, raw in enumerate(split.read(start, stop), start):
-        try:
-            image = decode_image(raw, form.shape[2], form.size, form.fit)
-        except BadImage as error:
-            bad[row] = str(error)
-            continue
-        if image.shape != form.shape:
-            (height, width, _), (first_height, first_width, _) = image.shape, form.shape
-            raise InputFault(
-                f"samples.{name}: {split.sources[row]} is {height} x {width} (height x width), but the first image of "
-                f"samples.train is {first_height} x {first_width}; set samples.image_size to bring all to one size"
-            )
-        images[row - start] = image
-    return start, images, bad

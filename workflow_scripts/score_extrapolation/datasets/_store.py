@@ -3,31 +3,32 @@
 import math
 import os
 import shutil
-from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 
-from ..atomic import write_json
 from ..faults import InputFault
-from ..plugins import Section, load_method
 from ..progress import LOGGER
 from ..rng import derive_seed
-from ..tables import SAMPLES, write_table
 from . import Split
-from ._arrays import GrowingArray, growing_array
-from ._decode import decode_split, find_form
+from ._arrays import channel_statistics
+from ._chunks import Chunk, Ended, decode_split
+from ._decode import find_form
+from ._duplicates import Seen
 from ._labels import draw_fraction, draw_unused, map_labels
+from ._sets import POOL, read_splits
+from ._tables import write_tables
+from ._unfinished import BAD, DUPLICATE, STORED, UNUSED, Unfinished, bytes_there, settings_digest
 
-NAMES = ("train", "test", "validation")
-UNUSED = "unused"  # in the place of a split: left out
-POOL = "pool"  # a set that is read after all others, into the training set
-NONE_LEFT = (
-    "samples.on_bad_image: drop leaves no sample of {}, since none can be decoded; mend these images or remove them "
-    "from the data set"
-)
+TRAIN = STORED.index("train")
+NONE_LEFT = {
+    BAD: "samples.on_bad_image: drop leaves no sample of {}, since none can be decoded; mend these images or remove "
+    "them from the data set",
+    DUPLICATE: "samples.duplicates: drop leaves no sample of {}, since each is equal to an earlier training image; "
+    "mend the labels, or set samples.duplicates: keep",
+}
 
 
 def prepare_samples(
@@ -48,11 +49,14 @@ def prepare_samples(
     threads: int = 1,
     pool: dict | None = None,
     labelled: bool = True,
+    duplicates: str = "keep",
 ) -> dict:
     """Decode a data set into one array and one table per split.
 
     Written to `folder`, all whole or not at all: ``{split}.npy``, uint8 (n, H, W, C), row i is sample_id i;
-    ``{split}.parquet`` (sample_id, label, source); ``summary.json``. They do not depend on `threads`.
+    ``{split}.parquet`` (sample_id, label, source); ``duplicates.parquet`` (see `_duplicates`); ``summary.json``;
+    ``checksums.json`` of all of these. They do not depend on `threads`. What a killed call had written is in
+    ``{folder}.unfinished``, and a call with the same settings and data goes on there.
 
     Parameters
     ----------
@@ -84,133 +88,88 @@ def prepare_samples(
     mean, std : list of float, (C,), optional
         Per channel, in 0..1; computed over the training pixels where None (exactly, from integer sums).
     threads : int
-        That decode. Images of 256x256 and more gain from each; small ones are decoded by one.
+        Processes that decode, beside this one which writes; with 1, and of arrays, this one does it all.
     pool : dict, optional
         A further set of the same classes, described as one of `test` is. Its images are the last of the training set;
         `test` and `validation`, `share`, mean and std are of the others alone.
     labelled : bool
         False: labels of the training set and of the pool are not read and need not be there; -1 is written. Sets of
         test and validation that are read by themselves have theirs.
+    duplicates : {"keep", "drop"}
+        What to do about a training image whose pixels, once decoded, are those of an earlier training image.
 
     Returns
     -------
     dict
         As in ``summary.json``: classes, none where nothing has a label; height, width, channels, mean, std, n per
-        split, the sources of dropped images, and of a pool n_pool, how many of the training samples are its own: the
-        last.
+        split, the sources of bad images that were dropped, counts of duplicates (see `count_duplicates`), and of a pool
+        n_pool, how many of the training samples are its own: the last.
 
     Raises
     ------
     InputFault
         In the data, the settings or the space on the disk; one sentence.
+    Interrupted
+        A signal to stop has come; how far this is has been saved.
 
     Notes
     -----
-    Memory: the reader's, plus two to three chunks of 8 MiB per thread. Each source is read once, in order.
+    Memory: the reader's, two chunks of 4 MiB per process, and of each image that is read its label (8 bytes), its
+    digest (16) and what becomes of it (2), with `duplicates` drop 16 more. Each source is read once, in order.
     """
     folder = Path(folder)
     others = {"test": test, "validation": validation}
-    splits = _read_splits(dataset, train, others | {POOL: pool}, options, labelled)
+    splits = read_splits(dataset, train, others | {POOL: pool}, options, labelled)
     classes, labels = map_labels(splits)
     targets = _assign(labels, others, share, seed)
     form = find_form(splits["train"], image_size, fit, channels)
-    n_used = sum(np.sum(target != UNUSED) for target in targets.values())
+    n_used = sum(np.count_nonzero(target != UNUSED) for target in targets.values())
     _check_space(folder, int(n_used) * math.prod(form.shape))
-    # An old summary would vouch for a mixture of old and new files, were we killed while renaming.
-    (folder / "summary.json").unlink(missing_ok=True)
-    with ExitStack() as stack:  # the arrays get their names when all are written, or never
-        stores = {
-            name: _Store(stack.enter_context(growing_array(folder / f"{name}.npy", form.shape)))
-            for name in NAMES
-            if any((target == name).any() for target in targets.values())
-        }
+    settings = {"dataset": dataset, "train": train, **others, "pool": pool, "options": options, "seed": seed}
+    settings |= {"share": share, "form": [form.shape, form.size, form.fit]}
+    settings |= {"on_bad_image": on_bad_image, "duplicates": duplicates}
+    digest = settings_digest(settings, splits, labels)
+    sources = {name: split.sources for name, split in splits.items()}
+    with Unfinished(folder, digest, targets, sources, form.shape, threads) as store:
+        seen = Seen(store.of_split("train", store.digests)) if duplicates == "drop" else None
 
-        def fill(name):
-            chunks = decode_split(name, splits[name], form, threads)
-            return _distribute(name, splits[name], chunks, labels[name], targets[name], stores, on_bad_image)
+        def fill(name: str) -> None:
+            wanted = targets[name] != UNUSED
+            chunks = decode_split(name, splits[name], form, wanted, threads, store.read[name])
+            _distribute(name, splits[name], chunks, store, seen, on_bad_image)
 
-        dropped = [source for name in splits if name != POOL for source in fill(name)]
-        _check_left(classes, labels["train"][targets["train"] == "train"], stores)
-        statistics, n_own = _channel_statistics(stores["train"].array, mean, std), stores["train"].array.n
-        dropped += fill(POOL) if pool else []
-        n_pool = stores["train"].array.n - n_own
-        if pool and not n_pool:
-            raise InputFault(NONE_LEFT.format("samples.pool"))
-    for name, store in stores.items():
-        note = {"stage": "samples", "split": name, "seed": seed}
-        columns = {"sample_id": np.arange(store.array.n), "label": store.labels, "source": store.sources}
-        write_table(folder / f"{name}.parquet", SAMPLES, note, **columns)
-    shape = dict(zip(("height", "width", "channels"), form.shape, strict=True))
-    counts = {name: store.array.n for name, store in stores.items()}
-    summary = {"classes": classes, **shape, **statistics, "n": counts, "dropped": dropped}
-    summary |= {"n_pool": n_pool} if pool else {}
-    write_json(folder / "summary.json", summary)
+        for name in splits:
+            if name != POOL:
+                fill(name)
+        _check_left(classes, labels, targets, store)
+        n_own = sum(len(rows) for name, rows in store.rows(TRAIN) if name != POOL)
+        statistics = _channel_statistics(store.sums, n_own * math.prod(form.shape[:2]), mean, std)
+        if pool:
+            fill(POOL)
+            n_pool = store.arrays["train"].n - n_own
+            if not n_pool:
+                raise InputFault(_none_left("samples.pool", store.fates[POOL]))
+        shape = dict(zip(("height", "width", "channels"), form.shape, strict=True))
+        summary = {"classes": classes, **shape, **statistics} | ({"n_pool": n_pool} if pool else {})
+        summary = write_tables(store, summary, labels, seed)
+        store.finish()
     return summary
 
 
-@dataclass
-class _Store:
-    """What has been written of one split."""
-
-    array: GrowingArray
-    labels: list[int] = field(default_factory=list)
-    sources: list[str] = field(default_factory=list)
-
-
-def _read_splits(dataset: str, train: list[str], others: dict, options: dict, labelled: bool) -> dict[str, Split]:
-    reader = load_method("datasets", dataset)
-    settings = reader.Options(**options)
-    if reader.NEEDS_PATH and not train:
-        raise InputFault(f"samples.train: {dataset} reads files, but no path is given; give a file or folder")
-    splits = {"train": _read(reader, "train", train, settings, labelled)}
-    for name, value in others.items():
-        if isinstance(value, dict):
-            splits[name] = _read_held_out(name, **value, labelled=labelled or name != POOL)
-        if value == "given" and name not in reader.SPLITS:
-            raise InputFault(
-                f"samples.{name}: given, but {dataset} has no {name} split of its own; give a fraction or paths"
-            )
-        if value == "given" or isinstance(value, list):
-            splits[name] = reader.read_split(name, train if value == "given" else value, settings)
-        if value == "given" and splits[name].sources[:1] == splits["train"].sources[:1]:
-            raise InputFault(
-                f"samples.{name}: given, but {', '.join(train)} has no {name} set of its own: it begins with "
-                f"{splits[name].sources[0]}, which is of samples.train; give a fraction or paths"
-            )
-    return splits
-
-
-def _read(reader: ModuleType, split: str, paths: list[str], options: Section, labelled: bool) -> Split:
-    if labelled:
-        return reader.read_split(split, paths, options)
-    read = getattr(reader, "read_unlabelled", reader.read_split)
-    return replace(read(split, paths, options), labels=None, class_names=None)
-
-
-def _read_held_out(name: str, dataset: str, path: list[str] | None, split: str, options: dict, labelled: bool) -> Split:
-    """Read a set that is read otherwise than the training set: of test, of validation, or a pool."""
-    reader = load_method("datasets", dataset)
-    if reader.NEEDS_PATH and not path:
-        raise InputFault(f"samples.{name}.path: {dataset} reads files, but no path is given; give a file or folder")
-    try:
-        return _read(reader, split, path or [], reader.Options(**options), labelled)
-    except InputFault as fault:  # readers speak of samples.SPLIT and samples.options, but this set's stand elsewhere
-        text = str(fault).replace(f"samples.{split}:", f"samples.{name}:", 1)
-        raise InputFault(text.replace("samples.options.", f"samples.{name}.options.")) from fault
-
-
 def _assign(labels: dict[str, np.ndarray], others: dict, share: float | None, seed: int) -> dict[str, np.ndarray]:
-    """Say of each sample that is read in which split it ends up, or that it is unused; (n,) names per source."""
+    """Say of each sample that is read in which split it ends up, or that it is unused; (n,) fates per source."""
     targets = {
-        name: np.full(len(values), "train" if name == POOL else name, dtype="U10") for name, values in labels.items()
+        name: np.full(len(values), TRAIN if name == POOL else STORED.index(name), np.int8)
+        for name, values in labels.items()
     }
     for name, value in others.items():
         if isinstance(value, float):
             stream = derive_seed(seed, f"samples/{name}")
-            free = targets["train"] == "train"
-            targets["train"][draw_fraction(labels["train"], free, value, stream, f"samples.{name}")] = name
+            free = targets["train"] == TRAIN
+            drawn = draw_fraction(labels["train"], free, value, stream, f"samples.{name}")
+            targets["train"][drawn] = STORED.index(name)
     if share is not None:
-        free = np.flatnonzero(targets["train"] == "train")
+        free = np.flatnonzero(targets["train"] == TRAIN)
         targets["train"][free[draw_unused(labels["train"][free], share, derive_seed(seed, "samples/share"))]] = UNUSED
     return targets
 
@@ -218,7 +177,7 @@ def _assign(labels: dict[str, np.ndarray], others: dict, share: float | None, se
 def _check_space(folder: Path, needed: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(folder).free
-    if free < needed:
+    if free + bytes_there(folder) < needed:
         raise InputFault(
             f"samples: the decoded images need {needed / 2**30:.3g} GiB in {folder}, where {free / 2**30:.3g} GiB are "
             "free; free some space, set a smaller samples.image_size, or give fewer samples"
@@ -226,42 +185,64 @@ def _check_space(folder: Path, needed: int) -> None:
 
 
 def _distribute(
-    name: str, split: Split, chunks, labels: np.ndarray, targets: np.ndarray, stores: dict[str, _Store], on_bad: str
-) -> list[str]:
-    """Append the good images of a source to the splits they belong to; return the sources of the bad ones."""
-    dropped = []
-    for start, images, bad in chunks:
-        if bad and on_bad == "fail":
-            first = min(bad)
-            raise InputFault(
-                f"samples.{name}: {split.sources[first]} cannot be decoded ({bad[first]}; {len(bad)} bad of the first "
-                f"{start + len(images)} images); mend or remove it, or set samples.on_bad_image: drop to skip such ones"
-            )
-        dropped += [split.sources[row] for row in sorted(bad)]
-        good = np.ones(len(images), dtype=bool)
-        good[np.array(list(bad), dtype=np.int64) - start] = False
-        for target in np.setdiff1d(targets[start : start + len(images)], [UNUSED]):
-            rows = np.flatnonzero(good & (targets[start : start + len(images)] == target))
-            store = stores[target]
-            store.array.append(images if len(rows) == len(images) else images[rows])
-            store.labels += labels[start + rows].tolist()
-            store.sources += [split.sources[row] for row in start + rows]
-    if dropped:
-        LOGGER.warning("samples.%s: %d images cannot be decoded and are left out", name, len(dropped))
-    return dropped
+    name: str, split: Split, chunks: Iterator[Chunk], store: Unfinished, seen: Seen | None, on_bad: str
+) -> None:
+    """Append the images of a source to the splits that they belong to, but for bad ones and duplicates."""
+    fates, digests = store.fates[name], store.digests[name]
+    try:
+        with closing(chunks):
+            for chunk in chunks:
+                if chunk.bad and on_bad == "fail":
+                    first = min(chunk.bad)
+                    raise InputFault(
+                        f"samples.{name}: {split.sources[first]} cannot be decoded ({chunk.bad[first]}; "
+                        f"{len(chunk.bad)} bad of the first {chunk.stop} images); mend or remove it, or set "
+                        "samples.on_bad_image: drop to skip such ones"
+                    )
+                fates[list(chunk.bad)] = BAD
+                digests[chunk.rows] = chunk.digests
+                if seen is not None:
+                    training = chunk.rows[fates[chunk.rows] == TRAIN]
+                    fates[training[~seen.add(digests[training])]] = DUPLICATE
+                of_chunk = fates[chunk.rows]
+                for target in np.intersect1d(of_chunk, range(len(STORED))):
+                    chosen = of_chunk == target
+                    store.arrays[STORED[target]].append(chunk.images if chosen.all() else chunk.images[chosen])
+                if name != POOL:
+                    store.sums += chunk.sums[of_chunk == TRAIN].sum(axis=0)
+                store.note(name, chunk.stop)
+    except Ended:
+        if store.told_to_stop():  # a signal to all processes of the job
+            raise store.interrupted() from None
+        raise InputFault(
+            f"samples.{name}: a process that decodes images was killed, most likely since the memory was used up; give "
+            "resources.samples more mem_mb or fewer threads and start again: what is done stays"
+        ) from None
+    store.note(name, len(fates))  # those at the end that nobody uses
+    n_bad = np.count_nonzero(fates == BAD)
+    if n_bad:
+        LOGGER.warning("samples.%s: %d images cannot be decoded and are left out", name, n_bad)
 
 
-def _check_left(classes: list[str], expected: np.ndarray, stores: dict[str, _Store]) -> None:
+def _check_left(classes: list[str], labels: dict, targets: dict, store: Unfinished) -> None:
     """Refuse what dropping may leave: an empty split, or a class that lost all its training samples."""
-    lost = [classes[label] for label in np.setdiff1d(expected, stores["train"].labels) if label >= 0]
-    empty = [name for name, store in stores.items() if store.array.n == 0]
-    if lost or empty:
-        what = f"the class {lost[0]} in train" if lost else empty[0]
-        raise InputFault(NONE_LEFT.format(what))
+    expected, fates = targets["train"] == TRAIN, store.fates["train"]
+    lost = np.setdiff1d(labels["train"][expected], labels["train"][fates == TRAIN])
+    lost = lost[lost >= 0]  # -1: no label
+    if len(lost):
+        of_class = fates[expected & (labels["train"] == lost[0])]
+        raise InputFault(_none_left(f"the class {classes[lost[0]]} in train", of_class))
+    for name, array in store.arrays.items():
+        if array.n == 0:
+            raise InputFault(NONE_LEFT[BAD].format(name))
 
 
-def _channel_statistics(train: GrowingArray, mean: list[float] | None, std: list[float] | None) -> dict:
-    found = dict(zip(("mean", "std"), train.channel_statistics(), strict=True))
+def _none_left(what: str, fates: np.ndarray) -> str:
+    return NONE_LEFT[DUPLICATE if (fates == DUPLICATE).any() else BAD].format(what)
+
+
+def _channel_statistics(sums: np.ndarray, n_pixels: int, mean: list[float] | None, std: list[float] | None) -> dict:
+    found = dict(zip(("mean", "std"), channel_statistics(sums, n_pixels), strict=True))
     for key, given in (("mean", mean), ("std", std)):
         if given is not None and len(given) != len(found[key]):
             raise InputFault(

@@ -59,7 +59,7 @@ def read_split(split: str, paths: list[str], options: Options) -> Split:
     -------
     Split
         Labels are (n,) or (n, 1) in the file, integers (counted from 0, 1 or anything) or strings. Sources are
-        ``FILE#row``. Memory: the labels and two blocks of 4,096 images, in an archive compressed or not.
+        ``FILE#row``. Memory: the labels and one block of 4,096 images, in an archive compressed or not.
 
     Raises
     ------
@@ -88,7 +88,7 @@ class _File:
 
 
 class _Images:
-    """The images of several files as one sequence, of which a few blocks of rows are in memory."""
+    """The images of several files as one sequence, of which one block of rows is in memory."""
 
     def __init__(self, split: str, files: list[_File]):
         self.split = split

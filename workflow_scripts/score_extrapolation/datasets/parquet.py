@@ -41,7 +41,7 @@ def read_split(split: str, paths: list[str], options: Options) -> Split:
     -------
     Split
         Sources are ``FILE#row``. Class names come from the schema's ``huggingface`` entry. Memory: the labels and
-        two row groups of encoded images.
+        one row group of encoded images.
 
     Raises
     ------
@@ -77,7 +77,7 @@ def _read(split: str, paths: list[str], options: Options, labelled: bool) -> Spl
 
 
 class _Images:
-    """The image column of several files as one sequence, of which a few row groups are in memory."""
+    """The image column of several files as one sequence, of which one row group is in memory."""
 
     def __init__(self, files: list[tuple[str, pq.FileMetaData]], column: str):
         self.column = column

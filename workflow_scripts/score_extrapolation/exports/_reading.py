@@ -8,10 +8,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from PIL import Image
 
-from ..datasets import Split
 from ..datasets._decode import FORMATS
+from ..datasets._sets import read_set
 from ..faults import InputFault
-from ..plugins import load_method
 
 # By PIL's names; a JPEG that carries further pictures is MPO to it.
 SUFFIXES = {"JPEG": "jpg", "MPO": "jpg", "PNG": "png", "WEBP": "webp", "TIFF": "tif", "GIF": "gif", "BMP": "bmp"}
@@ -35,7 +34,7 @@ class Reading:
     def __init__(self, samples: dict):
         own = {"split": "train", "path": samples["train"], "dataset": samples["dataset"], "options": samples["options"]}
         sets = [own, *([samples["pool"]] if samples["pool"] else [])]
-        self.splits = [_read_split(**one, labelled=samples.get("labelled", True)) for one in sets]
+        self.splits = [read_set(**one, labelled=samples.get("labelled", True)) for one in sets]
         self.sources = pa.concat_arrays([pa.array(iter(split.sources), pa.string()) for split in self.splits])
         self.n = len(self.sources)
 
@@ -74,12 +73,6 @@ class Reading:
                 images += split.read(start, stop) if start < stop else []
                 first += n
         return images
-
-
-def _read_split(split: str, dataset: str, path: list[str] | None, options: dict, labelled: bool) -> Split:
-    reader = load_method("datasets", dataset)
-    read = reader.read_split if labelled else getattr(reader, "read_unlabelled", reader.read_split)
-    return read(split, path or [], reader.Options(**options))
 
 
 def encode(image: bytes | Path | np.ndarray, source: str) -> tuple[bytes, str]:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ..plugins import load_method
+from ..datasets._sets import read_splits
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,7 @@ class Counts:
     read : int
         Images that the training set's own files hold, of which those that are split off are a part.
     classes : int
+        0 of images without labels.
     """
 
     train: int
@@ -52,25 +53,12 @@ def count_samples(samples: dict) -> Counts:
     -----
     Time and memory are those of the readers' listing. Images that turn out to be bad are counted.
     """
-    train = _list_split("train", samples["dataset"], samples["train"], samples["options"])
-    n_read = left = len(train.sources)
-    held_out = {}
-    for split in ("test", "validation"):
-        value = samples[split]
-        if isinstance(value, float):
-            held_out[split] = round(value * n_read)
-            left -= held_out[split]
-        elif isinstance(value, dict):
-            held_out[split] = len(
-                _list_split(value["split"], value["dataset"], value["path"], value["options"]).sources
-            )
-        elif value is not None:
-            paths = samples["train"] if value == "given" else value
-            held_out[split] = len(_list_split(split, samples["dataset"], paths, samples["options"]).sources)
-    n_train = round((samples["share"] or 1) * left)
-    return Counts(n_train, held_out.get("test", 0), held_out.get("validation", 0), n_read, len(set(train.labels)))
-
-
-def _list_split(split: str, dataset: str, paths: list[str] | None, options: dict):
-    reader = load_method("datasets", dataset)
-    return reader.read_split(split, paths or [], reader.Options(**options))
+    others = {split: samples[split] for split in ("test", "validation")}
+    splits = read_splits(samples["dataset"], samples["train"] or [], others, samples["options"], samples["labelled"])
+    n = {name: len(split.sources) for name, split in splits.items()}
+    split_off = {name: round(value * n["train"]) for name, value in others.items() if isinstance(value, float)}
+    n_train = round((samples["share"] or 1) * (n["train"] - sum(split_off.values())))
+    held_out = {"test": 0, "validation": 0} | n | split_off
+    labels = splits["train"].labels
+    n_classes = 0 if labels is None else len(set(labels))
+    return Counts(n_train, held_out["test"], held_out["validation"], n["train"], n_classes)

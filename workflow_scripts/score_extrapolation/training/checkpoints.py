@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import shutil
-import signal
 import time
 from pathlib import Path
 
@@ -13,13 +12,10 @@ import torch
 
 from ..atomic import replacing
 from ..progress import LOGGER
-
-# What Snakemake, torchrun and Slurm send at the end; what Slurm can be asked to send before it (--signal=USR1@120);
-# Ctrl-C.
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
+from ..stopping import Stoppable
 
 
-class Checkpoints:
+class Checkpoints(Stoppable):
     """Where one training stands, in a folder of its own.
 
     Parameters
@@ -40,24 +36,6 @@ class Checkpoints:
         self.minutes, self.epochs = minutes, epochs
         self.writes = writes
         self.last_save, self.last_epoch = time.monotonic(), 0
-        self._told = False
-        self._handlers: dict = {}
-
-    def __enter__(self):
-        """Note signals to stop from now on, instead of dying of them."""
-        self._handlers = {number: signal.signal(number, self._note) for number in STOP_SIGNALS}
-        return self
-
-    def __exit__(self, *error):
-        for number, handler in self._handlers.items():
-            signal.signal(number, handler)
-
-    def _note(self, number, frame) -> None:
-        self._told = True
-
-    def told_to_stop(self) -> bool:
-        """Say whether a signal to stop has come."""
-        return self._told
 
     def due(self, epoch: int) -> bool:
         """Say whether it is time to save, after this many finished epochs."""

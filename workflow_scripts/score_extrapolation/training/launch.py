@@ -16,7 +16,7 @@ import torch.distributed as dist
 from ..atomic import write_json
 from ..faults import InputFault, Interrupted
 from ..progress import LOGGER, log_to
-from .checkpoints import STOP_SIGNALS
+from ..stopping import STOP_SIGNALS
 
 LIBRARY = Path(__file__).parents[2]  # where Python finds score_extrapolation
 
