@@ -15,11 +15,13 @@ from pathlib import Path
 
 import numpy as np
 import psutil
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
 from score_extrapolation import faults
-from score_extrapolation.datasets import Split, _checksums, _chunks, _unfinished
+from score_extrapolation.datasets import Split, _checksums, _chunks, _unfinished, npz
 from score_extrapolation.datasets._arrays import npy_bytes, sum_channels
 from score_extrapolation.datasets._checksums import hash_images, verify_store
 from score_extrapolation.datasets._decode import find_form
@@ -85,10 +87,11 @@ def contents(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-# A process that dies where it is told to: before the k-th time that it writes pixels, notes or saves how far it is.
+# A process that dies where it is told to: before the k-th time that it writes pixels, notes or saves how far it is, or
+# writes a note beside the images.
 DIES = """
 import json, os, signal, sys
-from score_extrapolation.datasets import _arrays, _chunks, _store, _unfinished
+from score_extrapolation.datasets import _arrays, _chunks, _store, _tables, _unfinished
 _chunks.CHUNK_IMAGES, _unfinished.SAVE_S = 4, 0
 left = int(sys.argv[2])
 
@@ -105,15 +108,18 @@ def dying(function):
     return called
 
 append = _arrays.GrowingArray.append
-_arrays.GrowingArray.append = dying(append)
-_unfinished.Unfinished.note = dying(_unfinished.Unfinished.note)
-_unfinished.write_json = dying(_unfinished.write_json)
+if sys.argv[3] == "images":
+    _arrays.GrowingArray.append = dying(append)
+    _unfinished.Unfinished.note = dying(_unfinished.Unfinished.note)
+    _unfinished.write_json = dying(_unfinished.write_json)
+else:
+    _tables.write_json = dying(_tables.write_json)
 _store.prepare_samples(**json.loads(sys.argv[1]))
 """
 
 
-def run_dying(arguments, folder, k):
-    command = [sys.executable, "-c", DIES, json.dumps(arguments | {"folder": str(folder)}), str(k)]
+def run_dying(arguments, folder, k, where="images"):
+    command = [sys.executable, "-c", DIES, json.dumps(arguments | {"folder": str(folder)}), str(k), where]
     environment = os.environ | {"PYTHONPATH": str(Path(faults.__file__).parents[1])}
     return subprocess.run(command, env=environment, stderr=subprocess.PIPE, text=True)
 
@@ -163,6 +169,45 @@ def test_told_to_stop_it_saves_and_goes_on_there(photos, undisturbed, tmp_path, 
     assert 20 <= starts[0] < 30 and starts[1:] == [0]
     assert contents(tmp_path / "samples") == undisturbed
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+@pytest.mark.parametrize("k", [1, 2])
+def test_killed_when_all_is_read_it_writes_what_is_missing(photos, undisturbed, tmp_path, k):
+    assert run_dying(settings(photos), tmp_path / "samples", k, "tables").returncode == -signal.SIGKILL
+    (tmp_path / "samples.unfinished/store/train.parquet.1.partial").write_text("of a killed process")
+    prepare_samples(**settings(photos), folder=tmp_path / "samples")
+    assert contents(tmp_path / "samples") == undisturbed
+    assert verify_store(tmp_path / "samples") == []
+
+
+@pytest.mark.parametrize("dataset", ["npz", "parquet"])
+def test_what_lies_in_blocks_is_gone_on_with_inside_one(dataset, tmp_path, monkeypatch):
+    monkeypatch.setattr(npz, "BLOCK_ROWS", 7)
+    rng = np.random.default_rng(0)
+    images, labels = rng.integers(0, 256, (60, 6, 5, 3), dtype=np.uint8), np.arange(60) % 3
+    train = tmp_path / f"train.{dataset}"
+    if dataset == "npz":
+        np.savez_compressed(train, x=images, y=labels)
+    else:
+        encoded = [encode(Image.fromarray(image)) for image in images]
+        pq.write_table(pa.table({"image": encoded, "label": labels}), train, row_group_size=7)
+    time.sleep(0.05)
+    arguments = {
+        "dataset": dataset,
+        "train": [str(train)],
+        "test": 0.2,
+        "validation": None,
+        "options": {},
+        "threads": 2,
+    }
+    with monkeypatch.context() as patched, pytest.raises(Interrupted):
+        stop_after(patched, 7)
+        prepare_samples(**arguments, folder=tmp_path / "samples")
+    prepare_samples(**arguments, folder=tmp_path / "samples")
+    prepare_samples(**arguments | {"threads": 1}, folder=tmp_path / "straight")
+    assert contents(tmp_path / "samples") == contents(tmp_path / "straight")
+    rows = [int(s.rpartition("#")[2]) for s in read_table(tmp_path / "samples/train.parquet")["source"]]
+    np.testing.assert_array_equal(np.load(tmp_path / "samples/train.npy"), images[rows])
 
 
 @pytest.mark.parametrize("change", ["settings", "a file", "a new file", "pixels", "notes", "cut short"])
@@ -237,13 +282,14 @@ def test_two_processes_do_not_write_to_one_store(photos, undisturbed, tmp_path):
     assert contents(tmp_path / "samples") == undisturbed  # in a thread, with processes of its own
 
 
+def encode(image):
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
 def encoded_split(n):
-    images = []
-    for i in range(n):
-        buffer = io.BytesIO()
-        smooth(i).save(buffer, "PNG")
-        images.append(buffer.getvalue())
-    read = []
+    images, read = [encode(smooth(i)) for i in range(n)], []
 
     def read_rows(start, stop):
         read.append((start, stop))

@@ -44,7 +44,9 @@ def write_tables(store: Unfinished, summary: dict, labels: dict[str, np.ndarray]
     }
     write_json(store.folder / "summary.json", summary)
     digests = {name: store.of_split(name, store.digests) for name in store.arrays}
-    others = sorted(path for path in store.folder.iterdir() if path.suffix != ".npy")
+    others = [
+        store.folder / name for name in (*(f"{name}.parquet" for name in digests), "duplicates.parquet", "summary.json")
+    ]
     write_json(store.folder / "checksums.json", list_checksums(digests, store.row_shape, others))
     return summary
 

@@ -98,7 +98,7 @@ class Unfinished(Stoppable):
         with suppress(OSError):  # of a full disk, which is what is being raised
             if kind is not None:
                 self.save()
-        for file in [*self.records.values(), *(array.file for array in self.arrays.values())]:
+        for file in self._files():
             with suppress(OSError):
                 file.close()
         os.close(self._lock)
@@ -129,7 +129,7 @@ class Unfinished(Stoppable):
 
     def save(self) -> None:
         """Save how far the files are, as noted last."""
-        for file in [*self.records.values(), *(array.file for array in self.arrays.values())]:
+        for file in self._files():
             file.flush()
         write_json(self.home / "state.json", self.state)
         self.last_save = time.monotonic()
@@ -151,6 +151,11 @@ class Unfinished(Stoppable):
         for path in sorted(self.folder.iterdir(), key=lambda path: path.name == "summary.json"):
             os.replace(path, self.store / path.name)
         shutil.rmtree(self.home)
+
+    def _files(self) -> list:
+        """Return the files that are still open: finished arrays are not."""
+        files = [*self.records.values(), *(array.file for array in self.arrays.values())]
+        return [file for file in files if not file.closed]
 
     def _describe(self) -> dict:
         n = {name: array.n for name, array in self.arrays.items()}
@@ -214,7 +219,7 @@ class Unfinished(Stoppable):
 
 def settings_digest(settings: dict, splits: dict[str, Split], labels: dict[str, np.ndarray]) -> str:
     """Return a digest of JSON values, of what was read of the data, and of the version of what decodes them."""
-    combined = hashlib.sha256(json.dumps([settings, PIL.__version__], sort_keys=True).encode())
+    combined = hashlib.sha256(json.dumps([settings, PIL.__version__], sort_keys=True, default=str).encode())
     for name, split in splits.items():
         combined.update(f"{name} {len(split.sources)}".encode())
         combined.update(np.ascontiguousarray(labels[name]))
