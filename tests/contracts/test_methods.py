@@ -157,6 +157,7 @@ def test_a_data_set_of_files_is_read_alike_by_whoever_reads_it(name, tmp_path):
     assert list(split.sources) == list(again.sources)
     assert list(split.sources[1:]) == [split.sources[row] for row in range(1, n)]
     assert split.sources[-1] == split.sources[n - 1]
+    assert list(split.sources[::-2]) == list(split.sources)[::-2]
     np.testing.assert_array_equal(split.labels, again.labels)
     images = [bytes_of(image) for image in split.read(0, n)]
     assert len(set(images)) == n

@@ -101,6 +101,17 @@ def test_long_names_and_other_writers_of_tar(tmp_path):
         assert (split.labels.tolist(), list(split.sources)) == ([5], [f"{tmp_path}/x.tar#{key}"])
 
 
+def test_names_that_are_no_utf_8_are_told_apart(tmp_path):
+    with tarfile.open(tmp_path / "x.tar", "w", format=tarfile.GNU_FORMAT, encoding="latin-1") as tar:
+        for name, content in [*sample("\xe9", b"1"), *sample("\xe8", b"2")]:
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    split = read("train", tmp_path / "x.tar")
+    assert split.read(0, 2) == [b"1", b"2"]
+    assert list(split.sources) == [f"{tmp_path}/x.tar#\\xe9", f"{tmp_path}/x.tar#\\xe8"]
+
+
 def test_without_labels_there_need_be_no_cls(tmp_path):
     write_shard(tmp_path / "x.tar", [*sample("a", b"1", None), *sample("b", b"2", "?")])
     split = webdataset.read_unlabelled("train", [str(tmp_path / "x.tar")], webdataset.Options())

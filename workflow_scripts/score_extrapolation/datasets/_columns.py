@@ -85,13 +85,15 @@ def label_values(split: str, file: str, name: str, column: pa.ChunkedArray) -> n
     return values if pa.types.is_integer(column.type) else values.astype(str)
 
 
-def integers_of(texts: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return texts as the integers that all of them are, written as one writes them; or as they are."""
+def labels_of_texts(texts: list[pa.ChunkedArray | pa.Array]) -> np.ndarray:
+    """Return the labels of several files, (n,): integers if all are written as one writes these, otherwise strings."""
+    texts = pa.chunked_array([chunk for part in texts for chunk in getattr(part, "chunks", [part])], pa.string())
     try:
         numbers = texts.cast(pa.int64())
     except pa.ArrowInvalid:
-        return texts
-    return numbers if pc.all(pc.equal(numbers.cast(texts.type), texts)).as_py() else texts
+        return texts.to_numpy().astype(str)
+    as_written = pc.all(pc.equal(numbers.cast(pa.string()), texts)).as_py()
+    return numbers.to_numpy() if as_written else texts.to_numpy().astype(str)
 
 
 def encoded_images(rows: pa.ChunkedArray, folder: Path) -> list[bytes | Path]:

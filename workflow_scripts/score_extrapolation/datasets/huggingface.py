@@ -19,6 +19,7 @@ SPLITS = ("train", "test", "validation")
 NEEDS_PATH = True
 
 STATE, DICT = "state.json", "dataset_dict.json"
+END = b"\xff\xff\xff\xff\0\0\0\0"  # of an Arrow stream
 
 
 class Options(Section):
@@ -119,7 +120,12 @@ def _read_note(split: str, path: Path, key: str) -> list:
 def _map(split: str, file: str) -> pa.Table:
     """Return an Arrow stream whose columns stay in the file."""
     try:
-        with pa.ipc.open_stream(pa.memory_map(file)) as stream:
-            return stream.read_all()
+        mapped = pa.memory_map(file)
+        with pa.ipc.open_stream(mapped) as stream:
+            table = stream.read_all()
+        # Arrow takes one that was cut short between two batches for a whole one.
+        if mapped.read_at(len(END), mapped.size() - len(END)) != END:
+            raise pa.ArrowInvalid("it has no end")
+        return table
     except (pa.ArrowException, OSError) as error:
         raise InputFault(f"samples.{split}: {file} is not a readable Arrow stream ({error}); save it again") from error

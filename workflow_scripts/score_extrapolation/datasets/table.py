@@ -12,7 +12,7 @@ from pydantic import Field
 from ..faults import InputFault
 from ..plugins import Section
 from . import Split
-from ._columns import integers_of
+from ._columns import labels_of_texts
 from ._files import expand
 from ._sources import Sources
 
@@ -70,12 +70,7 @@ def _read(split: str, paths: list[str], options: Options, label: str | None) -> 
     columns = {role: name for role, name in columns.items() if name}
     tables = [_read_table(split, file, columns, options.delimiter) for file in files]
     sources = Sources([os.path.dirname(file) for file in files], [table["path"] for table in tables], os.path.join)
-    labels = None
-    if label:
-        texts = integers_of(
-            pa.chunked_array([chunk for table in tables for chunk in table["label"].chunks], pa.string())
-        )
-        labels = texts.to_numpy() if pa.types.is_integer(texts.type) else texts.to_numpy().astype(str)
+    labels = labels_of_texts([table["label"] for table in tables]) if label else None
     return Split(labels, sources, read=lambda start, stop: [Path(source) for source in sources[start:stop]])
 
 

@@ -18,7 +18,7 @@ from ..faults import InputFault
 from ..plugins import Section
 from ..progress import Progress
 from . import Split
-from ._columns import integers_of
+from ._columns import labels_of_texts
 from ._files import find_files
 from ._sources import Sources
 
@@ -81,10 +81,7 @@ def _read(split: str, paths: list[str], options: Options, labelled: bool) -> Spl
             shards.append(_index(split, file, options, labelled))
             progress.update(1)
     sources = Sources(files, [shard.keys for shard in shards])
-    labels = None
-    if labelled:
-        texts = integers_of(pa.chunked_array([shard.labels for shard in shards]))
-        labels = texts.to_numpy() if pa.types.is_integer(texts.type) else texts.to_numpy().astype(str)
+    labels = labels_of_texts([shard.labels for shard in shards]) if labelled else None
     return Split(labels, sources, _Images(files, shards).read)
 
 
@@ -169,7 +166,8 @@ def _members(where: str, file: str) -> Iterator[tuple[str, int, int]]:
             raise InputFault(f"{where} is compressed, so that no image in it can be read by itself; decompress it")
         opened.seek(0)
         try:
-            with tarfile.open(fileobj=opened, mode="r:") as tar:
+            # A name that is no UTF-8 is told apart from others, and can be written down.
+            with tarfile.open(fileobj=opened, mode="r:", errors="backslashreplace") as tar:
                 while member := tar.next():
                     tar.members.clear()  # which it would keep to the end
                     if member.isreg():
