@@ -15,7 +15,13 @@ with job(snakemake):
 
     counts = Counts(**read_json(snakemake.input[0]))
     print("\nplan: the experiment is run in small; this takes some minutes\n", file=sys.stderr)
-    run = partial(run_jobs, cores=snakemake.threads, deployment=list(snakemake.params.deployment), log=snakemake.log[0])
+    run = partial(
+        run_jobs,
+        cores=snakemake.threads,
+        gpus=max(1, snakemake.resources.gpu),
+        deployment=list(snakemake.params.deployment),
+        log=snakemake.log[0],
+    )
     write_json(snakemake.output[0], calibrate(dict(snakemake.config), counts, snakemake.threads, run))
     for copy in Path(snakemake.output[0]).parent.glob("of-*"):
         shutil.rmtree(copy, ignore_errors=True)

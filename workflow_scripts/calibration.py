@@ -88,11 +88,9 @@ def _write_copy(raw: dict, experiment: Config, counts: Counts, n: int, truth: bo
 
 def _retrained(small: Config) -> list[str]:
     """Return trainings on everything and on a random part, for the break-even; an experiment may have none itself."""
-    return [
-        small.path(f"retraining/{small.retraining.budgets[0]}/random/seed-{small.seeds[0]}/rate-{rate}/metrics.json")
-        for rate in ("0", *map(percent, small.selection.rates))
-        if rate == "0" or percent(small.selection.rates[0]) != "0"
-    ]
+    run = f"retraining/{small.retraining.budgets[0]}/random/seed-{small.seeds[0]}"
+    rates = dict.fromkeys(["0", *map(percent, small.selection.rates)])
+    return [small.path(f"{run}/rate-{rate}/metrics.json") for rate in rates]
 
 
 def _growing(listed: list[ListedJob], experiment: Config, counts: Counts) -> list[str]:

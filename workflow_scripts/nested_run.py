@@ -90,15 +90,27 @@ def needs_of(jobs: list[ListedJob]) -> list[tuple[int, ...]]:
     return [tuple(sorted({maker[file] for file in job.inputs if file in maker})) for job in jobs]
 
 
-def run_jobs(config: Path, targets: list[str], cores: int, deployment: list[str], log: str) -> None:
+def run_jobs(config: Path, targets: list[str], cores: int, gpus: int, deployment: list[str], log: str) -> None:
     """Run what targets need on this machine, or what an earlier run left of it.
+
+    Parameters
+    ----------
+    config : path
+    targets : list of str
+        Rules or files.
+    cores, gpus : int
+        That its jobs share; one that asks for more is given all.
+    deployment : list of str
+        How Snakemake makes the environments of jobs, such as conda; none: they have this one.
+    log : str
+        What is printed is appended to it.
 
     Raises
     ------
     InputFault
         A job failed: its own sentences are in the log.
     """
-    command = [*_command(config, targets), "--cores", str(cores), "--executor", "local"]
+    command = [*_command(config, targets), "--cores", str(cores), "--executor", "local", "--resources", f"gpu={gpus}"]
     command += ["--software-deployment-method", *deployment] if deployment else []
     with open(log, "a") as out:
         # In a session of its own, so that all of its jobs can be told to end with this one.

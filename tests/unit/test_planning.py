@@ -177,6 +177,12 @@ def test_a_kind_that_was_not_run_costs_what_its_stage_does():
     assert costs.of(Work("study/figure_2", 0, 0)).seconds == 3
 
 
+def test_one_size_begins_as_others_of_its_stage_do():
+    others = [ran("neighbors/subset", 10, 4.0), ran("neighbors/subset", 1010, 14.0), ran("samples", 10, 0.5)]
+    costs = Costs([*others, ran("neighbors/all", 20, 6.0)])
+    assert costs.of(Work("neighbors/all", 200, 0)).seconds == pytest.approx(4 + 2 * 10, rel=0.05)
+
+
 def test_stages_are_summed_and_what_is_done_is_not_left():
     calibration = {
         "jobs": [ran("selection/random", 50_000, 36.0), ran("samples", 60_000, 72.0)],

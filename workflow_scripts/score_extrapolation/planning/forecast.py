@@ -1,4 +1,4 @@
-"""From what the jobs of two small copies took to what an experiment will take: each job, each stage, in all."""
+"""From what the jobs of a few small copies took to what an experiment will take: each job, each stage, in all."""
 
 import math
 from typing import NamedTuple
@@ -34,7 +34,6 @@ class Costs:
 
     def __init__(self, jobs: list[dict]):
         self.jobs = jobs
-        self.shortest = min(job["seconds"] for job in jobs)
         self.noise = _noise(jobs)
         self.lines: dict[str, dict[str, Line]] = {}
 
@@ -51,18 +50,30 @@ class Costs:
         )
 
     def _fit(self, kind: str) -> dict[str, Line]:
+        stage = kind.split("/")[0]
         jobs = [job for job in self.jobs if job["kind"] == kind]
         if not jobs:
-            stage = kind.split("/")[0]
             alike = [job for job in self.jobs if job["kind"].split("/")[0] == stage] or self.jobs
             jobs = [job | {"units": 0, "rows": 0} for job in alike]
         # Of a job of a second Snakemake's benchmark may see no more than the beginning: the most that was seen counts.
         memory = {job["rows"]: max(one["memory_mb"] for one in jobs if one["rows"] == job["rows"]) for job in jobs}
         return {
-            "seconds": fit_line([(job["units"], job["seconds"]) for job in jobs], self.shortest, self.noise),
+            "seconds": fit_line([(job["units"], job["seconds"]) for job in jobs], self._begin(stage), self.noise),
             "memory_mb": fit_line(list(memory.items()), math.inf),
             "disk_bytes": fit_line([(job["rows"], job["disk_bytes"]) for job in jobs], noise=0.0),
         }
+
+    def _begin(self, stage: str) -> float:
+        """Return the seconds that jobs of a stage begin with, as those say that were run at several sizes.
+
+        Where none was, the shortest job of all, which is less.
+        """
+        points: dict[str, list[tuple[float, float]]] = {}
+        for job in self.jobs:
+            if job["kind"].split("/")[0] == stage:
+                points.setdefault(job["kind"], []).append((job["units"], job["seconds"]))
+        begins = [fit_line(found, noise=self.noise).begin for found in points.values() if len(dict(found)) > 1]
+        return sum(begins) / len(begins) if begins else min(job["seconds"] for job in self.jobs)
 
 
 def _noise(jobs: list[dict]) -> float:
