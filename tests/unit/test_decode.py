@@ -125,3 +125,12 @@ def test_what_is_no_image_says_why(tmp_path, monkeypatch):
     assert reason(encode(np.full((2, 2), 70000, np.int32), "TIFF")) == "its pixels have more than 16 bits"
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
     assert "decompression bomb" in reason(encode(smooth(50, 50)))
+
+
+def test_a_lack_of_memory_is_no_fault_of_the_image(monkeypatch):
+    def load(self):
+        raise MemoryError
+
+    monkeypatch.setattr(Image.Image, "load", load)
+    with pytest.raises(MemoryError):
+        decode_image(encode(random_images(1, 6, 9, 3)[0], "BMP"), 3)

@@ -84,6 +84,8 @@ def _open(raw: bytes | Path, size: tuple[int, int] | None) -> Image.Image:
             return image
     except Image.UnidentifiedImageError as error:
         raise BadImage("no image of a known format") from error
+    except MemoryError:  # of this machine, not of the image
+        raise
     except Exception as error:  # parsers raise all sorts on damaged bytes: OSError, SyntaxError, struct.error ...
         raise BadImage(str(error) or type(error).__name__) from error
 
