@@ -1,0 +1,48 @@
+"""The guide to one's own data: its configs are valid, each as the first changed by it, and its commands are known."""
+
+import copy
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from snakemake.utils import update_config
+
+from score_extrapolation.config import read_config
+
+CHECKOUT = Path(__file__).parents[2]
+PAGE = (CHECKOUT / "docs/own_data.md").read_text()
+CONFIGS = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", PAGE, re.S)]
+COMMANDS = [block.strip() for block in re.findall(r"```bash\n(.*?)```", PAGE, re.S)]
+
+
+def test_the_first_config_has_five_lines():
+    first = re.search(r"```yaml\n(.*?)```", PAGE, re.S)[1]
+    assert len(first.strip().splitlines()) == 5
+
+
+@pytest.mark.parametrize("changes", CONFIGS)
+def test_a_config_of_the_page_is_valid(changes):
+    raw = yaml.safe_load((CHECKOUT / "config.yaml").read_text())
+    if changes.get("experiment") != "unlabelled":
+        update_config(raw, copy.deepcopy(CONFIGS[0]))
+    update_config(raw, changes)
+    assert read_config(raw).experiment in ("my_images", "unlabelled")
+
+
+def test_inline_settings_are_valid():
+    for text in re.findall(r"`((?:samples|seeds|evaluation): .*?)`", PAGE):
+        if "labelled" in text or "classes" in text:
+            continue  # beside other settings alone, which stand in the last config
+        raw = yaml.safe_load((CHECKOUT / "config.yaml").read_text())
+        update_config(raw, copy.deepcopy(CONFIGS[0]))
+        update_config(raw, yaml.safe_load(text))
+        read_config(raw)
+
+
+def test_its_targets_are_those_of_the_workflow():
+    rules = set(re.findall(r"^rule (\w+):", (CHECKOUT / "Snakefile").read_text(), re.M))
+    targets = [command.split()[1] for command in COMMANDS]
+    assert {target for target in targets if not target.startswith("results/")} <= rules
+    assert "results/my_images/evaluation/estimates.csv" in targets
+    assert all("--configfile my.yaml" in command for command in COMMANDS)
