@@ -144,6 +144,8 @@ def run_disk() -> None:
 
 
 def run_store() -> None:
+    import pandas  # noqa: F401, which pyarrow imports for its first table
+
     import score_extrapolation.datasets.imagefolder  # noqa: F401, so that importing does not count
     from score_extrapolation.datasets._store import prepare_samples
 
