@@ -9,7 +9,7 @@ work, without imports, and the files are in the page cache if they fit. `pil` is
 Image.open, convert, resize, np.asarray. `decoder` is as many processes as the store has, each decoding and resizing its
 share of the files by the same function, and keeping nothing. `disk` writes as many bytes as the store has, from one
 buffer, and has them written out, which the store leaves to the system. Memory is of the process and its children, each
-page counted once (PSS), ten times a second: the highest in the first quarter of the images and in the last.
+page counted once (PSS), twice a second: the highest in the first quarter of the images and in the last.
 
 --kill compares a store that is killed half-way and taken up with an undisturbed one, byte by byte.
 """
@@ -144,6 +144,8 @@ def run_disk() -> None:
 
 
 def run_store() -> None:
+    import pandas  # noqa: F401, which pyarrow imports for its first table
+
     import score_extrapolation.datasets.imagefolder  # noqa: F401, so that importing does not count
     from score_extrapolation.datasets._store import prepare_samples
 
@@ -177,7 +179,7 @@ class Memory(threading.Thread):
                     with contextlib.suppress(psutil.NoSuchProcess):
                         total += one.memory_full_info().pss
                 self.seen.append((images_stored(), total))
-                time.sleep(0.1)
+                time.sleep(0.5)  # each look takes some of the processor
 
     def highest(self, first: float, last: float) -> float:
         """Return the highest in MB between two shares of the images."""
