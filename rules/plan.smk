@@ -4,7 +4,7 @@ Reads:  the data set (which is listed), the experiment in small, and what jobs o
 Writes: plan/counts.json, calibration.json, jobs.json, plan.csv, plan.html, plan.txt
 """
 
-from plan_settings import cores_of_plan, count_done, planned_paths
+from plan_settings import cores_of_plan, count_done, deployment_of, planned_paths
 
 
 rule count_samples:
@@ -50,7 +50,7 @@ rule calibrate_costs:
     params:
         stage="plan",
         experiment=EXPERIMENT.model_dump(),
-        deployment=sorted(method.name.lower() for method in workflow.deployment_settings.deployment_method),
+        deployment=deployment_of(workflow),
         code=code_digest("calibrate_costs.py"),
     script:
         "../workflow_scripts/calibrate_costs.py"

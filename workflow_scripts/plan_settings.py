@@ -23,6 +23,12 @@ def cores_of_plan(workflow, config: Config) -> int:
     return workflow.cores if workflow.local_exec else max(config.asked_by(stage).threads for stage in STAGES)
 
 
+def deployment_of(workflow) -> list[str]:
+    """Return how the environments of jobs are made, as Snakemake's option says it; none: they have this one."""
+    methods = workflow.deployment_settings.deployment_method
+    return sorted(method.name.lower().replace("_", "-") for method in methods)
+
+
 def count_done(config: Config) -> int:
     """Return how many jobs have run: as they become more, less is left."""
     benchmarks = Path(config.path("benchmarks"))
