@@ -41,8 +41,8 @@ def calibrate(raw: dict, counts: Counts, cores: int, run: Callable[[Path, list[s
     dict
         jobs, gpu and start_s, as of `Forecast`; images: training images of each run.
     """
-    experiment = read_config(raw)
-    n = fewest_images(experiment, counts)
+    experiment, most = read_config(raw), counts.most_in_a_copy()
+    n = min(fewest_images(experiment, counts), most)
     # All there is, tables and figures too, which cost what they cost whatever the number of images.
     config, small, scaled = _write_copy(raw, experiment, counts, n, truth=True)
     targets = ["report", *_retrained(small)]
@@ -58,7 +58,7 @@ def calibrate(raw: dict, counts: Counts, cores: int, run: Callable[[Path, list[s
     ]
     images = [n]
     # Of what grows with the images, jobs of each kind; without full-data scores, which are as long as all the rest.
-    config, whole, _ = _write_copy(raw, experiment, counts, counts.train, truth=False)
+    config, whole, _ = _write_copy(raw, experiment, counts, most, truth=False)
     growing = _growing(
         list_jobs(config, whole.path(""), ["report", *_retrained(whole)], everything=True), whole, counts
     )
@@ -115,8 +115,9 @@ def _next_size(
     A job is taken to cost a standard error more than is likely. The second run is made anyway: how much of a job's time
     is its work and how much its beginning, one run alone does not say.
     """
-    least, size = (min(counts.train, growth * images[-1]) for growth in (LEAST_GROWTH, MOST_GROWTH))
-    if images[-1] == counts.train:
+    most = counts.most_in_a_copy()
+    least, size = (min(most, growth * images[-1]) for growth in (LEAST_GROWTH, MOST_GROWTH))
+    if images[-1] == most:
         return None
     while size >= least:
         scaled = counts.scaled(size / counts.train)

@@ -281,6 +281,18 @@ def test_every_shipped_experiment_can_be_made_small(name):
         assert round((made.samples.share or 1) * left) == pytest.approx(n, abs=1)
 
 
+def test_the_largest_copy_has_as_many_images_as_it_says():
+    raw = merged({})
+    apart = Counts(train=500, test=100, validation=0, read=500, classes=10)  # a test set of its own files
+    split_off = Counts(train=400, test=100, validation=0, read=500, classes=10)
+    assert [given.most_in_a_copy() for given in (apart, split_off)] == [416, 400]
+    for given in (apart, split_off):
+        small, scaled = in_small(raw, read_config(raw), given, "small", given.most_in_a_copy(), False)
+        split = round(small["samples"]["test"] * given.read)
+        assert split == scaled.test
+        assert round((small["samples"]["share"] or 1) * (given.read - split)) == pytest.approx(scaled.train, abs=1)
+
+
 def test_a_number_to_keep_is_a_rate_in_small():
     raw = merged({"selection": {"keep": [40_000, 5_000]}, "samples": {"test": None}})
     small, _ = in_small(raw, read_config(raw), CIFAR, "small", 1000, False)

@@ -25,6 +25,10 @@ class Counts:
     read: int
     classes: int
 
+    def most_in_a_copy(self) -> int:
+        """Return how many training images a copy can have, whose test sets are split off the same files."""
+        return min(self.train, self.read * self.train // (self.train + self.test + self.validation))
+
     def scaled(self, share: float) -> "Counts":
         """Return a share, in (0, 1], of each split."""
         return Counts(

@@ -43,7 +43,7 @@ def in_small(raw: dict, experiment: Config, counts: Counts, name: str, n: int, t
     name : str
         Of the copy, whose results are a folder of this name in the experiment's folder ``plan``.
     n : int
-        Training images of the copy, up to those of the experiment.
+        Training images of the copy, up to `Counts.most_in_a_copy`.
     truth : bool
         Whether full-data scores, where the experiment has them, are computed in the copy too.
 
