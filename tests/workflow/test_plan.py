@@ -2,6 +2,7 @@
 
 import csv
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import time
 
 import pytest
 
-from .conftest import copy_checkout, environment
+from .conftest import CHECKOUT, copy_checkout, environment
 from .test_readme import command_with, photos, run  # noqa: F401 - a fixture
 
 
@@ -81,6 +82,19 @@ def test_what_is_done_is_not_left(killed_and_planned):
     n_left = sum(killed_and_planned.planned("report").values()) - 1
     assert int(plan["report", "all"]["jobs_left"]) == n_left < int(plan["report", "all"]["jobs"])
     assert os.stat(killed_and_planned.results / "plan/calibration.json").st_mtime_ns == calibrated
+
+
+def test_the_readmes_comparison_with_the_truth(killed_and_planned):
+    command = shlex.split(command_with("benchmarks/plan.py"))
+    settings = command.index("--")
+    snakemake_own = command[settings + 1 :]
+    assert snakemake_own[0] == "--configfile" and snakemake_own[2] == "--config"
+    own = ["--results", "results/digits", "--target", "kept", "--", "--configfile", "small.yaml", "--cores", "2"]
+    program = [sys.executable, str(CHECKOUT / command[1]), *own]
+    done = subprocess.run(program, cwd=killed_and_planned.folder, capture_output=True, text=True, env=environment())
+    assert done.returncode == 0, done.stderr
+    stages = [line.split()[0] for line in done.stdout.splitlines() if line and line[0].isalpha()]
+    assert stages[1:-2] == [stage for target, stage in read_plan(killed_and_planned) if target == "kept"][:-1]
 
 
 def test_faults_are_told_before_anything_runs(fresh):

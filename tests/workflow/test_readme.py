@@ -89,7 +89,7 @@ def test_dry_runs_list_jobs(fresh):
         pq.write_table(pa.table({"label": [0]}), fresh.folder / name)
     tested = 0
     for command in COMMANDS:
-        if "--dry-run" in command or "cifar10_" in command:
+        if command.startswith("snakemake") and ("--dry-run" in command or "cifar10_" in command):
             printed = run(command, fresh.folder, "--dry-run")
             assert "train_unsupervised" in printed or "train_subset" in printed
             tested += 1
@@ -126,6 +126,8 @@ def test_benchmarks_run(tmp_path):
         "ingestion.py": ["--n", "400", "--side", "16", "--image-size", "8", "--repetitions", "1"],
     }
     for command in (line for block in COMMANDS for line in block.splitlines() if "benchmarks" in line):
+        if "benchmarks/plan.py" in command:
+            continue  # test_plan.py runs it, where there is a plan
         python, script, *words = command.split()
         assert python == "python"
         started = [sys.executable, CHECKOUT / script, *words, *small[script.split("/")[-1]]]
