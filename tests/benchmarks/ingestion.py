@@ -3,13 +3,14 @@
     python tests/benchmarks/ingestion.py --n 200000
     python tests/benchmarks/ingestion.py --n 200000 --kill
 
-The images are mixed of a few hundred random textures, each another but for those few that are mixed of one texture alone,
-of --side pixels, in ten class folders, and kept in --folder for the next call. Each way is a process of its own, in turn, --repetitions times; its seconds are those of the
-work, without imports, and the files are in the page cache if they fit. `pil` is one process as people write it:
-Image.open, convert, resize, np.asarray. `decoder` is as many processes as the store has, each decoding and resizing its
-share of the files by the same function, and keeping nothing. `disk` writes as many bytes as the store has, from one
-buffer, and has them written out, which the store leaves to the system. Memory is of the process and its children, each
-page counted once (PSS), twice a second: the highest in the first quarter of the images and in the last.
+The images are mixed of a few hundred random textures, each another but for those few that are mixed of one texture
+alone, of --side pixels, in ten class folders, and kept in --folder for the next call. Each way is a process of its
+own, in turn, --repetitions times; its seconds are those of the work, without imports, and the files are in the page
+cache if they fit. `pil` is one process as people write it: Image.open, convert, resize, np.asarray. `decoder` is as
+many processes as the store has, each decoding and resizing its share of the files by the same function, and keeping
+nothing. `disk` writes as many bytes as the store has, from one buffer, and has them written out, which the store
+leaves to the system. Memory is of the process and its children, each page counted once (PSS), twice a second: the
+highest in the first quarter of the images and in the last.
 
 --kill compares a store that is killed half-way and taken up with an undisturbed one, byte by byte.
 """
