@@ -91,7 +91,7 @@ onstart:
 
 
 onsuccess:
-    print(describe_results(out(""), [out("report/report.html"), *kept_files()]), file=sys.stderr)
+    print(describe_results(out(""), [out("report/report.html"), out("export"), *kept_files()]), file=sys.stderr)
 
 
 def threads_of(stage):
