@@ -29,7 +29,7 @@ def start(workflow, *arguments):
 def wait_for_training(workflow, run, state=None) -> list[psutil.Process]:
     """Wait until a training has begun, or saved a new state; return its processes, the shell that started it first."""
     before = state.stat().st_mtime_ns if state and state.exists() else None
-    for _ in range(1200):
+    for _ in range(6000):  # on a busy machine
         trainings = [p for p in psutil.Process(run.pid).children(recursive=True) if is_training(p)]
         logs = workflow.results.glob("logs/training/base/fraction-20/*.log")
         if state:
