@@ -7,7 +7,8 @@ from ..config import STAGES
 from .intervals import paired_interval
 
 RUN = ("arm", "method", "score", "extrapolator", "fraction", "sampler", "budget", "seed", "rate")
-# All stages that lead to a retrained model, and what the smaller task within the subset takes (see `parts`), its stages together.
+# All stages that lead to a retrained model, and what the smaller task within the subset takes (see `parts`), its stages
+# together.
 TIMED = (
     *STAGES[: STAGES.index("scores") + 1],
     "nested",
