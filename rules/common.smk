@@ -13,7 +13,7 @@ sys.path.insert(0, str(workflow.current_basedir.join("../workflow_scripts").get_
 from code_digest import code_digest
 from results_lock import run_is_over
 from score_extrapolation.amounts import PATTERN as AMOUNT_PATTERN
-from score_extrapolation.amounts import amounts, as_settings
+from score_extrapolation.amounts import as_settings
 from score_extrapolation.parts import (
     EVERYTHING,
     NOTHING,
@@ -105,7 +105,7 @@ def resources_of(stage, gpu=False):
 
 
 SPLITS = ["train", *(split for split in ("validation", "test") if getattr(EXPERIMENT.samples, split) is not None)]
-AMOUNTS = amounts(EXPERIMENT.selection.rates, EXPERIMENT.selection.keep)
+AMOUNTS = EXPERIMENT.selection.amounts()
 SCORES = [score["name"] for score in EXPERIMENT.scores]
 PRUNED_BY = EXPERIMENT.selection.scores or SCORES
 PRUNED_FROM = EXPERIMENT.pruned_parts()

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from itertools import combinations
 
-from score_extrapolation.amounts import amounts, as_settings
+from score_extrapolation.amounts import as_settings
 from score_extrapolation.config import AUTO, Config
 from score_extrapolation.parts import EVERYTHING, NOTHING, nested, sampler, size
 from score_extrapolation.plugins import method_constant
@@ -187,8 +187,7 @@ def retraining_rows(experiment: Config, arms: list[str]) -> list[dict]:
         Ways to choose what is kept: ``random``, ``top/du/knn-10/fraction-20``. The reference without pruning is added.
     """
     budgets = experiment.retraining.budgets
-    named = amounts(experiment.selection.rates, experiment.selection.keep)
-    runs = [(arm, amount, budget) for budget in budgets for arm in arms for amount in named]
+    runs = [(arm, amount, budget) for budget in budgets for arm in arms for amount in experiment.selection.amounts()]
     rows = []
     # Keys, not a set: each once, in the order of the config. Without pruning all budgets are the same.
     for arm, amount, budget in dict.fromkeys([*runs, (*REFERENCE, budgets[0])]):

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from .amounts import amounts
 from .parts import RANDOM
 from .plugins import Section
 from .sentences import repeated
@@ -197,6 +198,10 @@ class Selection(Section):
     samplers: Annotated[list[str], Field(min_length=1), AfterValidator(unique)] | None = None
     scores: Annotated[list[str], Field(min_length=1), AfterValidator(unique)] | None = None
     extrapolators: Annotated[list[str], Field(min_length=1), AfterValidator(unique)]
+
+    def amounts(self) -> list[str]:
+        """Return the names in paths of how much is kept."""
+        return amounts(self.rates, self.keep)
 
 
 class Export(Section):

@@ -3,7 +3,7 @@
 import math
 from typing import NamedTuple
 
-from ..amounts import amounts, removed
+from ..amounts import removed
 from ..config import STAGES, Config
 from .break_even import BreakEven, break_even
 from .clock import Task, clock_seconds
@@ -160,12 +160,11 @@ class Forecast:
     def break_even(self, jobs: list[Job]) -> list[BreakEven]:
         """Return when the lists that jobs make pay, at each rate: all of them cost little more than the first."""
         list_s = sum(job.cost.seconds for job in jobs)
-        named = amounts(self.experiment.selection.rates, self.experiment.selection.keep)
         return [
             break_even(
                 removed(amount, self.counts.train), list_s, self._retraining_s("rate-0"), self._retraining_s(amount)
             )
-            for amount in named
+            for amount in self.experiment.selection.amounts()
         ]
 
     def _retraining_s(self, amount: str) -> float:

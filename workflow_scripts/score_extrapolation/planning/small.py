@@ -3,7 +3,7 @@
 import copy
 import math
 
-from ..amounts import amounts, removed
+from ..amounts import removed
 from ..config import Config, read_config
 from ..faults import InputFault
 from .counts import Counts
@@ -69,8 +69,7 @@ def in_small(raw: dict, experiment: Config, counts: Counts, name: str, n: int, t
         "share": n / left if n < left else None,
     }
     small["subset"]["fractions"] = [min(experiment.subset.fractions)]
-    named = amounts(experiment.selection.rates, experiment.selection.keep)
-    rate = max(removed(amount, counts.train) for amount in named)
+    rate = max(removed(amount, counts.train) for amount in experiment.selection.amounts())
     small["selection"] |= {"rates": [round(rate, 4)], "keep": None, "fractions": None}
     if not truth and experiment.evaluation.full_data_scores:
         small["evaluation"]["full_data_scores"] = False
