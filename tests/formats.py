@@ -178,3 +178,20 @@ def in_a_fork(function):
     found = receiver.recv()
     process.join()
     return found
+
+
+def image_bytes(size=(8, 8)) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (*size, 3), np.uint8)).save(file, "PNG")
+    return file.getvalue()
+
+
+def write_images(folder, contents: dict[str, bytes]) -> None:
+    for name, content in contents.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+def good_folder() -> dict[str, bytes]:
+    return {f"images/{label}/{i}.png": image_bytes() for label in ("cat", "dog") for i in range(4)}

@@ -1,5 +1,6 @@
 """Real runs of the workflow in temporary copies of the checkout: no part of Snakemake is imitated."""
 
+import fcntl
 import hashlib
 import os
 import re
@@ -24,6 +25,15 @@ SMALL = {
     "selection": {"rates": [0.5, 0.9], "extrapolators": ["knn-5"]},
     "evaluation": {"estimates": []},
 }
+
+# Left to `make test-all` but for these, which share the small experiment or start nothing.
+FAST = ("test_small_run.py", "test_reruns.py", "test_architecture.py")
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.path.parent == Path(__file__).parent and item.path.name not in FAST:
+            item.add_marker(pytest.mark.slow)
 
 
 class Workflow:
@@ -87,34 +97,60 @@ def copy_checkout(folder: Path) -> Workflow:
     return workflow
 
 
-def run_shipped(folder: Path, name: str) -> Workflow:
-    """Run the README's command for a report of a config of ours in a copy of the checkout, in which it then is run."""
+def run_shipped(folder: Path, name: str, *changes: str) -> Workflow:
+    """Run the README's command for a report of a config of ours, with changes, in a copy of the checkout."""
     workflow = copy_checkout(folder)
     (command,) = re.findall(rf"^snakemake (report --configfile config/{name}.yaml)$", README, re.M)
     shutil.copy2(workflow.folder / f"config/{name}.yaml", workflow.folder / "small.yaml")
     workflow.results = workflow.folder / "results" / name
-    started = [sys.executable, "-m", "snakemake", *command.split(), "--nocolor"]
+    changed = ["--config", *changes] if changes else []
+    started = [sys.executable, "-m", "snakemake", *command.split(), "--nocolor", *changed]
     done = subprocess.run(started, cwd=workflow.folder, capture_output=True, text=True, env=environment())
     workflow.printed = done.stdout + done.stderr
     assert done.returncode == 0, workflow.printed
     return workflow
 
 
-def kept_results(cache: pytest.Cache) -> Path:
-    """Return where results of the default experiment are kept from one call of pytest to the next, for this code."""
-    code = hashlib.sha256()
+def made_once(cache: pytest.Cache, name: str, make) -> Path:
+    """Return a folder that the first test process to ask for it makes, for this code; the others wait and share it.
+
+    It outlives this call of pytest: the next one finds it there as long as the code, Python and the processor's
+    settings are the same. `make` is given the folder to fill.
+    """
+    folder = cache.mkdir(name) / code_state()
+    with open(folder.with_name(f"{folder.name}.lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            for outdated in folder.parent.glob("*/"):
+                shutil.rmtree(outdated)
+            make(unfinished := folder.with_name(f"{folder.name}.unfinished"))
+            unfinished.rename(folder)
+    return folder
+
+
+def code_state() -> str:
+    """Return a digest of all that results depend on: the code, Python, and what restricts the processor."""
+    code = hashlib.sha256(sys.version.encode())
+    for variable in ("ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY"):
+        code.update(os.environ.get(variable, "").encode())
     for part in PARTS:
         for path in sorted((CHECKOUT / part).rglob("*")) or [CHECKOUT / part]:
             if path.is_file() and "__pycache__" not in path.parts:
                 code.update(str(path.relative_to(CHECKOUT)).encode() + path.read_bytes())
-    return cache.mkdir("default_experiment") / code.hexdigest()[:16]
+    return code.hexdigest()[:16]
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory) -> Workflow:
-    """The small experiment, run once to its end; not to be changed."""
-    workflow = copy_checkout(tmp_path_factory.mktemp("finished"))
-    workflow.printed = workflow.run("--cores", "2", "--verbose", "study")
+def finished(pytestconfig) -> Workflow:
+    """The small experiment, run once to its report for all test processes; not to be changed."""
+
+    def make(folder):
+        workflow = copy_checkout(folder)
+        printed = workflow.run("--cores", "2", "--verbose", "report")
+        (folder / "printed.txt").write_text(printed, encoding="utf-8")
+
+    workflow = Workflow(made_once(pytestconfig.cache, "finished", make))
+    workflow.printed = (workflow.folder / "printed.txt").read_text(encoding="utf-8")
     return workflow
 
 

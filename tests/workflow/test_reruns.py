@@ -5,6 +5,7 @@ import re
 import shutil
 
 import pyarrow.parquet as pq
+import pytest
 
 LIBRARY = "workflow_scripts/score_extrapolation"
 KEPT = "selection/top/du/knn-5/fraction-20/seed-0/rate-50.parquet"
@@ -70,6 +71,7 @@ def test_the_times_of_a_fresh_checkout_rerun_nothing(copied):
     assert copied.planned("study") == {}
 
 
+@pytest.mark.slow
 def test_one_deleted_file_brings_back_only_itself(copied):
     undisturbed = copied.results_bytes()
     for name, rule in ((KEPT, "select_by_score"), ("scores/fraction-20/seed-0/du.parquet", "score_subset")):
@@ -122,6 +124,7 @@ def test_parsing_imports_neither_torch_nor_numpy(fresh):
     shutil.rmtree(fresh.folder / "workflow_scripts" / "__pycache__", ignore_errors=True)
 
 
+@pytest.mark.slow
 def test_numbers_to_keep_take_the_place_of_rates(copied):
     given = ("--config", "selection={keep: [400, 5000]}")
     planned = copied.planned("study", *given)

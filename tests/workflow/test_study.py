@@ -1,4 +1,4 @@
-"""`config/digits_study.yaml` from its start to the report: every table and figure that there is, for real."""
+"""`config/digits_study.yaml`, with one seed, from its start to the report: every table and figure, for real."""
 
 import csv
 import shutil
@@ -13,12 +13,12 @@ from study_items import BROUGHT_BY
 
 from .conftest import run_shipped
 
-SEEDS = (0, 1)
+SEEDS = (0,)
 
 
 @pytest.fixture(scope="module")
 def digits(tmp_path_factory):
-    return run_shipped(tmp_path_factory.mktemp("study"), "digits_study")
+    return run_shipped(tmp_path_factory.mktemp("study"), "digits_study", "seeds=[0]")
 
 
 def rows_of(digits, name):
@@ -51,8 +51,8 @@ def test_each_sampler_draws_its_own_subset_and_the_smaller_lies_in_the_larger(di
             counts = np.bincount(subset["label"])
             assert abs(counts - fraction / 100 * np.bincount(labels)).max() < 1
     assert len({tuple(subset["sample_id"]) for subset in subsets.values()}) == len(subsets)
-    scores = read_table(digits.results / "training_free/fraction-0/seed-1/zcoreset/pretrained.parquet")["score"]
-    chosen = subsets[20, "-zcoreset", 1]["sample_id"]
+    scores = read_table(digits.results / "training_free/fraction-0/seed-0/zcoreset/pretrained.parquet")["score"]
+    chosen = subsets[20, "-zcoreset", 0]["sample_id"]
     assert scores[chosen].min() >= np.delete(scores, chosen).max()
 
 
@@ -101,6 +101,7 @@ def test_neighbourhoods_are_of_all_and_agree_with_hand_counts(digits):
 def test_a_new_rate_adds_its_own_trainings_only(digits):
     changed = yaml.safe_load((digits.folder / "config/digits_study.yaml").read_text())
     changed["selection"]["rates"].append(0.8)
+    changed["seeds"] = list(SEEDS)
     (digits.folder / "small.yaml").write_text(yaml.safe_dump(changed))
     planned = digits.planned("study")
     n_arms = 1 + 2 * 2 + 4  # the full data's, KNN's and GNN's of two subsets; two without training, random, rs2

@@ -1,0 +1,65 @@
+"""The small experiment from its images to its report: what `make test` runs for real."""
+
+import csv
+import json
+
+import numpy as np
+
+from score_extrapolation.tables import read_metadata, read_table
+
+RUN = "fraction-20/seed-0"
+
+
+def test_kept_lists_are_the_highest_scores_and_lie_within_one_another(finished):
+    scores = read_table(finished.results / f"extrapolation/{RUN}/du/knn-5.parquet")
+    n, order = len(scores["score"]), np.argsort(-scores["score"], kind="stable")
+    kept = {}
+    for rate in (50, 90):
+        table = read_table(finished.results / f"selection/top/du/knn-5/{RUN}/rate-{rate}.parquet")
+        kept[rate] = table["sample_id"]
+        np.testing.assert_array_equal(kept[rate], np.sort(order[: n - round(rate / 100 * n)]))
+        np.testing.assert_array_equal(table["score"], scores["score"][kept[rate]])
+    assert set(kept[90]) < set(kept[50])
+
+
+def test_computed_scores_are_kept_and_the_others_are_extrapolated_from_them(finished):
+    scores = read_table(finished.results / f"extrapolation/{RUN}/du/knn-5.parquet")
+    subset = read_table(finished.results / f"scores/{RUN}/du.parquet")
+    np.testing.assert_array_equal(scores["sample_id"][scores["computed"]], subset["sample_id"])
+    np.testing.assert_array_equal(scores["score"][scores["computed"]], subset["score"])
+    extrapolated = scores["score"][~scores["computed"]]
+    assert subset["score"].min() <= extrapolated.min() < extrapolated.max() <= subset["score"].max()
+
+
+def test_every_list_is_trained_on_and_better_than_chance(finished):
+    with open(finished.results / "evaluation/retraining.csv", encoding="utf-8") as file:
+        runs = {(row["arm"], float(row["rate"])): row for row in csv.DictReader(file)}
+    arms = ("random", "top/du/knn-5/fraction-20", "top/du/computed/fraction-100")
+    assert runs.keys() == {("random", 0.0), *((arm, rate) for arm in arms for rate in (0.5, 0.9))}
+    for (arm, rate), row in runs.items():
+        trained = finished.results / f"retraining/epochs/{arm}/seed-0/rate-{round(rate * 100)}"
+        metrics = json.loads((trained / "metrics.json").read_text(encoding="utf-8"))
+        assert float(row["test_accuracy"]) == metrics["test_accuracy"]
+        assert int(row["n_kept"]) == 1348 - round(rate * 1348)
+    assert float(runs["random", 0.0]["test_accuracy"]) > 0.2
+
+
+def test_files_carry_their_seed_and_the_digest_of_their_settings(finished):
+    tables = list(finished.results.rglob("*.parquet"))
+    assert tables
+    for path in tables:
+        if "report" not in path.parts:
+            metadata = read_metadata(path)
+            assert metadata["stage"] and len(metadata["config_digest"]) == 16 and metadata["versions"], path
+
+
+def test_the_report_is_one_file_and_the_terminal_says_where(finished):
+    html = (finished.results / "report/report.html").read_text(encoding="utf-8")
+    assert "Table 1" in html and "figure_2" in html
+    assert "Done:\n  results/digits" in finished.printed
+    assert "Traceback" not in finished.printed
+
+
+def test_the_dry_run_lists_nothing_more_to_do(copied):
+    assert copied.planned("report") == {}
+    assert copied.planned("kept") == {}
