@@ -1,4 +1,4 @@
-"""`config/digits_unsupervised.yaml`, with one seed, from its start to the report: scores, pruning and retraining without a label."""
+"""`config/digits_unsupervised.yaml`, with one seed, from its start to the report: nothing that reads a label."""
 
 import csv
 
