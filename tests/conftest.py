@@ -1,8 +1,11 @@
 """For all tests: one thread, so that they run beside other work, and no deadlines, which a busy machine misses."""
 
 import os
+import tempfile
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when numpy and torch are imported, which is after this
+if not os.access(os.path.expanduser("~"), os.W_OK) and "NUMBA_CACHE_DIR" not in os.environ:
+    os.environ["NUMBA_CACHE_DIR"] = tempfile.mkdtemp(prefix="numba-")  # numba imports nothing without a cache
 
 import hypothesis
 

@@ -155,3 +155,17 @@ for extra, needs in {NEEDS!r}.items():
         assert any(sentence.startswith(f"{name} is not installed") for name in EXTRAS[extra]) or extra == "dgl"
         assert "install dgl==1.1.3" in sentence if extra == "dgl" else sentence.endswith(f"by pip install '.[{extra}]'")
     assert said.keys() == EXTRAS.keys()
+
+
+def test_numba_without_a_folder_that_can_be_written_is_a_sentence(installed):
+    program = """
+import numba.core.caching
+from score_extrapolation.faults import InputFault
+numba.core.caching.CacheImpl._locator_classes = []
+try:
+    import score_extrapolation.neighbors.pynndescent_search
+except InputFault as fault:
+    print(fault)
+"""
+    said = run_without(set(), program, installed)
+    assert said.startswith("numba can write what it compiles neither") and "set the environment variable" in said
