@@ -5,7 +5,8 @@ import tempfile
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when numpy and torch are imported, which is after this
 if not os.access(os.path.expanduser("~"), os.W_OK) and "NUMBA_CACHE_DIR" not in os.environ:
-    os.environ["NUMBA_CACHE_DIR"] = tempfile.mkdtemp(prefix="numba-")  # numba imports nothing without a cache
+    numba_cache = tempfile.TemporaryDirectory(prefix="numba-")  # without one it refuses to be imported
+    os.environ["NUMBA_CACHE_DIR"] = numba_cache.name
 
 import hypothesis
 

@@ -9,9 +9,12 @@ import sys
 import tomllib
 from pathlib import Path
 
+import numba.core.caching
 import pytest
 
 import score_extrapolation
+from score_extrapolation.extras import extra
+from score_extrapolation.faults import InputFault
 from score_extrapolation.plugins import PACKAGE
 
 CHECKOUT = Path(__file__).parents[2]
@@ -102,6 +105,7 @@ def run_without(refused: set[str], program: str, installed: Path) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_every_public_name_and_example_of_the_readme_works_with_the_dependencies_alone(installed):
     examples = re.findall(r"```python\n(.*?)```", (CHECKOUT / "README.md").read_text(), re.S)
     (example,) = (example for example in examples if "KNNExtrapolator" in example)
@@ -120,6 +124,7 @@ print(score_extrapolation.__file__, len(kept))
     assert len(score_extrapolation.__all__) >= 7
 
 
+@pytest.mark.slow
 def test_the_installed_package_has_every_method(installed):
     program = "from score_extrapolation.plugins import *\nprint({kind: method_names(kind) for kind in KINDS})"
     from score_extrapolation.plugins import KINDS, method_names
@@ -140,6 +145,7 @@ NEEDS = {
 }
 
 
+@pytest.mark.slow
 def test_a_missing_extra_is_one_sentence_that_says_what_to_install(installed):
     assert NEEDS.keys() == EXTRAS.keys()
     program = f"""
@@ -157,15 +163,9 @@ for extra, needs in {NEEDS!r}.items():
     assert said.keys() == EXTRAS.keys()
 
 
-def test_numba_without_a_folder_that_can_be_written_is_a_sentence(installed):
-    program = """
-import numba.core.caching
-from score_extrapolation.faults import InputFault
-numba.core.caching.CacheImpl._locator_classes = []
-try:
-    import score_extrapolation.neighbors.pynndescent_search
-except InputFault as fault:
-    print(fault)
-"""
-    said = run_without(set(), program, installed)
-    assert said.startswith("numba can write what it compiles neither") and "set the environment variable" in said
+def test_numba_without_a_folder_that_can_be_written_is_a_sentence(monkeypatch):
+    monkeypatch.setattr(numba.core.caching.CacheImpl, "_locator_classes", [])
+    with pytest.raises(InputFault, match="set the environment variable NUMBA_CACHE_DIR"), extra("neighbors"):
+        numba.njit(cache=True)(lambda: 0)
+    with pytest.raises(RuntimeError, match="another"), extra("neighbors"):
+        raise RuntimeError("another")
