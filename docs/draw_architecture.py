@@ -25,8 +25,8 @@ RULES_SHOWN = 9
 def rules_of_stages() -> dict[str, dict[str, str]]:
     """Return {stage: {rule: its script}}, in the order of the Snakefile."""
     stages = {}
-    for stage in re.findall(r'^include: "rules/(\w+)\.smk"', (ROOT / "Snakefile").read_text(), re.M):
-        text = (ROOT / "rules" / f"{stage}.smk").read_text()
+    for stage in re.findall(r'^include: "rules/(\w+)\.smk"', (ROOT / "Snakefile").read_text(encoding="utf-8"), re.M):
+        text = (ROOT / "rules" / f"{stage}.smk").read_text(encoding="utf-8")
         parts = re.split(r"^(?:use )?rule (\w+)(?: as (\w+) with)?:$", text, flags=re.M)[1:]
         rules, scripts = {}, {}
         for name, renamed, body in zip(parts[::3], parts[1::3], parts[2::3], strict=True):
@@ -109,4 +109,4 @@ def drawn(text: str) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(drawn(PAGE.read_text()))
+    PAGE.write_text(drawn(PAGE.read_text(encoding="utf-8")), encoding="utf-8")

@@ -274,6 +274,6 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 if __name__ == "__main__":
     given = parse()
     if given.write:
-        PAGE.write_text(written(PAGE.read_text(), given))
+        PAGE.write_text(written(PAGE.read_text(encoding="utf-8"), given), encoding="utf-8")
     else:
         print("\n\n".join("\n".join(lines) for lines in parts(given).values()))

@@ -49,4 +49,4 @@ def written(text: str, folders: list[Path]) -> str:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("results", type=Path, nargs="+", help="folders of experiments, such as results/cifar10_study")
-    PAGE.write_text(written(PAGE.read_text(), parser.parse_args().results))
+    PAGE.write_text(written(PAGE.read_text(encoding="utf-8"), parser.parse_args().results), encoding="utf-8")

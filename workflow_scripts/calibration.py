@@ -130,7 +130,7 @@ def _next_size(
 
 def _measured(job: ListedJob, experiment: Config, counts: Counts) -> dict:
     """Return what a job that was run took, beside its work."""
-    with open(experiment.path(f"benchmarks/{job.path}.tsv")) as file:
+    with open(experiment.path(f"benchmarks/{job.path}.tsv"), encoding="utf-8") as file:
         (row,) = csv.DictReader(file, delimiter="\t")
     work = work_of(job.path, experiment, counts)
     return {

@@ -56,7 +56,7 @@ def code_files(script: str, *methods: tuple[str, str]) -> tuple[Path, ...]:
 @cache
 def _syntax_tree(path: Path) -> ast.Module:
     """Return the tree without docstrings."""
-    tree = ast.parse(path.read_text())
+    tree = ast.parse(path.read_text(encoding="utf-8"))
     documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
     for node in ast.walk(tree):
         if isinstance(node, documented) and ast.get_docstring(node, clean=False) is not None:

@@ -26,4 +26,4 @@ with job(snakemake):
     texts = format_plan(table)
     write_html(texts, f"What {experiment.experiment} will cost", " ".join([*sentences, NOTE]), snakemake.output.page)
     with replacing(snakemake.output.text) as partial:
-        partial.write_text("\n".join([texts.to_string(), "", *sentences, NOTE, ""]))
+        partial.write_text("\n".join([texts.to_string(), "", *sentences, NOTE, ""]), encoding="utf-8")

@@ -112,7 +112,7 @@ def run_jobs(config: Path, targets: list[str], cores: int, gpus: int, deployment
     """
     command = [*_command(config, targets), "--cores", str(cores), "--executor", "local", "--resources", f"gpu={gpus}"]
     command += ["--software-deployment-method", *deployment] if deployment else []
-    with open(log, "a") as out:
+    with open(log, "a", encoding="utf-8") as out:
         # In a session of its own, so that all of its jobs can be told to end with this one.
         nested = subprocess.Popen(command, env=_environment(), stdout=out, stderr=out, start_new_session=True)
         before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))

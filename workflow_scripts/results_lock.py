@@ -33,7 +33,7 @@ def lock_results(folder: Path) -> None:
         Another run has locked it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    lock = open(folder / ".lock", "r+" if (folder / ".lock").exists() else "w+")  # noqa: SIM115 - held
+    lock = open(folder / ".lock", "r+" if (folder / ".lock").exists() else "w+", encoding="utf-8")  # noqa: SIM115 - held
     end = time.monotonic() + PATIENCE_S
     try:
         while not _try(lock, fcntl.LOCK_EX):
@@ -57,7 +57,7 @@ def run_is_over(folder: Path) -> bool:
     if run is None:
         return False
     try:
-        with open(folder / ".lock") as lock:
+        with open(folder / ".lock", encoding="utf-8") as lock:
             return lock.read() != run or _try(lock, fcntl.LOCK_SH)
     except OSError:
         return False

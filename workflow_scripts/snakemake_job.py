@@ -46,7 +46,7 @@ def job(snakemake, warns: bool = True):
     from score_extrapolation.faults import InputFault, Interrupted
     from score_extrapolation.progress import log_to
 
-    Path(snakemake.log[0]).write_text("")
+    Path(snakemake.log[0]).write_text("", encoding="utf-8")
     log_to(snakemake.log[0])
     number = os.environ.get("SLURM_JOB_ID")
     LOGGER.info("%s on %s%s", snakemake.rule, platform.node(), f", Slurm's job {number}" if number else "")

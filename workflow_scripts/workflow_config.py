@@ -29,7 +29,7 @@ def load_config(workflow, config: dict) -> Config:
         Merged; the values of --config get their types in it.
     """
     files = [*workflow.configfiles, *workflow.overwrite_configfiles]
-    layers = [(_shown(path), yaml.safe_load(Path(path).read_text())) for path in files]
+    layers = [(_shown(path), yaml.safe_load(Path(path).read_text(encoding="utf-8"))) for path in files]
     given = workflow.config_settings.config
     layers.append(("--config", given))
     # In place: the report's second Snakemake is given this same config.

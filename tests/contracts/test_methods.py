@@ -22,7 +22,7 @@ from score_extrapolation.config import STEP_UP_NEEDS
 from score_extrapolation.datasets import Split
 from score_extrapolation.evaluation import read_csv, write_csv
 from score_extrapolation.exports import export_kept
-from score_extrapolation.extrapolators import extrapolate, infer, join, train
+from score_extrapolation.extrapolators import _forest, extrapolate, infer, join, train
 from score_extrapolation.faults import InputFault
 from score_extrapolation.models import build_model
 from score_extrapolation.neighbors import find_scope
@@ -50,6 +50,7 @@ from study_tables import make_scores, make_tables
 NEEDED = {
     ("datasets", "torchvision"): {"name": "CIFAR10"},
     ("models", "timm"): {"architecture": "resnet18"},
+    ("extrapolators", "gnn"): {"epochs": 3},
     ("extrapolators", "held_out"): {"k": 7},
     ("selection", "ccs"): {"dropped": 0.0},  # else it refuses to keep all
 }
@@ -526,6 +527,12 @@ def test_a_training_free_score_sees_neither_a_common_scale_nor_the_float_type(na
 # Extrapolators
 
 
+@pytest.fixture
+def few_trees(monkeypatch):
+    """Grow forests of 30 trees, which take a tenth of the time."""
+    monkeypatch.setattr(_forest, "TREES", 30)
+
+
 def tables_and_scores(n=50, m=36, nested_m=22, k=20):
     """Return ids, subset ids, the subset's scores, and every table that there is: nested ones are of the subset."""
     rng = np.random.default_rng(0)
@@ -591,7 +598,7 @@ def test_an_extrapolator_names_the_tables_that_it_reads_whatever_its_options(nam
 
 @pytest.mark.parametrize("step_up", [False, True])
 @every("extrapolators")
-def test_an_extrapolator_scores_the_residual_set_and_leaves_the_subset_or_steps_it_up(name, step_up):
+def test_an_extrapolator_scores_the_residual_set_and_leaves_the_subset_or_steps_it_up(name, step_up, few_trees):
     for options in switched(name):
         check_extrapolator(name, options, step_up)
 
@@ -632,7 +639,7 @@ def test_an_extrapolator_says_how_it_is_split(name):
 @pytest.mark.parametrize("step_up", [False, True])
 @pytest.mark.parametrize("cuts", [(0, 50), (0, 0, 17, 18, 18, 40, 50)], ids=["one shard", "some of them empty"])
 @every("extrapolators")
-def test_an_extrapolator_scores_shards_as_it_scores_all(name, cuts, step_up):
+def test_an_extrapolator_scores_shards_as_it_scores_all(name, cuts, step_up, few_trees):
     split = method_constant("extrapolators", name, "SHARDS")
     if split is None:
         return  # one job that is given everything
@@ -826,7 +833,14 @@ def test_a_table_or_figure_says_what_it_is_what_it_reads_and_how_it_is_read(name
     [
         {"seeds": 2, "rates": (0.2, 0.9)},
         {"scores": ("du",), "fractions": ("2.5",), "seeds": 1, "rates": (0.5,)},
-        {"scores": ("du",), "seeds": 2, "rates": (0.5,), "steps": True, "methods": ("top", "ccs")},
+        {
+            "scores": ("du",),
+            "fractions": ("40",),
+            "seeds": 2,
+            "rates": (0.5,),
+            "steps": True,
+            "methods": ("top", "ccs"),
+        },
     ],
     ids=["much", "little", "budgets"],
 )
@@ -865,7 +879,7 @@ def test_a_table_or_figure_of_nothing_says_so(name, tmp_path):
         assert "nothing that belongs here" in (tmp_path / "t.html").read_text()
     elif name != "figure_5":
         module.draw(table, tmp_path / "f.svg")
-        assert (tmp_path / "f.svg").stat().st_size > 1000
+        ElementTree.parse(tmp_path / "f.svg")
 
 
 @every("study")

@@ -114,7 +114,7 @@ def make_unsupervised(config, draw):
 
 
 @given(experiments())
-@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 def test_a_valid_config_written_out_is_the_same_experiment(config):
     experiment = read_config(config)
     assert read_config(json.loads(experiment.model_dump_json())) == experiment
@@ -128,6 +128,7 @@ def checkout(tmp_path_factory):
     return copy_checkout(tmp_path_factory.mktemp("configs") / "checkout")
 
 
+@pytest.mark.slow
 @given(config=experiments())
 @settings(max_examples=8, phases=[Phase.generate], suppress_health_check=[HealthCheck.too_slow], deadline=None)
 def test_a_valid_config_plans_a_whole_study(config, checkout):
@@ -179,7 +180,7 @@ def places(value, above=()):
 
 
 @given(st.lists(st.tuples(st.sampled_from(list(places(DEFAULT))), GARBAGE), min_size=1, max_size=3))
-@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 def test_whatever_a_config_holds_its_faults_are_sentences(changes):
     config = copy.deepcopy(DEFAULT)
     for location, garbage in changes:

@@ -301,6 +301,7 @@ def test_embeddings_that_are_not_finite_are_refused_by_every_search(method, valu
 # pynndescent itself
 
 
+@pytest.mark.slow
 def test_a_graph_by_pynndescent_finds_nearly_all_and_the_same_again():
     threads = torch.get_num_threads()
     case = clustered()
@@ -320,6 +321,7 @@ def test_a_graph_by_pynndescent_finds_nearly_all_and_the_same_again():
     assert torch.get_num_threads() == threads  # which numba sets by itself
 
 
+@pytest.mark.slow
 def test_queries_by_pynndescent_find_nearly_all_and_the_same_again():
     case = clustered()
     columns, metrics = search("subset", case=case)

@@ -108,9 +108,11 @@ def stop_after(monkeypatch, n_checks, number=signal.SIGTERM):
 
 
 @pytest.mark.parametrize(
-    "name, n_checks", [("plain", n) for n in (0, 3, 5, 6, 11, 20)] + [("sgd", 8), ("adversarial", 9)]
+    "name, n_checks, number",
+    [("plain", n, signal.SIGTERM) for n in (0, 3, 5, 6, 11, 20)]
+    + [("plain", 5, signal.SIGUSR1), ("plain", 5, signal.SIGINT)]
+    + [("sgd", 8, signal.SIGTERM), ("adversarial", 9, signal.SIGTERM)],
 )
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1, signal.SIGINT])
 def test_a_stopped_training_goes_on_to_the_same_bytes(
     store, undisturbed, tmp_path, monkeypatch, name, n_checks, number
 ):
@@ -124,6 +126,7 @@ def test_a_stopped_training_goes_on_to_the_same_bytes(
     assert not (tmp_path / "checkpoint").exists()
 
 
+@pytest.mark.slow
 def test_stopped_at_every_second_moment_it_still_ends_the_same(store, undisturbed, tmp_path, monkeypatch):
     n_starts = 0
     monkeypatch.setattr("score_extrapolation.training.prediction.BATCH", 40)  # three batches an eval pass
@@ -154,6 +157,7 @@ train_here(**json.loads(sys.argv[2]))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_killed_at_random_moments_it_ends_with_the_same_bytes(store, tmp_path, number):
     scripts = Path(__file__).parents[2] / "workflow_scripts"

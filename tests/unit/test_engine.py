@@ -532,6 +532,7 @@ def test_averaged_weights_are_those_that_are_left_and_that_the_eval_pass_sees(re
     assert torch.allclose(seen, of_averaged, atol=1e-6) == (recording == "eval_pass")
 
 
+@pytest.mark.slow
 def test_a_compiled_training_is_the_same_but_for_rounding():
     histories = [train(network(), *data(), recipe(compile=compiled), 0, "training") for compiled in (False, True)]
     for plain, compiled in zip(*histories, strict=True):

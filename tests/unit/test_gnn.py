@@ -693,6 +693,7 @@ def test_dgl_is_for_the_cpu_and_trains_as_torch_does():
         GNNExtrapolator(backend="dgl", device="cuda").fit(embeddings, subset, scores[subset], labels)
 
 
+@pytest.mark.slow
 def test_dgl_that_cannot_be_imported_is_a_sentence_and_is_imported_in_one_file_alone():
     library = Path(gnn.__file__).parents[2]
     program = """

@@ -124,6 +124,7 @@ def run_dying(arguments, folder, k, where="images"):
     return subprocess.run(command, env=environment, stderr=subprocess.PIPE, text=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_killed_again_and_again_it_gets_further_and_ends_with_the_same_bytes(photos, undisturbed, tmp_path, seed):
     rng, reached = random.Random(seed), []

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader, TensorDataset
@@ -62,6 +63,7 @@ def test_the_other_ways_to_record_that_the_page_names():
     assert (subset.scores() == recorder.scores()["du"][::-1]).all()
 
 
+@pytest.mark.slow
 def test_the_example_runs_and_prints_what_the_page_says():
     (printed,) = re.findall(r"```\n(kept.*?)```", PAGE, re.S)
     path = os.pathsep.join([str(CHECKOUT / "workflow_scripts"), os.environ.get("PYTHONPATH", "")])

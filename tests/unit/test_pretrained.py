@@ -191,8 +191,9 @@ def stop_after(monkeypatch, n_checks, number):
     monkeypatch.setattr(Checkpoints, "told_to_stop", counted)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1, signal.SIGINT])
-@pytest.mark.parametrize("n_checks", [0, 1, 2])
+@pytest.mark.parametrize(
+    "n_checks, number", [*((n, signal.SIGTERM) for n in (0, 1, 2)), (1, signal.SIGUSR1), (1, signal.SIGINT)]
+)
 def test_what_was_stopped_goes_on_there_to_the_same_bits(store, tmp_path, monkeypatch, n_checks, number):
     expected = embed(store, tmp_path / "whole")
     with monkeypatch.context() as patched:

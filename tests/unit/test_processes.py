@@ -1,7 +1,6 @@
 """One training in two processes (gloo, on the CPU) equals that of one but for the order of additions."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -30,9 +29,9 @@ EVERYTHING_32 = EVERYTHING | {"precision": "float32", "previous_dtype": "float32
 ADVERSARIAL_32 = ADVERSARIAL | {"precision": "float32", "previous_dtype": "float32"}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread_each():
-    os.environ["OMP_NUM_THREADS"] = "1"
+@pytest.fixture(autouse=True)
+def one_thread_each(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
 
 
 def dynamics(folder):
@@ -41,6 +40,7 @@ def dynamics(folder):
     return table.set_index(["epoch", "sample_id"])
 
 
+@pytest.mark.slow
 def test_several_processes_train_adversarially_to_one_network(store, tmp_path):  # noqa: F811
     """Starts are drawn by each process for its part, so that the network is not that of one process but as good."""
     results = {}
@@ -60,8 +60,10 @@ def test_several_processes_train_adversarially_to_one_network(store, tmp_path): 
 # 90 samples in batches of 29 leave a last one of three; in batches of 44 one of two, of which a third process has none.
 @pytest.mark.parametrize(
     "recipe, n_processes",
-    [(EVERYTHING_32 | {"batch_size": 29}, 2), (PLAIN | {"batch_size": 44, "epochs": 2}, 3)],
-    ids=["everything", "an empty part"],
+    [
+        pytest.param(EVERYTHING_32 | {"batch_size": 29}, 2, id="everything"),
+        pytest.param(PLAIN | {"batch_size": 44, "epochs": 2}, 3, id="an empty part", marks=pytest.mark.slow),
+    ],
 )
 def test_several_processes_equal_one(store, tmp_path, recipe, n_processes):  # noqa: F811
     results = {}
@@ -92,6 +94,7 @@ def assert_close(several, one):
         torch.testing.assert_close(several[name], value, rtol=1e-3, atol=2e-4)
 
 
+@pytest.mark.slow
 def test_a_fault_in_the_processes_is_the_same_sentence(store, tmp_path):  # noqa: F811
     diverging = PLAIN | {"optimizer": {"name": "sgd", "learning_rate": 1e20}}
     with pytest.raises(InputFault, match="training diverged: the loss is nan in epoch"):
@@ -111,11 +114,11 @@ except Interrupted as stop:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_told_to_stop_both_processes_end_and_the_next_start_goes_on(store, tmp_path, number):  # noqa: F811
-
     # So slow that rounding does not grow.
-    recipe = PLAIN | {"epochs": 400, "optimizer": {"name": "adam", "learning_rate": 1e-6}}
+    recipe = PLAIN | {"epochs": 150, "optimizer": {"name": "adam", "learning_rate": 1e-6}}
     arguments = task(store, tmp_path, recipe, checkpoints={"minutes": None, "epochs": 1})
     scripts = Path(processes.__file__).parents[2]
     started = subprocess.Popen(
@@ -138,10 +141,10 @@ def test_told_to_stop_both_processes_end_and_the_next_start_goes_on(store, tmp_p
     _, alive = psutil.wait_procs(family, timeout=60)
     assert not alive
     reached = torch.load(state, weights_only=True)["epoch"]
-    assert 0 < reached < 400
+    assert 0 < reached < 150
     epochs = train_on(**task(store, tmp_path, recipe))["epochs"]  # in one process, from the checkpoint of two
-    assert len(epochs) == 400
-    assert [epoch["loss"] for epoch in epochs] == pytest.approx([epochs[0]["loss"]] * 400, rel=0.05)
+    assert len(epochs) == 150
+    assert [epoch["loss"] for epoch in epochs] == pytest.approx([epochs[0]["loss"]] * 150, rel=0.05)
 
 
 # The parts, in one process
@@ -191,6 +194,7 @@ def test_batch_norm_of_all_is_batch_norm(group_of_one, dtype):
     torch.testing.assert_close(ours.eval()(maps[0]), theirs.eval()(maps[0]), **tolerance)
 
 
+@pytest.mark.slow
 def test_no_exit_without_a_report():
     with pytest.raises(RuntimeError, match="torchrun ended with exit code 1"):
         launch(2, {})  # no task: the processes fail before they can report

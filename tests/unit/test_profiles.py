@@ -21,7 +21,7 @@ PROFILE = yaml.safe_load((CHECKOUT / "profiles/slurm/config.yaml").read_text())
 
 def test_only_rules_that_can_use_a_gpu_are_retried():
     asking = {name: block for name, block in RULES.items() if "resources_of(" in block}
-    assert len(asking) > 15
+    assert asking
     for name, block in asking.items():
         assert ("gpu=True" in block) != ("retries: 0" in block), name
 

@@ -50,6 +50,7 @@ class Named(HTMLParser):
             self.names.setdefault(self.sections[-1], set()).update(re.findall(r"\w+", data))
 
 
+@pytest.mark.slow
 def test_every_public_name_is_there_with_every_parameter(reference):
     page = Named()
     page.feed((reference / "score_extrapolation.html").read_text())
@@ -62,6 +63,7 @@ def test_every_public_name_is_there_with_every_parameter(reference):
         assert inspect.signature(value).parameters.keys() <= told, f"{name}: {told}"
 
 
+@pytest.mark.slow
 def test_pages_of_methods_and_tables_are_there_and_those_of_the_workflow_and_private_ones_are_not(reference):
     pages = {str(page.relative_to(reference / "score_extrapolation")) for page in reference.rglob("*/**/*.html")}
     assert {"tables.html", "scores/du.html", "extrapolators/knn.html", "datasets/parquet.html"} <= pages

@@ -258,6 +258,7 @@ def test_without_best_of_the_result_is_the_last_epoch(store, tmp_path, caplog):
     assert "resist" not in caplog.text
 
 
+@pytest.mark.slow
 def test_adversarial_training_resists_what_ordinary_training_does_not(store, tmp_path):
     shares = {}
     for name, paradigm in (("supervised", {"name": "supervised"}), ("adversarial", ADVERSARIAL)):
@@ -276,6 +277,7 @@ def measured(store, model_path, attacks, **settings):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm, epsilon", [("linf", 12.0), ("l2", 60.0)])
 def test_an_image_is_robust_only_if_it_resists_all_attacks(store, tmp_path, norm, epsilon):
     retrain(store, tmp_path, {"name": "supervised"}, epochs=3)
@@ -299,7 +301,7 @@ def test_without_a_change_worth_the_name_robust_is_clean(store, tmp_path):
 
 
 @pytest.mark.parametrize("norm", NORMS)
-@pytest.mark.parametrize("n_classes", [2, 5])
+@pytest.mark.parametrize("n_classes", [2, pytest.param(5, marks=pytest.mark.slow)])
 def test_autoattack_breaks_of_a_linear_model_exactly_what_can_be_broken(norm, n_classes):
     network, images = Linear(n_classes).requires_grad_(False), middling(20)
     logits = network(images)

@@ -30,7 +30,6 @@ def hours(name, size, *options):
 def test_the_page_is_what_the_script_writes():
     page = (CHECKOUT / "docs/scale.md").read_text()
     assert SCALE["written"](page, USUAL) == page, "run python docs/scale.py --write"
-    assert len(page.splitlines()) < 150
 
 
 @pytest.mark.parametrize("name", ["resnet18", "resnet50"])

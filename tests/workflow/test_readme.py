@@ -1,6 +1,5 @@
 """The README's commands, configs and examples, each run as it stands there."""
 
-import io
 import json
 import os
 import re
@@ -94,46 +93,6 @@ def test_dry_runs_list_jobs(fresh):
             assert "train_unsupervised" in printed or "train_subset" in printed
             tested += 1
     assert tested >= 2
-
-
-def test_benchmarks_run(tmp_path):
-    rng, images = np.random.default_rng(0), []
-    for _ in range(300):
-        image = io.BytesIO()
-        Image.fromarray(rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)).save(image, "png")
-        images.append({"bytes": image.getvalue(), "path": None})
-    pq.write_table(pa.table({"img": images, "label": rng.integers(0, 10, 300)}), tmp_path / "cifar10-train.parquet")
-    of_training = [
-        "--n",
-        "300",
-        "--repetitions",
-        "1",
-        "--model",
-        '{"name": "resnet9", "width": 2}',
-        "--samples",
-        "2000",
-    ]
-    small = {
-        "training_speed.py": of_training,
-        "neighbors.py": ["--n", "600", "--width", "32", "--repetitions", "1"],
-        "gnn.py": ["--n", "600", "--epochs", "2", "--plain", "torch"],
-        "jobs.py": ["--jobs", "100", "--repetitions", "1", "--configs", str(CHECKOUT / "config/cifar10_small.yaml")],
-        "shards.py": ["--n", "3000", "--width", "16", "--shards", "2", "--k", "20"],
-        "training_free.py": ["--n", "600", "--width", "16", "--draws", "3000"],
-        "turtle.py": ["--rounds", "1", "--width", "8", "--classes", "3", "--batch", "100"],
-        "million.py": ["--n", "3000", "--width", "32", "--classes", "5"],
-        "selection.py": ["--n", "3000", "--classes", "5", "--ways", "whole", "streamed"],
-        "ingestion.py": ["--n", "400", "--side", "16", "--image-size", "8", "--repetitions", "1"],
-    }
-    for command in (line for block in COMMANDS for line in block.splitlines() if "benchmarks" in line):
-        if "benchmarks/plan.py" in command:
-            continue  # test_plan.py runs it, where there is a plan
-        python, script, *words = command.split()
-        assert python == "python"
-        started = [sys.executable, CHECKOUT / script, *words, *small[script.split("/")[-1]]]
-        run = subprocess.run(started, cwd=tmp_path, capture_output=True, text=True, env=environment())
-        assert run.returncode == 0, run.stderr
-        assert run.stdout.strip()
 
 
 def test_every_command_is_run_by_a_test():

@@ -54,9 +54,9 @@ def replacing_folder(path: str | os.PathLike) -> Iterator[Path]:
 def write_json(path: str | os.PathLike, value: dict) -> None:
     """Write `value` as indented JSON with sorted keys; NaN is refused, since JSON has none."""
     with replacing(path) as partial:
-        partial.write_text(json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n")
+        partial.write_text(json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def read_json(path: str | os.PathLike) -> dict:
     """Read what `write_json` wrote."""
-    return json.loads(Path(path).read_text())
+    return json.loads(Path(path).read_text(encoding="utf-8"))

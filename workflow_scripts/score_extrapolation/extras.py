@@ -17,7 +17,7 @@ def extra(name: str):
     Raises
     ------
     InputFault
-        A package is not installed.
+        A package is not installed, or numba has no folder for what it compiles.
     """
     try:
         yield
@@ -25,4 +25,11 @@ def extra(name: str):
         raise InputFault(
             f"{error.name} is not installed; install it, or this package with the extra that brings it, by "
             f"pip install '.[{name}]'"
+        ) from error
+    except RuntimeError as error:
+        if "cannot cache function" not in str(error):
+            raise
+        raise InputFault(
+            "numba can write what it compiles neither beside the package nor in the home folder; set the environment "
+            "variable NUMBA_CACHE_DIR to a folder that can be written"
         ) from error

@@ -63,7 +63,7 @@ def method_path(kind: str, name: str) -> Path:
 
 @cache
 def _syntax_tree(kind: str, name: str) -> ast.Module:
-    return ast.parse(method_path(kind, name).read_text())
+    return ast.parse(method_path(kind, name).read_text(encoding="utf-8"))
 
 
 @cache

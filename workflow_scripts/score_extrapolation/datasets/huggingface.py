@@ -110,7 +110,7 @@ def _find_files(split: str, folder: Path) -> list[str]:
 
 def _read_note(split: str, path: Path, key: str) -> list:
     try:
-        return json.loads(path.read_text())[key]
+        return json.loads(path.read_text(encoding="utf-8"))[key]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputFault(
             f"samples.{split}: {path} is not as save_to_disk writes it ({error!r}); save it again"

@@ -39,7 +39,7 @@ def launch(n_processes: int, task: dict) -> dict:
     """
     with tempfile.TemporaryDirectory() as folder:
         logs = [handler.baseFilename for handler in LOGGER.handlers if isinstance(handler, logging.FileHandler)]
-        (Path(folder) / "task.json").write_text(json.dumps({**task, "logs": logs}, default=str))
+        (Path(folder) / "task.json").write_text(json.dumps({**task, "logs": logs}, default=str), encoding="utf-8")
         command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={n_processes}"]
         paths = os.pathsep.join([str(LIBRARY), *filter(None, [os.environ.get("PYTHONPATH")])])
         started = subprocess.Popen(
@@ -54,7 +54,7 @@ def launch(n_processes: int, task: dict) -> dict:
             for number, handler in previous.items():
                 signal.signal(number, handler)
         report = Path(folder) / "report.json"
-        told = json.loads(report.read_text()) if report.exists() else {}
+        told = json.loads(report.read_text(encoding="utf-8")) if report.exists() else {}
     if "fault" in told:
         raise InputFault(told["fault"])
     if "interrupted" in told:
@@ -74,7 +74,7 @@ def take_part(folder: Path) -> None:
     """Do the work of one of the processes that `launch` has started and, as process 0, report how it ended."""
     from .runs import train_here  # which imports this file
 
-    task = json.loads((folder / "task.json").read_text())
+    task = json.loads((folder / "task.json").read_text(encoding="utf-8"))
     logs = task.pop("logs")
     on_gpu = task["device"] != "cpu" and torch.cuda.is_available()
     if on_gpu:

@@ -134,7 +134,7 @@ def train_here(
     group = Group()
     torch_device = resolve_device(device, group.size, group.rank)
     samples = read_table(samples_path, ["sample_id", "label"])
-    summary = json.loads(Path(summary_path).read_text())
+    summary = json.loads(Path(summary_path).read_text(encoding="utf-8"))
     n_classes = len(summary["classes"])
     if labels_path:
         found = read_table(labels_path, ["sample_id", "label"])
