@@ -5,17 +5,21 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-cluster format architecture reference clean
+.PHONY: demo lint test test-cluster format architecture reference clean
 
 demo: $(VENV)/installed
 	$(BIN)/snakemake report
 	@echo "The report: results/digits/report/report.html"
 
-test: $(VENV)/installed
+lint: $(VENV)/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/snakefmt --check Snakefile rules
+	$(BIN)/codespell
+	$(BIN)/mypy
 	$(BIN)/snakemake --lint
+
+test: lint
 	$(BIN)/python -m pytest --ignore=tests/cluster
 
 test-cluster: $(VENV)/installed

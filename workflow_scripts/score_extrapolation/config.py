@@ -4,7 +4,7 @@ Nothing here imports numpy or torch: the workflow is parsed for every command, d
 """
 
 from collections.abc import Callable
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import pydantic
 from pydantic import AfterValidator, Field
@@ -79,7 +79,7 @@ class Config(Section):
     export: Export
     retraining: Retraining
     evaluation: Evaluation
-    resources: dict[Literal["default", *STAGES], Resources]
+    resources: dict[Literal["default", *STAGES], Resources]  # type: ignore[valid-type]  # checkers want it spelt out
     slurm: Slurm
 
     def asked_by(self, stage: str) -> Resources:
@@ -143,7 +143,7 @@ class Config(Section):
 
         Of what reads no scores, the first that does.
         """
-        own = self.score(score)["training"] if score in [one["name"] for one in self.scores] else None
+        own = next((one["training"] for one in self.scores if one["name"] == score), None)
         return own if own in self.unsupervised() else self.unsupervised()[0]
 
     def records(self, recipe: str) -> list[str]:
@@ -223,6 +223,8 @@ def read_config(raw: dict, origin: Callable[[tuple], str] = lambda location: "co
 def _sound_sections(complete: dict, faults: list) -> dict:
     """Return the validated values of the keys that have no fault."""
     faulty = {location[0] for location, _ in faults}
-    fields = {key: (field.annotation, field) for key, field in Config.model_fields.items() if key not in faulty}
+    fields: dict[str, Any] = {
+        key: (field.annotation, field) for key, field in Config.model_fields.items() if key not in faulty
+    }
     sound = pydantic.create_model("Sound", __base__=Section, **fields)
     return dict(sound.model_validate({key: complete[key] for key in fields}))

@@ -67,11 +67,11 @@ def _syntax_tree(kind: str, name: str) -> ast.Module:
 
 
 @cache
-def method_options(kind: str, name: str) -> type[Section]:
-    """Return the method's ``Options`` class, compiled alone out of the file."""
+def method_options(kind: str, name: str) -> type[typing.Any]:
+    """Return the method's ``Options``, a `Section` with the methods of its kind, compiled alone out of the file."""
     for node in _syntax_tree(kind, name).body:
         if isinstance(node, ast.ClassDef) and node.name == "Options":
-            namespace = {**OPTION_NAMES, "__name__": f"{kind}.{name}"}
+            namespace: dict[str, typing.Any] = {**OPTION_NAMES, "__name__": f"{kind}.{name}"}
             exec(compile(ast.Module([node], []), str(method_path(kind, name)), "exec"), namespace)
             return namespace["Options"]
     raise TypeError(f"{method_path(kind, name)} defines no class Options")

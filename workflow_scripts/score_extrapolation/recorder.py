@@ -87,7 +87,12 @@ class ScoreRecorder:
         self._sample_ids = ids.astype(np.int64)
         self._scores = [StreamedScore(score, len(ids)) for score in listed]
         digest = hashlib.sha256(self._sample_ids.tobytes()).hexdigest()
-        self._settings = {"scores": listed, "previous_dtype": previous_dtype, "n_samples": len(ids), "ids": digest}
+        self._settings: dict = {
+            "scores": listed,
+            "previous_dtype": previous_dtype,
+            "n_samples": len(ids),
+            "ids": digest,
+        }
         # Ids in order and the row of each, to look rows up in; left out where an id is its row.
         self._lookup: tuple[torch.Tensor, ...] = ()
         if sample_ids is not None:

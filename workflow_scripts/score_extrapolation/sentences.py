@@ -29,7 +29,7 @@ def validate(model: type[Section], value, location: tuple, faults: list):
         for entry in error.errors():
             # pydantic marks a fault of a mapping's key by one more step.
             keys = tuple(key for key in entry["loc"] if key != "[key]")
-            faults.append(((*location, *keys), _sentence(model, keys, entry)))
+            faults.append(((*location, *keys), _sentence(model, keys, dict(entry))))
 
 
 def _sentence(model: type[Section], keys: tuple, error: dict) -> str:
@@ -47,8 +47,8 @@ def _sentence(model: type[Section], keys: tuple, error: dict) -> str:
     if kind == "value_error":
         return f"= {shown(found)} {limits['error']}"
     if kind in ("model_type", "dict_type"):
-        keys = _known_keys(annotation)
-        text = f"is no mapping of keys to values{f'; its keys are {listed(keys)}' if keys else ''}"
+        known = _known_keys(annotation)
+        text = f"is no mapping of keys to values{f'; its keys are {listed(known)}' if known else ''}"
     elif kind in ("int_type", "int_from_float", "float_type") and _number(found):
         # YAML takes 1e-3 for text; only 1.0e-3 is a number to it.
         text = f"is text to YAML; write {_number(found)}"

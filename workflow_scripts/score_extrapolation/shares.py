@@ -28,15 +28,15 @@ def share_out(n_kept: int, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray, i
     n_more : int
         How many of those are kept.
     """
-    sizes = [int(size) for size in sizes]
-    n_highest = [-(-n_kept * size // sum(sizes)) for size in sizes]  # all with less than n_kept / n before them
+    counts = [int(size) for size in sizes]
+    n_highest = [-(-n_kept * size // sum(counts)) for size in counts]  # all with less than n_kept / n before them
     surplus = sum(n_highest) - n_kept  # fewer than there are classes
     # The share before the last one of each class; the greatest go.
     shares = [
-        (-Fraction(kept - 1, size), i) for i, (kept, size) in enumerate(zip(n_highest, sizes, strict=True)) if kept
+        (-Fraction(kept - 1, size), i) for i, (kept, size) in enumerate(zip(n_highest, counts, strict=True)) if kept
     ]
     heapq.heapify(shares)
-    contested, n_more = np.zeros(len(sizes), bool), 0
+    contested, n_more = np.zeros(len(counts), bool), 0
     while surplus > 0:
         share, equal = shares[0][0], []
         while shares and shares[0][0] == share:
@@ -44,7 +44,7 @@ def share_out(n_kept: int, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray, i
         for i in equal:
             n_highest[i] -= 1
             if n_highest[i]:
-                heapq.heappush(shares, (-Fraction(n_highest[i] - 1, sizes[i]), i))
+                heapq.heappush(shares, (-Fraction(n_highest[i] - 1, counts[i]), i))
         if len(equal) > surplus:
             contested[equal], n_more = True, len(equal) - surplus
         surplus -= len(equal)

@@ -137,7 +137,7 @@ class OfEveryExtrapolator(Section):
     step_up: bool = False
 
 
-OF_EVERY = {"scores": OfEveryScore, "extrapolators": OfEveryExtrapolator}
+OF_EVERY: dict[str, type[Section]] = {"scores": OfEveryScore, "extrapolators": OfEveryExtrapolator}
 
 
 @cache
@@ -169,8 +169,7 @@ def fill_in_methods(raw: dict, faults: list) -> dict:
         (filled.get("selection"), ("selection", "methods"), "selection"),
         (filled.get("export"), ("export", "formats"), "exports"),
     ):
-        methods = section.get(location[-1]) if isinstance(section, dict) else None
-        if isinstance(methods, list):
+        if isinstance(section, dict) and isinstance(methods := section.get(location[-1]), list):
             section[location[-1]] = [
                 _fill_in(kind, one, (*location, i), faults, place)
                 for i, method in enumerate(methods)

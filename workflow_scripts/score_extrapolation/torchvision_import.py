@@ -18,7 +18,7 @@ from .extras import extra
 def _operators_load() -> bool:
     """Say whether torchvision's compiled operators can be loaded; torchvision loads them again at no cost."""
     found = importlib.util.find_spec("torchvision")
-    if not found:
+    if not found or not found.origin:
         return True  # the import below says so
     folder = Path(found.origin).parent
     libraries = [*folder.glob("_C*.so"), *folder.glob("_C*.pyd")]

@@ -35,9 +35,9 @@ class Split:
         The name of label 0..C-1, where the data set knows them and its labels are those integers.
     """
 
-    labels: Sequence | None
+    labels: Sequence | np.ndarray | None
     sources: Sequence[str]
-    read: Callable[[int, int], list[bytes | Path | np.ndarray]]
+    read: Callable[[int, int], Sequence[bytes | Path | np.ndarray]]
     class_names: list[str] | None = None
 
 

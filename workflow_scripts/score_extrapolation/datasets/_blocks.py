@@ -20,7 +20,8 @@ class Blocks:
     def __init__(self, lengths: list[int], load: Callable[[int], Any]):
         self.starts = list(accumulate(lengths, initial=0))
         self.load = load
-        self.block, self.rows = -1, None  # the one in memory
+        self.block = -1  # the one in memory
+        self.rows: Any = None
 
     def pieces(self, start: int, stop: int) -> Iterator[tuple[int, Any]]:
         """Yield (block, rows) of the blocks that hold the rows start..stop - 1, in order."""

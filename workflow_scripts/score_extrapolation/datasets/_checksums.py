@@ -104,7 +104,7 @@ def verify_store(folder: Path, threads: int = 1) -> list[str]:
 
 
 def _verify_array(path: Path, shape: tuple[int, ...], blocks: list[str], threads: int) -> list[str]:
-    n, *row_shape = shape
+    n, row_shape = shape[0], shape[1:]
     if not path.exists():
         return [f"{path} is missing"]
     if path.stat().st_size != npy_bytes(n, row_shape):

@@ -13,7 +13,7 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
@@ -75,7 +75,7 @@ class Chunk:
 
 def decode_split(
     name: str, split: Split, form: Form, wanted: np.ndarray, processes: int, start: int = 0
-) -> Iterator[Chunk]:
+) -> Generator[Chunk, None, None]:
     """Decode the wanted images of a split, in its order; the images do not depend on chunks and processes.
 
     Parameters
@@ -139,11 +139,11 @@ def read_chunks(
         if len(rows):
             images = split.read(start, stop)
             image_bytes = _encoded_bytes(images) // len(images)
-            yield stop, rows, [images[row - start] for row in rows]
+            yield stop, rows, [images[place] for place in (rows - start).tolist()]
         start = stop
 
 
-def _encoded_bytes(images: list) -> int:
+def _encoded_bytes(images: Sequence) -> int:
     """Return the memory of images that are encoded and in memory: a path's are in a file."""
     return sum(len(image) for image in images if isinstance(image, bytes))
 
@@ -164,20 +164,20 @@ def _decode_into(images: np.ndarray, rows: np.ndarray, encoded: list[bytes | Pat
     return bad, hash_images(decoded), sum_channels(decoded)
 
 
-def _decode_here(chunks: Iterator, form: Form, most: int) -> Iterator[Chunk]:
+def _decode_here(chunks: Iterator, form: Form, most: int) -> Generator[Chunk, None, None]:
     images = np.empty((most, *form.shape), np.uint8)
     for stop, rows, encoded in chunks:
         yield Chunk(stop, rows, images[: len(rows)], *_decode_into(images, rows, encoded, form))
 
 
-def _decode_elsewhere(chunks: Iterator, form: Form, most: int, processes: int) -> Iterator[Chunk]:
+def _decode_elsewhere(chunks: Iterator, form: Form, most: int, processes: int) -> Generator[Chunk, None, None]:
     """Decode in forks of this process, each into one of the slots that they share with it."""
     # Anonymous maps: no name, nothing to remove after a kill, no limit of /dev/shm.
     maps = [mmap.mmap(-1, most * math.prod(form.shape)) for _ in range(2 * processes)]
     slots = [np.frombuffer(memory, np.uint8).reshape(most, *form.shape) for memory in maps]
     fork = multiprocessing.get_context("fork")
     pool = ProcessPoolExecutor(processes, fork, _begin_process, (slots, form, os.getpid()))
-    waiting = deque()
+    waiting: deque[tuple] = deque()
 
     def finished(stop: int, rows: np.ndarray, images: np.ndarray, found: Future) -> Chunk:
         return Chunk(stop, rows, images[: len(rows)], *found.result())
@@ -198,7 +198,7 @@ def _decode_elsewhere(chunks: Iterator, form: Form, most: int, processes: int) -
 
 # In a process that decodes
 
-_shared: tuple[list[np.ndarray], Form] | None = None  # set once, when the process begins
+_shared: tuple[list[np.ndarray], Form]  # set once, when the process begins
 
 
 def _begin_process(slots: list[np.ndarray], form: Form, parent: int) -> None:

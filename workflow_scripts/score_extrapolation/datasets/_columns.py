@@ -87,13 +87,13 @@ def label_values(split: str, file: str, name: str, column: pa.ChunkedArray) -> n
 
 def labels_of_texts(texts: list[pa.ChunkedArray | pa.Array]) -> np.ndarray:
     """Return the labels of several files, (n,): integers if all are written as one writes these, otherwise strings."""
-    texts = pa.chunked_array([chunk for part in texts for chunk in getattr(part, "chunks", [part])], pa.string())
+    column = pa.chunked_array([chunk for part in texts for chunk in getattr(part, "chunks", [part])], pa.string())
     try:
-        numbers = texts.cast(pa.int64())
+        numbers = column.cast(pa.int64())
     except pa.ArrowInvalid:
-        return texts.to_numpy().astype(str)
-    as_written = pc.all(pc.equal(numbers.cast(pa.string()), texts)).as_py()
-    return numbers.to_numpy() if as_written else texts.to_numpy().astype(str)
+        return column.to_numpy().astype(str)
+    as_written = pc.all(pc.equal(numbers.cast(pa.string()), column)).as_py()
+    return numbers.to_numpy() if as_written else column.to_numpy().astype(str)
 
 
 def encoded_images(rows: pa.ChunkedArray, folder: Path) -> list[bytes | Path]:

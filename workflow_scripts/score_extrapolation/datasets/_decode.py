@@ -52,9 +52,9 @@ def decode_image(
     large JPEG is reduced while it is decoded (to no less than twice the wanted size).
     """
     if isinstance(raw, np.ndarray):
-        image = raw if raw.ndim == 3 else raw[..., None]
-        if image.shape[2] == channels and size in (None, image.shape[:2]):
-            return image
+        pixels = raw if raw.ndim == 3 else raw[..., None]
+        if pixels.shape[2] == channels and size in (None, pixels.shape[:2]):
+            return pixels
         image = _image_of_array(raw)
     else:
         image = _open(raw, size)
@@ -133,7 +133,8 @@ def find_form(split: Split, image_size: int | list[int] | None, fit: str, channe
     InputFault
         No image can be decoded.
     """
-    size = (image_size, image_size) if isinstance(image_size, int) else image_size and tuple(image_size)
+    sides = [image_size, image_size] if isinstance(image_size, int) else image_size
+    size = (sides[0], sides[1]) if sides else None
     for row, source in enumerate(split.sources):
         (raw,) = split.read(row, row + 1)
         grey = isinstance(raw, np.ndarray) and (raw.ndim == 2 or raw.shape[2] == 1)

@@ -36,7 +36,8 @@ class Seen:
     """
 
     def __init__(self, digests: np.ndarray):
-        self.sorted, self.recent = np.sort(digests), set()
+        self.sorted = np.sort(digests)
+        self.recent: set = set()
 
     def add(self, digests: np.ndarray) -> np.ndarray:
         """Note digests; return (k,) bool, whether each was new, of equal ones among them the first alone."""
@@ -84,7 +85,7 @@ def tabulate_duplicates(
     first = first[inverse]
     found = np.flatnonzero(first != np.arange(len(first)))
 
-    def describe(image: int) -> tuple[str, int | None, int, str]:
+    def describe(image: np.integer) -> tuple[str, int | None, int, str]:
         """Return split, sample_id, label and source."""
         part = np.searchsorted(starts, image, side="right") - 1
         split, source, rows = everything[part]

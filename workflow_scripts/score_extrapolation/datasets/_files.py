@@ -55,7 +55,7 @@ def find_files(split: str, paths: list[str], suffix: str) -> list[str]:
         if not inside:
             raise InputFault(f"samples.{split}: the folder {path} has no {suffix} file; give one that does, or a glob")
         names = [re.match("([A-Za-z]*)[-_.]?", os.path.basename(file).removesuffix(suffix)) for file in inside]
-        beginnings = {name[1].lower(): name[0] for name in names if name[1].lower() in SPLIT_WORDS}
+        beginnings = {name[1].lower(): name[0] for name in names if name and name[1].lower() in SPLIT_WORDS}
         if len(beginnings) > 1:
             one = split if split in beginnings else min(beginnings.keys() - {"train"})
             raise InputFault(

@@ -64,8 +64,9 @@ def _checked(name: str, split: Split, first: str, defining: Split) -> np.ndarray
     if kind != wanted:
         raise InputFault(f"samples.{name}: its labels are {kind}, but samples.{first} has {wanted}; give one kind")
     if kind == "integers" and labels.min() < 0:
+        first_negative = split.sources[int(np.argmax(labels < 0))]
         raise InputFault(
-            f"samples.{name}: {np.sum(labels < 0)} labels are negative (first {split.sources[np.argmax(labels < 0)]}); "
+            f"samples.{name}: {np.sum(labels < 0)} labels are negative (first {first_negative}); "
             "remove unlabelled samples, classes begin at 0"
         )
     return labels

@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from itertools import accumulate
+from typing import Any
 
 BLOCK = 1024  # of an iteration
 
@@ -37,7 +38,7 @@ class Sources(Sequence):
         while start < stop:
             file = bisect_right(self.starts, start) - 1
             end = min(stop, self.starts[file + 1])
-            names = self.names[file][start - self.starts[file] : end - self.starts[file]]
+            names: Any = self.names[file][start - self.starts[file] : end - self.starts[file]]
             names = names if isinstance(names, range) else names.to_pylist()
             found += [self.join(self.files[file], name) for name in names]
             start = end

@@ -3,7 +3,7 @@
 import math
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import closing
 from pathlib import Path
 
@@ -125,7 +125,7 @@ def prepare_samples(
     form = find_form(splits["train"], image_size, fit, channels)
     n_used = sum(np.count_nonzero(target != UNUSED) for target in targets.values())
     _check_space(folder, int(n_used) * math.prod(form.shape))
-    settings = {"dataset": dataset, "train": train, **others, "pool": pool, "options": options, "seed": seed}
+    settings: dict = {"dataset": dataset, "train": train, **others, "pool": pool, "options": options, "seed": seed}
     settings |= {"share": share, "form": [form.shape, form.size, form.fit]}
     settings |= {"on_bad_image": on_bad_image, "duplicates": duplicates}
     digest = settings_digest(settings, splits, labels)
@@ -185,7 +185,7 @@ def _check_space(folder: Path, needed: int) -> None:
 
 
 def _distribute(
-    name: str, split: Split, chunks: Iterator[Chunk], store: Unfinished, seen: Seen | None, on_bad: str
+    name: str, split: Split, chunks: Generator[Chunk, None, None], store: Unfinished, seen: Seen | None, on_bad: str
 ) -> None:
     """Append the images of a source to the splits that they belong to, but for bad ones and duplicates."""
     fates, digests = store.fates[name], store.digests[name]

@@ -70,7 +70,7 @@ def _read(split: str, paths: list[str], options: Options, labelled: bool) -> Spl
         check_layout(split, file, table.schema, files[0], schema, image, label)
     lengths = [len(table) for table in tables]
     sources, images = Sources(files, list(map(range, lengths))), _Images(split, files, lengths, image)
-    if not labelled:
+    if label is None:
         return Split(None, sources, images.read)
     labels = [label_values(split, file, label, table[label]) for file, table in zip(files, tables, strict=True)]
     return Split(np.concatenate(labels), sources, images.read, class_names(schema, label))

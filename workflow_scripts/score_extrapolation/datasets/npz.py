@@ -5,7 +5,7 @@ import os
 import zipfile
 import zlib
 from dataclasses import dataclass
-from typing import Literal
+from typing import IO, Literal
 
 import numpy as np
 from pydantic import Field
@@ -98,7 +98,8 @@ class _Images:
         self.blocks = Blocks(
             [stop - start for _, start, stop in ranges], lambda block: self._decompress(*ranges[block])
         )
-        self.stream, self.streamed = None, None  # the member that is open, and its file and process
+        self.stream: IO[bytes]  # of the member that is open
+        self.streamed: tuple[_File, int] | None = None  # its file and process
 
     def read(self, start: int, stop: int) -> list[np.ndarray]:
         return [image for _, rows in self.blocks.pieces(start, stop) for image in rows]

@@ -67,11 +67,11 @@ def _read(split: str, paths: list[str], options: Options, labelled: bool) -> Spl
         with _open(split, file) as parquet:
             check_layout(split, file, parquet.schema_arrow, files[0], schema, image, label)
             metadata.append(parquet.metadata)
-            if labelled:
+            if label is not None:
                 labels.append(label_values(split, file, label, parquet.read(columns=[label]).column(0)))
     images = _Images(list(zip(files, metadata, strict=True)), image)
     sources = Sources(files, [range(data.num_rows) for data in metadata])
-    if not labelled:
+    if label is None:
         return Split(None, sources, images.read)
     return Split(np.concatenate(labels), sources, images.read, class_names(schema, label))
 

@@ -66,8 +66,8 @@ def read_unlabelled(split: str, paths: list[str], options: Options) -> Split:
 
 def _read(split: str, paths: list[str], options: Options, label: str | None) -> Split:
     files = expand(split, paths)
-    columns = {"path": options.path_column, "label": label, "split": options.split_column}
-    columns = {role: name for role, name in columns.items() if name}
+    named = {"path": options.path_column, "label": label, "split": options.split_column}
+    columns = {role: name for role, name in named.items() if name}
     tables = [_read_table(split, file, columns, options.delimiter) for file in files]
     sources = Sources([os.path.dirname(file) for file in files], [table["path"] for table in tables], os.path.join)
     labels = labels_of_texts([table["label"] for table in tables]) if label else None

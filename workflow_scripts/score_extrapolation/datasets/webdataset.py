@@ -142,7 +142,8 @@ def _index(split: str, file: str, options: Options, labelled: bool) -> _Shard:
 
 def _samples(where: str, file: str) -> Iterator[tuple[str, dict[str, tuple[int, int]]]]:
     """Yield the key of each sample and its members, (offset, size) by their endings."""
-    key, members = None, {}
+    key = ""
+    members: dict[str, tuple[int, int]] = {}
     for name, offset, size in _members(where, file):
         named = NAME.fullmatch(name)
         if named is None or META.match(name):
@@ -169,7 +170,7 @@ def _members(where: str, file: str) -> Iterator[tuple[str, int, int]]:
             # A name that is no UTF-8 is told apart from others, and can be written down.
             with tarfile.open(fileobj=opened, mode="r:", errors="backslashreplace") as tar:
                 while member := tar.next():
-                    tar.members.clear()  # which it would keep to the end
+                    tar.members.clear()  # type: ignore[attr-defined]  # else it keeps all; typeshed lacks it
                     if member.isreg():
                         yield member.name, member.offset_data, member.size
                 end = os.pread(opened.fileno(), BLOCK, tar.offset)

@@ -118,14 +118,14 @@ def compare_arms(runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
         the same of each robust accuracy that there is, as ``<accuracy>_difference``, ``_low`` and ``_high``.
     """
     robust = [column for column in ROBUST if column in runs]
-    names = {"test_accuracy": ("difference", "low", "high")}
+    names: dict[str, tuple[str, ...]] = {"test_accuracy": ("difference", "low", "high")}
     names |= {column: tuple(f"{column}_{end}" for end in names["test_accuracy"]) for column in robust}
     accuracies = runs.set_index(["arm", "rate", "budget", "seed"])[list(names)].sort_index()
     pairs = runs[["arm", "rate", "budget"]].drop_duplicates()
     known = set(pairs.itertuples(index=False, name=None))
     table = []
     for arm, rate, budget in pairs.itertuples(index=False, name=None):
-        method, score, *_ = [*arm.split("/"), None]
+        method, score = f"{arm}/".split("/")[:2]
         for other in dict.fromkeys(("random", f"{method}/{score}/computed/fraction-100")):
             if other == arm or (other, rate, budget) not in known:
                 continue

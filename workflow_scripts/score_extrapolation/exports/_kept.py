@@ -70,6 +70,7 @@ class Kept:
 
     @cached_property
     def _reading(self) -> Reading:
+        assert self.settings is not None, "it was not said how the data set is read"
         return Reading(self.settings)
 
     @property

@@ -64,7 +64,7 @@ class Reading:
 
     def read(self, rows: np.ndarray) -> list[bytes | Path | np.ndarray]:
         """Return the undecoded images of some rows; rows that follow each other are read at once."""
-        images = []
+        images: list[bytes | Path | np.ndarray] = []
         for run in np.split(rows, np.flatnonzero(np.diff(rows) != 1) + 1):
             first = 0
             for split in self.splits:
@@ -90,7 +90,7 @@ def encode(image: bytes | Path | np.ndarray, source: str) -> tuple[bytes, str]:
     try:
         raw = image.read_bytes() if isinstance(image, Path) else image
         with Image.open(io.BytesIO(raw), formats=FORMATS) as opened:  # reads no further than the header
-            return raw, SUFFIXES[opened.format]
+            return raw, SUFFIXES[str(opened.format)]
     except OSError as error:  # PIL's word for what is no image, too
         reason = error.strerror or "no image of a known format"
         raise InputFault(f"export: {source} is kept, but cannot be read now ({reason}); put it back") from error

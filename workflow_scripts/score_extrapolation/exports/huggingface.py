@@ -68,7 +68,7 @@ def write(options, kept, folder):
         file.rename(folder / name)
     info = {"citation": "", "description": "", "features": features, "homepage": "", "license": ""}
     write_json(folder / "dataset_info.json", info)
-    state = {"_data_files": [{"filename": name} for name in names], "_fingerprint": digest.hexdigest()[:16]}
+    state: dict = {"_data_files": [{"filename": name} for name in names], "_fingerprint": digest.hexdigest()[:16]}
     state |= {"_format_type": None, "_format_kwargs": {}, "_format_columns": None, "_output_all_columns": False}
     write_json(folder / "state.json", state | {"_split": "train"})
 

@@ -51,4 +51,4 @@ def _add(tar: tarfile.TarFile, sample, suffix: str, content: bytes) -> None:
     member = tarfile.TarInfo(f"{sample.sample_id:09d}.{suffix}")  # of no time and no owner: the same bytes each time
     member.size = len(content)
     tar.addfile(member, io.BytesIO(content))
-    tar.members.clear()  # which would grow by each, to be listed
+    tar.members.clear()  # type: ignore[attr-defined]  # else it keeps all; typeshed lacks it

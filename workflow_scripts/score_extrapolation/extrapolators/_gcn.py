@@ -57,11 +57,13 @@ class _Product(torch.autograd.Function):
     @staticmethod
     def forward(ctx, features, hop):
         ctx.hop = hop
-        return _sum_neighbors(*hop.forward, features)
+        starts, columns, weights = hop.forward
+        return _sum_neighbors(starts, columns, weights, features)
 
     @staticmethod
     def backward(ctx, gradient):
-        return _sum_neighbors(*ctx.hop.backward, gradient.contiguous()), None
+        starts, columns, weights = ctx.hop.backward
+        return _sum_neighbors(starts, columns, weights, gradient.contiguous()), None
 
 
 def _sum_neighbors(starts, columns, weights, features):
@@ -147,9 +149,13 @@ class Nodes:
 
         With a `fanout`, a node has no more neighbours than that in each hop, drawn from `rng`; else it has all.
         """
-        parts = []
+        parts: list[Graph] = []
         for _ in HIDDEN:
-            part = take_rows(self.graph, rows) if fanout is None else sample_rows(self.graph, rows, fanout, rng)
+            if fanout is None:
+                part = take_rows(self.graph, rows)
+            else:
+                assert rng is not None, "neighbours are drawn from an rng"
+                part = sample_rows(self.graph, rows, fanout, rng)
             part, rows = compact(part)
             parts.insert(0, part)
         return rows, parts
@@ -274,11 +280,12 @@ def train(network: GCN, nodes: Nodes, training: Training, seed: int, rows, targe
     at_once = training.batch is None
     everything = nodes.around(rows) if at_once else None
     targets = torch.from_numpy(targets).to(nodes.device)
-    history, best = [], None
+    history: list[dict] = []
+    best: tuple[float, dict, dict] = (-np.inf, {}, {})
     with Progress(training.epochs, "gnn", "epochs") as progress:
         for epoch in range(1, training.epochs + 1):
             network.train()
-            if at_once:
+            if training.batch is None:
                 done = epoch / (training.epochs + 1)
                 optimizer.param_groups[0]["lr"] = training.learning_rate * np.interp(done, [0, WARM_UP, 1], [0, 1, 0])
                 loss = _update(network, optimizer, everything, targets, training.precision)
@@ -295,7 +302,7 @@ def train(network: GCN, nodes: Nodes, training: Training, seed: int, rows, targe
                 progress.note = f"loss {loss:.4f}, validation Pearson {correlation:.4f}"
                 LOGGER.info("gnn: epoch %d of %d, %s", epoch, training.epochs, progress.note)
                 reached = -1.0 if np.isnan(correlation) else correlation
-                if best is None or reached >= best[0]:
+                if reached >= best[0]:
                     best = reached, history[-1], copy.deepcopy(network.state_dict())
             progress.update(1)
             if not at_once and training.patience and epoch - best[1]["epoch"] >= training.patience:

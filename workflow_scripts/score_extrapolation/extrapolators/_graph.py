@@ -81,16 +81,17 @@ def neighbor_graph_rows(neighbors: Iterable[tuple], n: int, wanted: slice) -> Gr
     wanted : slice
         The rows, one after another.
     """
-    pairs, weights = [np.empty(0, np.int64)], [np.empty(0)]
+    pairs_of_blocks, weights_of_blocks = [np.empty(0, np.int64)], [np.empty(0)]
     for rows, neighbor_rows, distances in neighbors:
         rows, columns = np.repeat(rows, neighbor_rows.shape[1]), neighbor_rows.reshape(-1)
         of_block = np.exp(-distances.reshape(-1).astype(np.float64))
         edges = (rows != columns) & (of_block >= LIGHTEST) & (_within(rows, wanted) | _within(columns, wanted))
-        pairs.append((np.minimum(rows, columns) * n + np.maximum(rows, columns))[edges])
-        weights.append(of_block[edges])
-    pairs, first = np.unique(np.concatenate(pairs), return_index=True)  # found from both sides it is still one edge
-    (low, high), weights, own = np.divmod(pairs, n), np.concatenate(weights)[first], np.arange(n)[wanted]
+        pairs_of_blocks.append((np.minimum(rows, columns) * n + np.maximum(rows, columns))[edges])
+        weights_of_blocks.append(of_block[edges])
+    pairs, first = np.unique(np.concatenate(pairs_of_blocks), return_index=True)  # an edge from both sides is one
+    (low, high), own = np.divmod(pairs, n), np.arange(n)[wanted]
     rows, columns = np.concatenate([low, high, own]), np.concatenate([high, low, own])
+    weights = np.concatenate(weights_of_blocks)[first]
     weights = np.concatenate([weights, weights, np.ones(len(own))])
     edges = _within(rows, wanted)
     return from_edges(rows[edges] - wanted.start, columns[edges], weights[edges], len(own), n)

@@ -27,7 +27,7 @@ def state_of(network: _gcn.GCN, standard: tuple, mean: float, deviation: float) 
     """
     tensors = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
     tensors |= {"features.mean": standard[0], "features.scale": standard[1]}
-    scores = {"scores.mean": np.float64([mean]), "scores.deviation": np.float64([deviation])}
+    scores = {"scores.mean": np.array([mean], np.float64), "scores.deviation": np.array([deviation], np.float64)}
     return {name: tensor.cpu().numpy() for name, tensor in tensors.items()} | scores
 
 

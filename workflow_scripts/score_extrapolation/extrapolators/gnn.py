@@ -244,7 +244,7 @@ class GNNExtrapolator:
             epochs=options.epochs or EPOCHS[kind],
             patience=options.patience,
             learning_rate=options.learning_rate or LEARNING_RATE[kind],
-            batch={"auto": BATCH, "full": None}.get(options.batch, options.batch),
+            batch=None if options.batch == "full" else BATCH if options.batch == "auto" else options.batch,
             fanout=options.fanout,
             precision=options.precision,
         )

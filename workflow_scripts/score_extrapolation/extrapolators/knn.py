@@ -133,7 +133,7 @@ class KNNExtrapolator:
         ValueError
             An option is out of range, the lengths differ, or labels are missing.
         """
-        Options(k=self.k, weighting=self.weighting, same_label=self.same_label)
+        Options.model_validate({"k": self.k, "weighting": self.weighting, "same_label": self.same_label})
         if len(subset_embeddings) != len(subset_scores):
             raise ValueError(f"{len(subset_embeddings)} embeddings and {len(subset_scores)} scores")
         self.embeddings_ = np.asarray(subset_embeddings)

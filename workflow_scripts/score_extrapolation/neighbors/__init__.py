@@ -121,6 +121,7 @@ def find_scope(
     if scope == "label":
         from .label import find_label_neighbors
 
+        assert samples is not None, "the scope label reads labels"
         labels, base_labels = (
             samples["label"][rows_of(samples["sample_id"], ids)] for ids in (sample_ids, table["sample_id"])
         )
@@ -140,7 +141,7 @@ def find_scope(
         ids, distances = without_itself(sample_ids[queries], ids, distances)
     if method != "exact":
         recall, recall_queries = measure_recall(index, vectors, queries, distances, itself, seed)
-    metrics = {
+    metrics: dict = {
         "method": method,
         "k": k,
         "n": len(queries),
@@ -191,7 +192,7 @@ def _find_exactly(vectors: np.ndarray, queries: np.ndarray, base: Base, k: int, 
         del table, index  # before the next is read
         if ids.shape[1] > n:
             order = np.lexsort((ids, distances), axis=-1)[:, :k]
-            ids, distances = (np.take_along_axis(values, order, 1) for values in (ids, distances))
+            ids, distances = np.take_along_axis(ids, order, 1), np.take_along_axis(distances, order, 1)
     return ids, distances
 
 

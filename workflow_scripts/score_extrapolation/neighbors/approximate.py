@@ -1,6 +1,7 @@
 """Approximate nearest neighbours: candidates of a faster search, ranked by their differences as the exact ones are."""
 
 import os
+from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -37,7 +38,7 @@ def find_approximately(method: str, index: ExactIndex, vectors: np.ndarray, rows
         Euclidean, from differences; in the order of (distance, row).
     """
     # numba changes the number of OpenMP's threads, which are torch's and faiss's too; here it is put back.
-    with threadpool_limits(min(threads, os.cpu_count())):
+    with threadpool_limits(min(threads, os.cpu_count() or 1)):
         return _find(method, index, vectors, rows, k, seed, threads)
 
 
@@ -45,7 +46,7 @@ def _find(method: str, index: ExactIndex, vectors: np.ndarray, rows, k: int, see
     n_candidates = min(k + EXTRA, len(index.base))
     of_base = rows is None
     rows = np.arange(len(index.base)) if of_base else rows
-    # Each is imported where it is used alone.
+    search: Any  # one of two, each imported where it is used alone
     if method == "ivf":
         from .ivf_search import IVFSearch
 

@@ -66,6 +66,7 @@ def mean_of(blocks: Iterable[np.ndarray]) -> np.ndarray:
         for start in range(0, whole, BATCH):
             total = total + rest[start : start + BATCH].sum(axis=0, dtype=np.float64)
         rest = rest[whole:]
+    assert rest is not None, "there is a block"
     return ((total + rest.sum(axis=0, dtype=np.float64)) / n).astype(np.float32)
 
 

@@ -53,7 +53,7 @@ def find_label_neighbors(
             if n:
                 nearest, apart = ExactIndex(base[own], device).query(vectors, rows[queries], n, progress)
                 found[queries, :n], distances[queries, :n] = own[nearest], apart
-            if n < k:
+            if n < k and everyone is not None:
                 # Of the k nearest of all, n at most are of the own class: the k - n nearest others are among them.
                 nearest, apart = everyone.query(vectors, rows[queries], k, progress)
                 others = np.argsort(base_labels[nearest] == label, axis=1, kind="stable")[:, : k - n]

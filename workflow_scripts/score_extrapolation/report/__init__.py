@@ -15,12 +15,12 @@ NAMES = {"computed": "full data", "auto": "auto", "zcoreset": "ZCoreSet"}
 
 
 class Arm(NamedTuple):
-    """The parts of an arm's name; those after `method` are None where it reads no scores."""
+    """The parts of an arm's name; those after `method` are empty where it reads no scores."""
 
     method: str
-    score: str | None = None
-    extrapolator: str | None = None
-    subset: str | None = None  # percent and, unless it was drawn at random, how: 20, 20-stratified
+    score: str = ""
+    extrapolator: str = ""
+    subset: str = ""  # percent and, unless it was drawn at random, how: 20, 20-stratified
 
     @property
     def training_free(self) -> bool:
@@ -88,7 +88,7 @@ def arm_label(arm: str) -> str:
     ``random`` is random, ``top/du/knn-10/fraction-20`` is DU, KNN k=10, 20 % subset.
     """
     method, score, extrapolator, subset = split_arm(arm)
-    if score is None:
+    if not score:
         return method_label(method)
     scores = scores_label(score, extrapolator, subset)
     return scores if method == "top" else f"{method_label(method)}: {scores}"

@@ -1,5 +1,7 @@
 """The figures of accuracy and of the time of stages; each function draws a table into an SVG."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from ..evaluation.intervals import paired_interval
@@ -88,7 +90,7 @@ def group_arms(arms) -> dict[str, list[str]]:
 
 def _belongs(part: Arm, own: Arm, parts) -> bool:
     """Return whether an arm is shown where another's score, subset and selection are."""
-    if part.score is None:
+    if not part.score:
         return True
     if part.training_free:
         as_selected = part._replace(method=own.method) in parts
@@ -135,7 +137,7 @@ def plot_accuracy(runs: pd.DataFrame, path) -> None:
     reference, pruned = runs[is_reference(runs)], runs[~is_reference(runs)]
     styles, panels = arm_styles(pruned["arm"]), group_panels(pruned)
     heading = f"Test accuracy after pruning, {mean_text(runs, ' ± s.e.')}"
-    drawn = [_draw_accuracy]
+    drawn: list[Callable] = [_draw_accuracy]
     if (pruned["arm"] == "random").any():
         drawn.append(_draw_gain)
         heading += "; below, difference from random pruning"
@@ -151,7 +153,7 @@ def plot_accuracy(runs: pd.DataFrame, path) -> None:
         places = iter(grid)
         for names in rows:
             for draw in drawn:
-                for budget, arms in map(panels.get, names):
+                for budget, arms in (panels[name] for name in names):
                     axes = next(places)
                     own = pruned[pruned["arm"].isin(arms) & (pruned["budget"] == budget)]
                     draw(axes, own, reference, {arm: look for arm, look in styles.items() if arm in arms})

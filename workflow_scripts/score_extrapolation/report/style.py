@@ -1,7 +1,7 @@
 """One look for all figures: what it must survive is print, colour blindness and a second run (the same bytes)."""
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -92,7 +92,7 @@ def draw_sentence(sentence: str, path) -> None:
 def drawing_panels(
     path,
     heading: str,
-    titles: list[str | None],
+    titles: Sequence[str | None],
     labels: tuple[str, str],
     keys: list[Line2D],
     columns: int | None = None,
@@ -177,7 +177,7 @@ def arm_styles(arms) -> dict[str, dict]:
 def _whose(arm: str) -> tuple[str, str]:
     """Return the family that an arm's colour is of, and the arm's name in a legend."""
     part = split_arm(arm)
-    if part.score is None:
+    if not part.score:
         return part.method, method_label(part.method)
     if part.training_free:
         whose = "pretrained" if part.extrapolator == "pretrained" else "subset's"
@@ -188,7 +188,7 @@ def _whose(arm: str) -> tuple[str, str]:
 def _place_in_legend(arm: str) -> tuple:
     """Return a key: full data, extrapolators by family and k, what needs no training, what reads no scores."""
     part = split_arm(arm)
-    if part.score is None:
+    if not part.score:
         return 3, part.method, 0, arm
     if part.training_free:
         return 2, part.score, 0, arm
@@ -217,7 +217,7 @@ def label_points(axes, points: np.ndarray, labels: list[str], colors: list[str])
     points_per_pixel = 72 / axes.figure.dpi
     places = axes.transData.transform(points) * points_per_pixel
     low, high = axes.bbox.get_points() * points_per_pixel
-    written = []
+    written: list[tuple[np.ndarray, np.ndarray]] = []
     for place, point, label, color in zip(places, points, labels, colors, strict=True):
         size = np.maximum(LABEL_SIZE, (len(label) * LETTER_WIDTH, 0))
         offsets = [side * (far * LABEL_SIZE * 0.7 + (size - LABEL_SIZE) / 2) for far in (1, 1.6) for side in sides]

@@ -61,7 +61,8 @@ def score_dynamics(name: str, probabilities: np.ndarray, labels: np.ndarray, **o
     # What is given in float64 is scored in float64.
     dtype = torch.promote_types(torch.float32, torch.from_numpy(np.empty(0, probabilities.dtype)).dtype)
     score = StreamedScore({"name": name, **options}, len(labels))
-    observer = Observer([score.record], *probabilities.shape[1:], "cpu", dtype, dtype)
+    _, n_samples, n_classes = probabilities.shape
+    observer = Observer([score.record], n_samples, n_classes, "cpu", dtype, dtype)
 
     for epoch in probabilities:
         # A probability of 0 has no logarithm; the least number above it stands in.

@@ -43,7 +43,7 @@ class Accumulator:
         self.window = options.window
         self.n_samples = n_samples
         self.n_epochs = 0
-        self.ring = None
+        self.ring: np.ndarray | None = None
         self.sum_of_std = np.zeros(n_samples)
 
     def update(self, values: np.ndarray) -> None:
@@ -65,6 +65,7 @@ class Accumulator:
 
     def _warn_of_inversion(self) -> None:
         """Say so where what was learned most easily is what wavers most."""
+        assert self.ring is not None, "there was an epoch"
         p_y = self.ring.mean(axis=0)
         if not self.n_samples or min(np.ptp(self.sum_of_std), np.ptp(p_y)) == 0:
             return

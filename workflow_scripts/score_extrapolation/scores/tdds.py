@@ -51,7 +51,7 @@ class Accumulator:
         self.options = options
         self.n_samples = n_samples
         self.n_epochs = 0
-        self.divergences = None
+        self.divergences: np.ndarray | None = None
 
     def update(self, values: np.ndarray) -> None:
         """Take one epoch's D against the epoch before, (n,) float; the first epoch has none (NaN)."""
@@ -71,6 +71,7 @@ class Accumulator:
         oldest = self.n_epochs - 1 if self.options.trajectory_from == "last" else 0
         order = (np.arange(n_steps) + oldest) % n_steps
         scores = np.zeros(self.n_samples)
+        assert self.divergences is not None, "there was an epoch"
         for start in range(0, self.n_samples, BLOCK):
             block = self.divergences[order, start : start + BLOCK].astype(np.float64)
             for w in range(n_epochs - window + 1):

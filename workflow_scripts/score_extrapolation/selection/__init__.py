@@ -43,12 +43,12 @@ def check_kept(n: int, rate: float | None = None, n_kept: int | None = None) -> 
     InputFault
         Not one of both is given, the rate is not in [0, 1) or keeps none, or `n_kept` is not in 1..n - 1.
     """
-    if (rate is None) == (n_kept is None):
-        raise InputFault("select: give either the rate, the fraction removed, or n_kept, the number to keep")
-    if n_kept is not None:
+    if rate is None and n_kept is not None:
         if not 0 < n_kept < n:
             raise InputFault(f"{n_kept} samples to keep are not 1 to {n - 1} of {n}; give another number")
         return n_kept
+    if rate is None or n_kept is not None:
+        raise InputFault("select: give either the rate, the fraction removed, or n_kept, the number to keep")
     if not 0 <= rate < 1:
         hint = f", write {rate / 100:g}" if 1 < rate < 100 else ""
         raise InputFault(f"rate = {rate} is not in [0, 1); a rate is the fraction removed{hint}")

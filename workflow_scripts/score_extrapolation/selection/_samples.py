@@ -101,10 +101,11 @@ class SampleArrays(Samples):
         self.columns = {"score": scores, "doubt": doubts, "label": labels}
 
     def _batches(self, columns):
-        arrays = [self.columns[name] for name in columns]
-        for name, values in zip(columns, arrays, strict=True):
-            if values is None:
+        arrays = []
+        for name in columns:
+            if (values := self.columns[name]) is None:
                 raise _missing(name)
+            arrays.append(values)
         for start in range(0, self.n, BATCH):
             yield tuple(values[start : start + BATCH] for values in arrays)
 

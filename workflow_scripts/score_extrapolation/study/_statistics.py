@@ -54,8 +54,8 @@ def add_differences(
     wide = _wide(runs, by, unit, value)
     table = []
     for group, name in _keys(summary, by, unit):
-        values = wide.get(group)
-        known = values is not None and name != base and {base, name} <= set(values)
+        values = wide.get(group, {})
+        known = name != base and {base, name} <= set(values)
         table.append(paired_interval(values[name] - values[base] if known else []))
     columns = [f"{value}_difference{end}" for end in ("", "_low", "_high")]
     return summary.assign(**pd.DataFrame(table, columns=columns, index=summary.index))
@@ -82,12 +82,13 @@ def add_best(
     wide = _wide(runs, by, unit, value)
     table = []
     for group, name in _keys(summary, by, unit):
-        values = wide.get(group)
+        values, lead = wide.get(group), []
         if values is not None:
             values = values[[other for other in values if among is None or other in among]]
             means = values.mean(skipna=False).dropna().sort_values(ascending=False, kind="stable")
-        leads = values is not None and len(means) > 1 and means.index[0] == name
-        table.append(paired_interval(values[name] - values[means.index[1]] if leads else []))
+            if len(means) > 1 and means.index[0] == name:
+                lead = values[name] - values[means.index[1]]
+        table.append(paired_interval(lead))
     columns = [f"{value}_lead{end}" for end in ("", "_low", "_high")]
     leads = pd.DataFrame(table, columns=columns, index=summary.index)
     return summary.assign(**leads, **{f"{value}_best": leads[columns[1]] > 0})

@@ -81,12 +81,12 @@ def tabulate(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
 def _subset_share(arm: str) -> float:
     """Return the share of the training set that an arm's scores train on."""
     part = split_arm(arm)
-    return 0.0 if part.score is None else float(part.subset.partition("-")[0]) / 100
+    return float(part.subset.partition("-")[0]) / 100 if part.score else 0.0
 
 
 def _is_extrapolated(arm: str) -> bool:
     part = split_arm(arm)
-    return part.score is not None and not part.training_free and part.extrapolator != "computed"
+    return bool(part.score) and not part.training_free and part.extrapolator != "computed"
 
 
 def draw(table: pd.DataFrame, path) -> None:

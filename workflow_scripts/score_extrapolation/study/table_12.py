@@ -48,12 +48,12 @@ def format_table(table: pd.DataFrame) -> pd.DataFrame:
     """Return the table for people: a row per sampler, correlations and their difference from random subsets."""
     cells = []
     for row in table.to_dict("records"):
-        index = method_label(row["score"]), percent(row["fraction_percent"]), method_label(row["extrapolator"])
-        index += (method_label(row["sampler"]), str(row["n_seeds"]))
+        whose = method_label(row["score"]), percent(row["fraction_percent"]), method_label(row["extrapolator"])
+        index = *whose, method_label(row["sampler"]), str(row["n_seeds"])
         for statistic, name in STATISTICS.items():
-            gain = [row[f"{statistic}_difference{end}"] for end in ("", "_low", "_high")]
-            better = gain[1] > 0
+            gain, low, high = (row[f"{statistic}_difference{end}"] for end in ("", "_low", "_high"))
+            better = low > 0
             mean = plus_minus(row[f"{statistic}_mean"], row[f"{statistic}_se"], 4, better)
-            gained = NONE if row["sampler"] == RANDOM else difference(*gain, 4, better)
+            gained = NONE if row["sampler"] == RANDOM else difference(gain, low, high, 4, better)
             cells += [(index, (name, "mean"), mean), (index, (name, "against random"), gained)]
     return pivot(cells, ["Score", "Subset", "Extrapolation", "Drawn", "Seeds"])

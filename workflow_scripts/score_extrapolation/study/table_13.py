@@ -46,11 +46,11 @@ def format_table(table: pd.DataFrame) -> pd.DataFrame:
     """Return the table for people: a row per sampler."""
     cells = []
     for row in table.to_dict("records"):
-        index = percent(row["fraction_percent"]), f"{row['embedding']}, {row['width']:,} wide", f"{row['n_subset']:,}"
-        index += (method_label(row["sampler"]), str(row["n_seeds"]))
-        gain = [row[f"{VALUE}_difference{end}"] for end in ("", "_low", "_high")]
-        better = gain[2] < 0
-        gained = NONE if row["sampler"] == RANDOM else difference(*gain, 4, better)
+        whose = percent(row["fraction_percent"]), f"{row['embedding']}, {row['width']:,} wide", f"{row['n_subset']:,}"
+        index = *whose, method_label(row["sampler"]), str(row["n_seeds"])
+        gain, low, high = (row[f"{VALUE}_difference{end}"] for end in ("", "_low", "_high"))
+        better = high < 0
+        gained = NONE if row["sampler"] == RANDOM else difference(gain, low, high, 4, better)
         distance = plus_minus(row[f"{VALUE}_mean"], row[f"{VALUE}_se"], 4, better)
         cells += [(index, ("Fréchet distance",), distance), (index, ("against random",), gained)]
     return pivot(cells, ["Subset", "Embedding", "n", "Drawn", "Seeds"])

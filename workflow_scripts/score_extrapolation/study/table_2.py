@@ -48,9 +48,9 @@ def tabulate(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     for (score, fraction, _), of_family in runs.groupby(["score", "fraction", "family"], sort=False):
         labels = list(dict.fromkeys(of_family["extrapolator"]))
         without = {label: estimated.get((score, fraction, label)) for label in labels}
-        known = all(value is not None and not pd.isna(value) for value in without.values())
+        known = {label: value for label, value in without.items() if value is not None and not pd.isna(value)}
         pearson = of_family.groupby("extrapolator")["pearson"].mean(numeric_only=True).fillna(-2)
-        blind = (max(labels, key=without.get), NESTED) if known else (labels[0], FIRST)
+        blind = (max(labels, key=known.__getitem__), NESTED) if len(known) == len(labels) else (labels[0], FIRST)
         blind = blind if len(labels) > 1 else (labels[0], ONE)
         for label, chosen_by in (blind, (max(labels, key=pearson.get), TRUTH)):
             own = of_family[of_family["extrapolator"] == label]

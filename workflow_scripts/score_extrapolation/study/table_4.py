@@ -64,10 +64,10 @@ def format_table(table: pd.DataFrame) -> pd.DataFrame:
         index = percent(row["rate_percent"]), name, str(row["n_seeds"])
         for accuracy, head in ACCURACIES.items():
             attack = f"{row['attack']}, {row['n_images']:,} images" if accuracy.startswith("robust") else "all images"
-            gain = [row[f"{accuracy}_difference{end}"] for end in ("", "_low", "_high")]
-            better = gain[1] > 0
+            gain, low, high = (row[f"{accuracy}_difference{end}"] for end in ("", "_low", "_high"))
+            better = low > 0
             mean = plus_minus(row[f"{accuracy}_mean"], row[f"{accuracy}_se"], 2, better)
-            gained = NONE if row["arm"] == RANDOM else difference(*gain, 2, better)
+            gained = NONE if row["arm"] == RANDOM else difference(gain, low, high, 2, better)
             head = f"{head}\n{attack}"
             cells += [(index, (head, "mean"), mean), (index, (head, "against random"), gained)]
     return pivot(cells, ["Pruned", "Scores", "Seeds"])

@@ -40,7 +40,8 @@ def draw_augmentation(
 
 def crop_shape(shape: tuple[int, int], augmentation: Augmentation) -> tuple[int, int]:
     """Return height and width of what the network is given."""
-    return (augmentation.crop_size,) * 2 if augmentation.crop_size else tuple(shape)
+    side = augmentation.crop_size
+    return (side, side) if side else (shape[0], shape[1])
 
 
 def augment(images: torch.Tensor, rows, columns, flipped, augmentation: Augmentation) -> torch.Tensor:

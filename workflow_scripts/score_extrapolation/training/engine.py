@@ -19,7 +19,7 @@ from .epochs import Epochs, MixedEpochs
 from .optimizers import make_optimizer
 from .prediction import predict
 from .processes import Group
-from .recipe import Recipe
+from .recipe import Recipe, Training
 
 STEPS_BETWEEN_AGREEMENTS = 20  # of several processes on whether to save or stop; each makes them wait for their devices
 
@@ -212,7 +212,8 @@ class Trainer:
         ):
             if drawn:
                 places = self.group.part(np.arange(end - len(batch), end))
-                inputs = augment(inputs, *(values[places] for values in drawn), self.recipe.augmentation)
+                rows, columns, flipped = (values[places] for values in drawn)
+                inputs = augment(inputs, rows, columns, flipped, self.recipe.augmentation)
             self._step(batch, part, inputs)
             self.n_batches_done += 1
             progress.update(len(batch))
@@ -223,7 +224,7 @@ class Trainer:
         rows = torch.from_numpy(part).to(self.device)
         labels = self.labels[rows]
         loss, logits, n_right = self.objective.loss(self._logits, inputs, labels)
-        if self.recorder and self.recipe.recording == "train_forward":
+        if self.recorder and self._recording() == "train_forward":
             self.recorder.observe(batch, log_softmax(logits, 1))
         self.optimizer.zero_grad(set_to_none=True)
         # Several processes average their gradients; the sum over all is meant.
@@ -242,9 +243,13 @@ class Trainer:
         with autocast(self.device, self.recipe.precision):
             return (self.network if alone else self.forward)(images)
 
+    def _recording(self) -> str:
+        assert isinstance(self.recipe, Training), "a recorder is given with the recipe of a training that scores read"
+        return self.recipe.recording
+
     def _observe_apart(self) -> None:
         """Record in a pass of its own: eval mode, no augmentation."""
-        if not self.recorder or self.recipe.recording != "eval_pass":
+        if not self.recorder or self._recording() != "eval_pass":
             return
         outputs = predict(
             self._current(), self.images, self.recipe.precision, group=self.group, first_batch=self.n_batches_observed

@@ -84,7 +84,7 @@ def take_part(folder: Path) -> None:
         for path in logs:
             log_to(path)
     try:
-        report = {"metrics": train_here(**task)}
+        report: dict = {"metrics": train_here(**task)}
     except InputFault as fault:
         report = {"fault": str(fault)}
     except Interrupted as stop:

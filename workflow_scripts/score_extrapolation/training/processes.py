@@ -22,7 +22,8 @@ class Group:
 
     def __init__(self):
         joined = dist.is_available() and dist.is_initialized()
-        self.rank, self.size = (dist.get_rank(), dist.get_world_size()) if joined else (0, 1)
+        self.rank: int = dist.get_rank() if joined else 0
+        self.size: int = dist.get_world_size() if joined else 1
 
     def part(self, batch: np.ndarray) -> np.ndarray:
         """Return this process's part of a batch; parts differ by one at most, and may be empty."""
@@ -37,7 +38,7 @@ class Group:
         padded[: len(part)] = part
         parts = [torch.empty_like(padded) for _ in lengths] if self.rank == 0 else None
         dist.gather(padded, parts)
-        return torch.cat([p[:n] for p, n in zip(parts, lengths, strict=True)]) if self.rank == 0 else None
+        return torch.cat([p[:n] for p, n in zip(parts, lengths, strict=True)]) if parts is not None else None
 
     def sum(self, value: torch.Tensor) -> torch.Tensor:
         """Return the sum over the processes."""

@@ -1,5 +1,6 @@
 """What a training notes of its samples while it runs."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +32,9 @@ class DynamicsRecorder:
     group : Group
     """
 
-    def __init__(self, folder, records: list[str], labels: torch.Tensor, n_classes: int, previous_dtype, group: Group):
+    def __init__(
+        self, folder, records: Sequence[str], labels: torch.Tensor, n_classes: int, previous_dtype, group: Group
+    ):
         self.folder = Path(folder)
         self.records, self.labels, self.group = list(records), labels, group
         self.observer = None

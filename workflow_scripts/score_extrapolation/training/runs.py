@@ -1,6 +1,7 @@
 """A whole training on a table of samples, in one process or several."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -54,7 +55,7 @@ def train_here(
     model_path: str,
     checkpoint_path: str,
     dynamics_path: str | None = None,
-    records: list[str] = (),
+    records: Sequence[str] = (),
     snapshots_path: str | None = None,
     code: str = "",
     checkpoints: dict | None = None,
@@ -87,7 +88,7 @@ def train_here(
         Folder, outside the outputs, for where the training stands; removed at the end.
     dynamics_path : path, optional
         Where to write the records of each epoch.
-    records : list of str
+    records : sequence of str
     snapshots_path : path, optional
         Folder for the networks of earlier epochs that the recipe says to keep.
     code : str
@@ -130,7 +131,8 @@ def train_here(
         )
     if per_epoch is not None and pool_share is not None:
         raise ValueError("an epoch of mixed batches has a length of its own: give per_epoch or pool_share")
-    stage, chosen = ("training", Training(**recipe)) if dynamics_path else ("retraining", Recipe(**recipe))
+    stage = "training" if dynamics_path else "retraining"
+    chosen = Training(**recipe) if dynamics_path else Recipe(**recipe)
     group = Group()
     torch_device = resolve_device(device, group.size, group.rank)
     samples = read_table(samples_path, ["sample_id", "label"])
@@ -163,11 +165,12 @@ def train_here(
         settings | {"device": torch_device.type, "summary": summary}, [images_path], sample_ids, samples["label"]
     )
     recorder = None
-    if dynamics_path:
+    if isinstance(chosen, Training):
         dtype = getattr(torch, chosen.previous_dtype)
         recorder = DynamicsRecorder(checkpoint_path, records, labels, n_classes, dtype, group)
     snapshots = None
     if snapshots_path:
+        assert isinstance(chosen, Training), "a retraining keeps no snapshots"
         snapshots = Snapshots(checkpoint_path, chosen.epochs, chosen.snapshots, writes=group.rank == 0)
     n_bytes = recorder.n_bytes() if recorder else 0
     resident = plan_memory(network, chosen, store.shape[1:], len(labels), n_bytes, group.size)

@@ -82,7 +82,8 @@ def score(options: Options, embeddings: np.ndarray, n_classes: int, seed: int) -
     threads = int(os.environ.get("OMP_NUM_THREADS") or numba.config.NUMBA_NUM_THREADS)
     with (
         ThreadPoolExecutor(threads) as pool,
-        closing(pool.map(score_block, range(n_blocks))) as of_blocks,  # what is interrupted does no more of them
+        # What is interrupted does no more of them.
+        closing(pool.map(score_block, range(n_blocks))) as of_blocks,  # type: ignore[type-var]  # it is a generator
         Progress(options.draws, "zcoreset", "draws") as progress,
     ):
         for block, of_block in enumerate(of_blocks):

@@ -33,7 +33,7 @@ def read_aligned(paths_per_space: list[list]) -> Iterator[tuple[np.ndarray, list
         The tables are not of the same samples.
     """
     streams = [read_blocks(list(paths), ["sample_id", "embedding"]) for paths in paths_per_space]
-    fronts = [next(stream, None) for stream in streams]
+    fronts = [next(stream, {}) for stream in streams]
     while all(fronts):
         n = min(BLOCK, *(len(front["sample_id"]) for front in fronts))
         pieces = [{name: values[:n] for name, values in front.items()} for front in fronts]
@@ -44,7 +44,7 @@ def read_aligned(paths_per_space: list[list]) -> Iterator[tuple[np.ndarray, list
             yield ids, [piece["embedding"] for piece in pieces]
         rests = [{name: values[n:] for name, values in front.items()} for front in fronts]
         fronts = [
-            rest if len(rest["sample_id"]) else next(stream, None) for rest, stream in zip(rests, streams, strict=True)
+            rest if len(rest["sample_id"]) else next(stream, {}) for rest, stream in zip(rests, streams, strict=True)
         ]
     if any(fronts):
         named = ", ".join(str(paths[0]) for paths in paths_per_space)
@@ -145,6 +145,7 @@ def take_rows(features: list[np.memmap], rows: np.ndarray | slice) -> list[np.nd
     taken = []
     for array in features:
         vectors = np.empty((len(rows), array.shape[1]), array.dtype)
+        assert array.filename is not None, "an array of a file"
         with open(array.filename, "rb") as file:
             for start, stop in runs:
                 file.seek(array.offset + int(rows[start]) * array.strides[0])

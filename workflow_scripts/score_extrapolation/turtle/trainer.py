@@ -57,7 +57,7 @@ class TaskTrainer:
         self.n_steps = 0
         self.totals = self._no_totals()
         self.epochs: list[dict] = []
-        self._everything = None
+        self._everything: list[torch.Tensor] | None = None
 
     def _no_totals(self) -> dict:
         zeros = torch.zeros(self.encoder.n_classes, dtype=torch.float64)
