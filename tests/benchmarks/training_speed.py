@@ -1,6 +1,7 @@
-"""How fast the training loop is, what recording costs, and how much memory TDDS takes.
+"""How fast the training loop is, in each precision too, what recording costs, and how much memory TDDS takes.
 
     python tests/benchmarks/training_speed.py speed --images cifar10-train.parquet
+    python tests/benchmarks/training_speed.py precision --images cifar10-train.parquet
     python tests/benchmarks/training_speed.py recording --images cifar10-train.parquet
     python tests/benchmarks/training_speed.py memory
 
@@ -9,7 +10,8 @@ DataLoader with workers, float32, each batch copied to the device), in turn, aft
 epoch without records, with DU's and with TDDS's, in turn. Both print the median of the ratios of neighbours, since the
 machine's other work changes both alike; of `recording`, which is small beside that work, in seconds of the processor
 too. `memory` feeds TDDS's record predictions of n samples and C classes and
-compares the growth of the process with the bound. Images are CIFAR-10's as Parquet in Hugging Face's layout.
+compares the growth of the process with the bound. `precision` trains one epoch in each precision, in turn.
+Images are CIFAR-10's as Parquet in Hugging Face's layout.
 """
 
 import argparse
@@ -56,15 +58,14 @@ def fresh_network(arguments):
     return build_model(json.loads(arguments.model), (32, 32, 3), 10, MEAN, STD).to(arguments.device)
 
 
-def recipe(arguments, **changes) -> Training:
+def recipe(arguments, precision: str) -> Training:
     return Training(
         model=json.loads(arguments.model),
         epochs=1,
         batch_size=256,
         optimizer={"name": "adam", "learning_rate": 1e-3, "weight_decay": 1e-4},
         augmentation={"crop_padding": 4, "flip": True},
-        precision="bfloat16",
-        **changes,
+        precision=precision,
     )
 
 
@@ -73,7 +74,9 @@ def wait(device):
         torch.cuda.synchronize()
 
 
-def engine_epoch(arguments, network, images, labels, records=(), clock=time.perf_counter) -> float:
+def engine_epoch(
+    arguments, network, images, labels, records=(), clock=time.perf_counter, precision="bfloat16"
+) -> float:
     """Return the seconds of one epoch of this engine."""
     source = ResidentImages(torch.from_numpy(images).to(arguments.device))
     labels = torch.from_numpy(labels).to(arguments.device)
@@ -81,7 +84,7 @@ def engine_epoch(arguments, network, images, labels, records=(), clock=time.perf
         recorder = DynamicsRecorder(folder, records, labels, 10, torch.float32, Group()) if records else None
         if recorder:
             recorder.observer.n_epochs = 1  # as from the second epoch on, when TDDS compares
-        trainer = Trainer(network, source, labels, recipe(arguments), 0, "training", recorder)
+        trainer = Trainer(network, source, labels, recipe(arguments, precision), 0, "training", recorder)
         wait(arguments.device)
         started = clock()
         trainer.run()
@@ -171,6 +174,20 @@ def compare_speed(arguments) -> None:
     print(f"engine: {reached / 1e9:.0f} GFLOP/s, {reached / peak:.0%} of a matrix product's {peak / 1e9:.0f}")
 
 
+def compare_precisions(arguments) -> None:
+    images, labels = read_images(arguments.images, arguments.n)
+    times = {name: [] for name in ("float32", "auto", "bfloat16")}
+    networks = {name: fresh_network(arguments) for name in times}
+    for repetition in range(arguments.repetitions + 1):
+        for name, seconds in times.items():
+            epoch = engine_epoch(arguments, networks[name], images, labels, precision=name)
+            if repetition:
+                seconds.append(epoch)
+    for name, seconds in times.items():
+        rates = [arguments.n / s for s in seconds]
+        print(f"{name}: {statistics.median(rates):.0f} images/s ({min(rates):.0f} to {max(rates):.0f})")
+
+
 def compare_recording(arguments) -> None:
     images, labels = read_images(arguments.images, arguments.n)
     kinds = {"none": (), "du": ("probability",), "tdds": ("divergence",)}
@@ -240,7 +257,7 @@ def measure_memory(arguments) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("speed", "recording", "memory"))
+    parser.add_argument("what", choices=("speed", "precision", "recording", "memory"))
     parser.add_argument("--images", help="CIFAR-10 as Parquet")
     parser.add_argument("--n", type=int, default=5120, help="images an epoch")
     parser.add_argument("--repetitions", type=int, default=5)
@@ -252,4 +269,10 @@ if __name__ == "__main__":
     parser.add_argument("--classes", type=int, default=365, help="of memory")
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.threads)
-    {"speed": compare_speed, "recording": compare_recording, "memory": measure_memory}[chosen.what](chosen)
+    measures = {
+        "speed": compare_speed,
+        "precision": compare_precisions,
+        "recording": compare_recording,
+        "memory": measure_memory,
+    }
+    measures[chosen.what](chosen)

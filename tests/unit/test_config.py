@@ -67,6 +67,15 @@ def test_the_default_config_is_valid():
     assert isinstance(read_config(DEFAULT), Config)
 
 
+@pytest.mark.parametrize("path", [CHECKOUT / "config.yaml", *OTHERS], ids=lambda path: path.stem)
+def test_no_experiment_asks_for_bfloat16_of_a_processor_that_emulates_it(path):
+    def precisions(part):
+        inner = part.items() if isinstance(part, dict) else enumerate(part) if isinstance(part, list) else ()
+        return [found for key, value in inner for found in ([value] if key == "precision" else precisions(value))]
+
+    assert set(precisions(yaml.safe_load(path.read_text()))) <= {"auto", "float32"}
+
+
 @pytest.mark.parametrize("path", OTHERS, ids=lambda path: path.stem)
 def test_every_other_config_is_valid_over_the_default(path):
     config = read_config(merged(DEFAULT, yaml.safe_load(path.read_text())))

@@ -3,7 +3,11 @@
 import copy
 import json
 import logging
+import os
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -440,8 +444,92 @@ def test_bfloat16_records_are_float32_probabilities():
     torch.testing.assert_close(seen.sum(1), torch.ones(len(seen)), rtol=0, atol=1e-6)
 
 
-def test_auto_precision_runs():
-    assert len(train(network(), *data(), recipe(precision="auto"), 0, "training")) == 2
+@pytest.mark.parametrize("native, precision", [(True, "bfloat16"), (False, "float32")])
+def test_auto_trains_as_the_native_precision_to_the_bit(store, monkeypatch, native, precision):
+    monkeypatch.setattr(devices, "multiplies_bfloat16", lambda device: native)
+    histories = [train_on_store(store, recipe(precision=name))[1] for name in ("auto", precision)]
+    assert histories[0] == histories[1]
+
+
+@pytest.mark.parametrize("kind, stage", [(Training, "training"), (Recipe, "retraining")])
+def test_emulated_bfloat16_is_one_warning_before_the_first_step_and_changes_nothing(
+    store, monkeypatch, caplog, kind, stage
+):
+    of_native, states = {}, []
+    step = Trainer._step
+
+    def noting(*args):
+        states.append(list(caplog.messages))
+        step(*args)
+
+    monkeypatch.setattr(Trainer, "_step", noting)
+    for native in (True, False):
+        monkeypatch.setattr(devices, "multiplies_bfloat16", lambda device, native=native: native)
+        _, metrics = train_on_store(store, recipe(kind, precision="bfloat16"), name=str(native))
+        of_native[native] = metrics, (store / f"{native}.safetensors").read_bytes()
+        assert len(caplog.messages) == (not native)
+    assert of_native[True] == of_native[False]
+    (sentence,) = caplog.messages
+    assert re.fullmatch(
+        rf"{stage}\.precision = bfloat16 is emulated on this processor: a batch takes [\d.]+ times as long as in "
+        r"float32; set precision: auto",
+        sentence,
+    )
+    assert len(states) == 12 and states[6:] == [[sentence]] * 6
+
+
+@pytest.mark.parametrize("precision", ["auto", "float32"])
+def test_what_is_not_emulated_is_not_warned_of(store, monkeypatch, caplog, precision):
+    monkeypatch.setattr(devices, "multiplies_bfloat16", lambda device: False)
+    train_on_store(store, recipe(precision=precision))
+    assert not caplog.messages
+
+
+@pytest.mark.parametrize("seconds, expected, n", [((0.001, 0.0213), "21", 16), ((0.05, 0.18), "3.6", 2)])
+def test_the_slowdown_is_that_of_batches_long_enough_to_time(monkeypatch, caplog, seconds, expected, n):
+    """On a clock that only the batches move: an image of 1 ms, of which 16 are half a batch, and one of 50 ms."""
+    clock, seen = [0.0], []
+
+    def compute(n, precision):
+        seen.append(n)
+        clock[0] += n * seconds[precision == "bfloat16"]
+
+    monkeypatch.setattr(devices.time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(devices, "multiplies_bfloat16", lambda device: False)
+    devices.warn_of_emulation("training.precision", "bfloat16", torch.device("cpu"), 32, compute)
+    assert f"takes {expected} times as long" in caplog.messages[0] and seen[-1] == max(seen) == n
+
+
+DECISION = """
+import torch
+from score_extrapolation.training.devices import multiplies_bfloat16
+print(torch.cpu._is_avx512_bf16_supported(), multiplies_bfloat16(torch.device("cpu")))
+"""
+
+
+@pytest.mark.parametrize(
+    "limits, allowed",
+    [
+        ({}, True),
+        ({"ATEN_CPU_CAPABILITY": "default"}, True),  # of torch's own kernels; oneDNN multiplies as before
+        ({"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"}, False),
+        ({"DNNL_MAX_CPU_ISA": "avx512_core_vnni"}, False),
+    ],
+    ids=str,
+)
+def test_bfloat16_is_native_where_onednn_may_use_the_processor_s(limits, allowed):
+    names = ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY")
+    environment = {name: value for name, value in os.environ.items() if name not in names} | limits
+    environment["PYTHONPATH"] = str(Path(devices.__file__).parents[2])
+    run = subprocess.run([sys.executable, "-c", DECISION], env=environment, capture_output=True, text=True, check=True)
+    has, native = (word == "True" for word in run.stdout.split())
+    assert native == (has and allowed)
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_a_gpu_that_emulates_bfloat16_does_not_multiply_it(monkeypatch, native):
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: including_emulation or native)
+    assert devices.multiplies_bfloat16(torch.device("cuda")) == native
 
 
 # Devices

@@ -300,18 +300,20 @@ def encoded_split(n):
 
 
 def test_a_killed_process_is_one_sentence_and_no_hang(photos, undisturbed, tmp_path, monkeypatch):
-    killed = []
+    """Killed with a chunk in hand: one that is waiting for work takes nothing with it, and another does all of it."""
+    decoded = []  # by each process, a fork
 
-    def kill_one(self, *args):
-        if not killed:
-            killed.append(psutil.Process().children()[-1])
-            killed[0].kill()
-        note(self, *args)
+    def die_at_the_20th(*args):
+        decoded.append(args)
+        if len(decoded) == 20:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return decode_image(*args)
 
-    note = _unfinished.Unfinished.note
+    decode_image = _chunks.decode_image
     with monkeypatch.context() as patched, pytest.raises(InputFault) as fault:
-        patched.setattr(_unfinished.Unfinished, "note", kill_one)
+        patched.setattr(_chunks, "decode_image", die_at_the_20th)
         prepare_samples(**settings(photos), folder=tmp_path / "samples")
+    assert not decoded
     assert str(fault.value) == (
         "samples.train: a process that decodes images was killed, most likely since the memory was used up; give "
         "resources.samples more mem_mb or fewer threads and start again: what is done stays"

@@ -17,6 +17,7 @@ from torch import nn
 from score_extrapolation import pretrained, torchvision_import  # noqa: F401
 from score_extrapolation.faults import InputFault, Interrupted
 from score_extrapolation.pretrained import Backbone, embed_pretrained, load_backbone
+from score_extrapolation.training import devices
 from score_extrapolation.training.checkpoints import Checkpoints
 
 # isort: split
@@ -146,11 +147,11 @@ def test_a_transformer_takes_another_size_that_its_patches_fill(tmp_path):
 
 
 def test_rows_are_in_the_order_asked_for(store, tmp_path):
-    """In whole batches to the bit; the last may have fewer, of which a product is summed in another order."""
+    """Up to rounding: the order of a product's sums depends on how many rows it has, and on which one this is."""
     ids = IDS[:9]
     expected = embed(store, tmp_path / "a", ids)
     order = np.random.default_rng(0).permutation(9)
-    np.testing.assert_array_equal(embed(store, tmp_path / "b", ids[order]), expected[order])
+    np.testing.assert_allclose(embed(store, tmp_path / "b", ids[order]), expected[order], atol=1e-5)
     np.testing.assert_allclose(embed(store, tmp_path / "c", np.arange(N))[ids], expected, atol=1e-5)
     assert len(np.unique(expected, axis=0)) == 9
 
@@ -160,6 +161,27 @@ def test_how_many_are_embedded_at_a_time_changes_nothing(store, tmp_path, monkey
     expected = embed(store, tmp_path / "a")
     monkeypatch.setattr(pretrained, "BATCH", batch)
     np.testing.assert_allclose(embed(store, tmp_path / "b"), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_emulated_bfloat16_is_one_warning_before_the_first_image(store, tmp_path, monkeypatch, caplog, native):
+    monkeypatch.setattr(devices, "multiplies_bfloat16", lambda device: native)
+    said, embed_all = [], pretrained._embed
+
+    def noting(*args):
+        said.extend(caplog.messages)
+        return embed_all(*args)
+
+    monkeypatch.setattr(pretrained, "_embed", noting)
+    rows = embed(store, tmp_path / "a", precision="bfloat16", key="embeddings.others.small")
+    sentence = (
+        r"embeddings\.others\.small\.precision = bfloat16 is emulated on this processor: a batch takes [\d.]+ times as "
+        r"long as in float32; set precision: auto"
+    )
+    assert caplog.messages == said and len(said) == (not native)
+    assert all(re.fullmatch(sentence, line) for line in said)
+    monkeypatch.setattr(pretrained, "warn_of_emulation", lambda *_: None)
+    np.testing.assert_array_equal(embed(store, tmp_path / "b", precision="bfloat16"), rows)
 
 
 def test_of_no_samples_there_are_no_rows(store, tmp_path):
@@ -224,6 +246,7 @@ import os, sys
 sys.path.insert(0, sys.argv[1])
 import numpy as np
 from score_extrapolation import pretrained
+from score_extrapolation.training import devices
 from score_extrapolation.training.checkpoints import Checkpoints
 pretrained.BATCH, pretrained.SAVE_MINUTES = 3, float(sys.argv[5])
 countdown, told = iter((2, 1, 0)), Checkpoints.told_to_stop
@@ -261,6 +284,7 @@ OTHERS = {
 
 @pytest.mark.parametrize("changes", OTHERS.values(), ids=OTHERS)
 def test_what_other_settings_have_done_is_not_taken_up(store, tmp_path, monkeypatch, changes):
+    monkeypatch.setattr(pretrained, "warn_of_emulation", lambda *_: None)  # its batches would be counted too
     expected = embed(store, tmp_path / "whole", **changes)
     embed(store, tmp_path)
     seen = count_images(monkeypatch)

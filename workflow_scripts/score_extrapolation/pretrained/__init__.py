@@ -9,7 +9,7 @@ from torch.nn.functional import interpolate
 
 from ..faults import InputFault, Interrupted
 from ..training.checkpoints import Checkpoints, settings_digest
-from ..training.devices import resolve_device
+from ..training.devices import autocast, resolve_device, warn_of_emulation
 from ..training.images import StreamedImages
 from ..training.prediction import predict
 from ._weights import first_line, load_backbone
@@ -150,8 +150,17 @@ def embed_pretrained(
     values = [value.numpy() for value in backbone.state_dict().values()]
     digest = settings_digest(settings, [images_path], sample_ids, *values)
     images = StreamedImages(store, sample_ids, torch_device)
+    backbone.to(torch_device).eval()
+
+    @torch.no_grad()
+    def embed_zeros(n, precision):
+        zeros = torch.zeros((n, *store.shape[1:]), dtype=torch.uint8, device=torch_device)
+        with autocast(torch_device, precision):
+            backbone.embed(zeros)
+
+    warn_of_emulation(f"{key}.precision", precision, torch_device, BATCH, embed_zeros)
     with Checkpoints(checkpoint_path, digest, SAVE_MINUTES) as saved:
-        return _embed(backbone.to(torch_device), images, precision, saved)
+        return _embed(backbone, images, precision, saved)
 
 
 def _embed(backbone: Backbone, images: StreamedImages, precision: str, saved: Checkpoints) -> np.ndarray:

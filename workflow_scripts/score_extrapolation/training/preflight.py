@@ -1,4 +1,4 @@
-"""What a training will need in memory, told and compared with what there is before it starts."""
+"""What a training will need in memory and lose by emulation, told before it starts."""
 
 import copy
 from pathlib import Path
@@ -11,7 +11,7 @@ from ..faults import InputFault
 from ..models import Classifier
 from ..paradigms import make_objective
 from ..progress import LOGGER
-from .devices import autocast
+from .devices import autocast, warn_of_emulation
 from .images import CHUNK, READ_AHEAD
 from .recipe import Recipe
 
@@ -109,6 +109,32 @@ def _saved_bytes(network: Classifier, recipe: Recipe, n: int) -> tuple[int, int]
     ):
         cross_entropy(probe(images).float(), labels)
     return sum(saved.values()), max(saved.values(), default=0)
+
+
+def warn_of_slow_steps(network: Classifier, recipe: Recipe, stage: str, n_processes: int = 1) -> None:
+    """Warn where the recipe's precision is emulated, as of `warn_of_emulation`: steps of a copy are timed.
+
+    Parameters
+    ----------
+    network : Classifier
+        On its device; it stays as it is.
+    recipe : Recipe
+    stage : {"training", "retraining"}
+        The section of the config.
+    n_processes : int
+        That share a batch.
+    """
+    probe = copy.deepcopy(network).train()
+    device = next(probe.parameters()).device
+
+    def step(n: int, precision: str) -> None:
+        images = torch.zeros((n, *probe.scale.shape), dtype=torch.uint8, device=device)
+        with torch.random.fork_rng([device] if device.type == "cuda" else []):
+            with autocast(device, precision):
+                logits = probe(images)
+            cross_entropy(logits.float(), torch.zeros(n, dtype=torch.int64, device=device)).backward()
+
+    warn_of_emulation(f"{stage}.precision", recipe.precision, device, recipe.batch_size // n_processes, step)
 
 
 def free_bytes(device: torch.device) -> int:

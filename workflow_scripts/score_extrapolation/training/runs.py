@@ -19,7 +19,7 @@ from .devices import peak_gpu_memory_bytes, resolve_device
 from .engine import Trainer
 from .images import ResidentImages, StreamedImages
 from .launch import launch
-from .preflight import plan_memory
+from .preflight import plan_memory, warn_of_slow_steps
 from .processes import Group
 from .recipe import Recipe, Training
 from .recorder import DynamicsRecorder
@@ -174,6 +174,8 @@ def train_here(
         snapshots = Snapshots(checkpoint_path, chosen.epochs, chosen.snapshots, writes=group.rank == 0)
     n_bytes = recorder.n_bytes() if recorder else 0
     resident = plan_memory(network, chosen, store.shape[1:], len(labels), n_bytes, group.size)
+    if group.rank == 0:
+        warn_of_slow_steps(network, chosen, stage, group.size)
     images = (ResidentImages.load if resident else StreamedImages)(store, sample_ids, torch_device)
     mix = None if pool_share is None else (int(np.sum(sample_ids < count_own(summary))), pool_share)
     best = None
