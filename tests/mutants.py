@@ -330,6 +330,7 @@ def main() -> None:
     parser.add_argument("--end-to-end-s", type=float, default=600, help="seconds for each survivor (%(default)s)")
     parser.add_argument("--folder", type=Path, default=CHECKOUT / "build/mutants", help="of coverage and results")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # so that runs are ended and copies removed
     folder = options.folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary:
