@@ -1,11 +1,10 @@
-"""One Slurm for all tests of this folder, and the experiments that they run through it."""
-
-import shutil
+"""One Slurm for all tests of this folder."""
 
 import pytest
 
-from ..workflow.conftest import Workflow, copy_checkout, kept_results
+from ..workflow.conftest import Workflow, copy_checkout
 from .one_node import OneNode, missing
+from .runs import Run
 
 
 def pytest_collection_modifyitems(items):
@@ -21,19 +20,9 @@ def slurm(tmp_path_factory):
         node.start()
         yield node
     finally:
+        for run in Run.begun:
+            run.kill()
         node.stop()
-
-
-@pytest.fixture(scope="session")
-def default_experiment(tmp_path_factory, pytestconfig) -> Workflow:
-    """The default experiment, run on this machine: by the test of `make demo` if that has come before, else here."""
-    kept = kept_results(pytestconfig.cache)
-    if not kept.exists():
-        workflow = copy_checkout(tmp_path_factory.mktemp("local"))
-        (workflow.folder / "small.yaml").write_text("{}")
-        workflow.run("report", timeout=3000)
-        shutil.copytree(workflow.folder / "results", kept / "results")
-    return Workflow(kept)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import socket
 import subprocess
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 
@@ -77,6 +78,12 @@ def missing() -> str | None:
     return None
 
 
+class Job(NamedTuple):
+    state: str
+    folder: str  # that its run is in
+    of: str  # rule and wildcards
+
+
 class OneNode:
     """Slurm in a folder of its own, from `start` to `stop`."""
 
@@ -127,14 +134,12 @@ class OneNode:
     def stop(self) -> None:
         """Stop every job and daemon, and remove the links to the configuration."""
         self.ask("scancel", "--user=root", check=False)
-        time.sleep(2)
+        self.wait_until(lambda: not self.ask("squeue", "-h", check=False).strip())
         for daemon in ("slurmd", "slurmctld", "munged"):
-            pid = self.root / f"{daemon}.pid"
-            if pid.exists():
-                process = Path("/proc") / pid.read_text().strip()
-                if process.exists():
-                    os.kill(int(process.name), signal.SIGTERM)
-                self.wait_until(lambda process=process: not process.exists())
+            with contextlib.suppress(FileNotFoundError, psutil.NoSuchProcess):  # it has not started
+                process = psutil.Process(int((self.root / f"{daemon}.pid").read_text()))
+                process.terminate()
+                self.wait_until(lambda process=process: _has_ended(process))
         for name in ("slurm.conf", "gres.conf"):
             (ETC / name).unlink(missing_ok=True)
         # Without control groups Slurm loses sight of a Snakemake within a job that was cancelled.
@@ -147,16 +152,16 @@ class OneNode:
         """Return what a command of Slurm's prints."""
         return subprocess.run(command, check=check, capture_output=True, text=True, timeout=60).stdout
 
-    def jobs(self) -> dict[str, tuple[str, str]]:
-        """Return (state, rule and wildcards) of each job that Slurm remembers, by its id."""
-        lines = self.ask("squeue", "-h", "--states=all", "-o", "%i|%T|%k").splitlines()
-        return {fields[0]: (fields[1], fields[2]) for fields in (line.split("|", 2) for line in lines)}
+    def jobs(self) -> dict[str, Job]:
+        """Return each job that Slurm remembers, by its id."""
+        lines = self.ask("squeue", "-h", "--states=all", "-o", "%i|%T|%Z|%k").splitlines()
+        return {number: Job(*of) for number, *of in (line.split("|", 3) for line in lines)}
 
-    def running(self, rule: str) -> list[str]:
-        """Return the ids of the jobs of a rule that run."""
-        return [number for number, (state, of) in self.jobs().items() if state == "RUNNING" and f"rule_{rule}" in of]
+    def jobs_of(self, folder: Path, state: str) -> list[str]:
+        """Return the ids of the jobs in a state of the run in a folder."""
+        return [number for number, job in self.jobs().items() if (Path(job.folder), job.state) == (folder, state)]
 
-    def wait_until(self, happens, seconds: float = 120):
+    def wait_until(self, happens, seconds: float = 600):
         """Return what a condition is once it is true; fail when it is not in time."""
         end = time.monotonic() + seconds
         while not (found := happens()):
@@ -185,3 +190,7 @@ def _kill_tree(process: int) -> None:
         return
     for child in below:
         _kill_tree(child)
+
+
+def _has_ended(process: psutil.Process) -> bool:
+    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
