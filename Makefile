@@ -1,11 +1,11 @@
-# make demo: the default experiment and its report. make test: every check. make test-cluster: those that need a Slurm,
-# which they start on this machine (root and Debian's slurm-wlm and munge; else they are skipped). make reference: of the
-# library's public names. All set up .venv first.
+# make demo: the default experiment and its report. make test: the checks for every change, in minutes. make test-all: every
+# check that needs no Slurm. make test-cluster: those that need one, which they start on this machine (root and Debian's
+# slurm-wlm and munge; else they are skipped). make reference: the library's public names. All set up .venv first.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo lint test test-cluster format architecture reference clean
+.PHONY: demo lint test test-all test-cluster format architecture reference clean
 
 demo: $(VENV)/installed
 	$(BIN)/snakemake report
@@ -20,6 +20,9 @@ lint: $(VENV)/installed
 	$(BIN)/snakemake --lint
 
 test: lint
+	$(BIN)/python -m pytest -m "not slow" --ignore=tests/cluster
+
+test-all: lint
 	$(BIN)/python -m pytest --ignore=tests/cluster
 
 test-cluster: $(VENV)/installed
