@@ -96,7 +96,7 @@ def warn_of_emulation(
 
 def _fastest(device: torch.device, compute: Callable[[int, str], None], n: int, precision: str) -> float:
     """Return the seconds of the fastest of three batches, or of fewer where these take longer than `ENOUGH_S`."""
-    times = []
+    times: list[float] = []
     while len(times) < 3 and sum(times) < ENOUGH_S:
         started = time.perf_counter()
         compute(n, precision)
