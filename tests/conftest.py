@@ -1,4 +1,4 @@
-"""For all tests: one thread, so that they run beside other work; no deadlines, which a busy machine misses; an order."""
+"""For all tests: one thread, so that they run beside other work; no deadlines, which a busy machine misses; order."""
 
 import os
 import tempfile
