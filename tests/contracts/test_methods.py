@@ -831,7 +831,7 @@ def test_a_table_or_figure_says_what_it_is_what_it_reads_and_how_it_is_read(name
 @pytest.mark.parametrize(
     "changes",
     [
-        {"seeds": 2, "rates": (0.2, 0.9)},
+        pytest.param({"seeds": 2, "rates": (0.2, 0.9)}, marks=pytest.mark.slow),
         {"scores": ("du",), "fractions": ("2.5",), "seeds": 1, "rates": (0.5,)},
         {
             "scores": ("du",),

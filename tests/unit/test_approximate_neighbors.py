@@ -221,7 +221,7 @@ def probes(monkeypatch):
     return seen
 
 
-@pytest.mark.parametrize("scope", ["subset", "all"])
+@pytest.mark.parametrize("scope", ["subset", pytest.param("all", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("of", [clustered, spread_out])
 def test_cells_hold_nearly_all_and_the_same_again_in_any_threads(scope, of):
     case, k = of(3000, 2000), 20
@@ -289,10 +289,10 @@ def test_blocks_of_queries_do_not_matter_to_cells(monkeypatch):
 
 @pytest.mark.parametrize("method", ["ivf", "pynndescent"])
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-@pytest.mark.parametrize("row", [5, 2500])  # of the subset, of the rest
+@pytest.mark.parametrize("row", [5, 250])  # of the subset, of the rest
 def test_embeddings_that_are_not_finite_are_refused_by_every_search(method, value, row, finds):
     finds()
-    case = spread_out()
+    case = spread_out(300, 200)
     case[0]["embedding"][row, 3] = value
     with np.errstate(invalid="ignore"), pytest.raises(InputFault, match="embeddings are infinite or NaN"):
         search("subset", method, case=case)

@@ -204,6 +204,7 @@ for script, methods in json.load(sys.stdin).items():
 """
 
 
+@pytest.mark.slow
 def test_the_digest_covers_every_file_that_a_script_loads():
     methods = {
         script: [

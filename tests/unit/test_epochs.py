@@ -291,6 +291,7 @@ def test_a_checkpoint_of_another_length_or_other_parts_is_not_taken_up(
     assert not taken_up
 
 
+@pytest.mark.slow
 def test_several_processes_equal_one_and_go_on_where_one_stopped(
     store,  # noqa: F811
     undisturbed,

@@ -6,13 +6,18 @@ import pytest
 import oracles
 from score_extrapolation import HeldOutExtrapolator
 from score_extrapolation.evaluation.agreement import pearson
-from score_extrapolation.extrapolators import extrapolate, held_out
+from score_extrapolation.extrapolators import _forest, extrapolate, held_out
 from score_extrapolation.extrapolators._forest import Forest
 from score_extrapolation.extrapolators._step_up import step_up
 from score_extrapolation.faults import InputFault
 from score_extrapolation.neighbors import find_scope
 
 K = 8  # neighbours that are stored
+
+
+@pytest.fixture(autouse=True)
+def few_trees(monkeypatch):
+    monkeypatch.setattr(_forest, "TREES", 100)
 
 
 def world(n=300, m=180, nested_m=80, seed=0, near=0.05):

@@ -262,7 +262,7 @@ pretrained.embed_pretrained(sys.argv[2] + "/train.npy", ids, weights=sys.argv[2]
 """
 
 
-@pytest.mark.parametrize("minutes, n_saved", [(0, 6), (60, 0)])
+@pytest.mark.parametrize("minutes, n_saved", [(0, 6), pytest.param(60, 0, marks=pytest.mark.slow)])
 def test_what_was_killed_goes_on_where_it_was_saved(store, tmp_path, monkeypatch, minutes, n_saved):
     expected = embed(store, tmp_path / "whole")
     arguments = [SCRIPTS, store, tmp_path / "checkpoint", SMALL, minutes, IDS.tolist()]

@@ -66,7 +66,7 @@ def in_batches(batch, counters):
     return patch
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     scores=st.lists(few_values, min_size=1, max_size=40),
     rate=st.sampled_from(RATES),
@@ -84,7 +84,7 @@ def test_top_equals_the_oracle_whatever_the_batches_and_counters(scores, rate, b
         patch.undo()
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     samples=st.lists(st.tuples(few_values, st.sampled_from([0, 1, 1, 1, 3, 3, 3, 3, 4, 4])), min_size=1, max_size=40),
     rate=st.sampled_from(RATES),
@@ -285,6 +285,7 @@ def peak_bytes(folder, method):
         tracemalloc.stop()
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_samples(tmp_path, monkeypatch):
     monkeypatch.setattr(_samples, "BATCH", 2048)
     monkeypatch.setattr(_highest, "COUNTERS", 2**12)

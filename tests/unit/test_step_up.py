@@ -13,6 +13,13 @@ from score_extrapolation.faults import InputFault
 from score_extrapolation.neighbors import find_scope
 from score_extrapolation.rng import derive_seed
 
+TREES = _forest.TREES
+
+
+@pytest.fixture(autouse=True)
+def few_trees(monkeypatch):
+    monkeypatch.setattr(_forest, "TREES", 100)
+
 
 def dynamics_table(ids, history):
     """(K, m) as a training writes it."""
@@ -249,7 +256,8 @@ def test_lengths_that_differ_are_refused():
         step.predict(dynamics[:, :, None], scores[:, None])
 
 
-def test_a_forest_is_scikit_learn_s_of_the_trees_that_are_documented():
+def test_a_forest_is_scikit_learn_s_of_the_trees_that_are_documented(monkeypatch):
+    monkeypatch.setattr(_forest, "TREES", TREES)  # all of them
     rng = np.random.default_rng(2)
     features, others = rng.random((2, 200, 9))
     targets = features[:, 0] + features[:, 1] ** 2
