@@ -45,11 +45,11 @@ def test_every_list_is_trained_on_and_better_than_chance(finished):
 
 
 def test_files_carry_their_seed_and_the_digest_of_their_settings(finished):
-    tables = list(finished.results.rglob("*seed-0/**/*.parquet"))
-    assert tables
-    for path in tables:
+    stages = ("subset", "scores", "embeddings", "neighbors", "extrapolation", "selection")
+    for path in (path for stage in stages for path in (finished.results / stage).rglob("*.parquet")):
         metadata = read_metadata(path)
-        assert metadata["stage"] and len(metadata["config_digest"]) == 16 and metadata["versions"], path
+        assert metadata["stage"] in stages and metadata["seed"] == "0", path
+        assert len(metadata["config_digest"]) == 16 and metadata["versions"], path
 
 
 def test_the_report_is_one_file_and_the_terminal_says_where(finished):
