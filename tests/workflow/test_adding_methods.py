@@ -54,9 +54,8 @@ def test_the_contracts_hold_for_them(extended):
 
 
 def test_they_run_from_the_images_to_the_kept_list(extended):
-    extended.run("--cores", "2", "study")
-    results = extended.folder / "results/stripes"
-    run = "fraction-20/seed-0"
+    results, run = extended.folder / "results/stripes", "fraction-20/seed-0"
+    extended.run("--cores", "2", "kept")
     extrapolated = read_table(results / f"extrapolation/{run}/mine/class_mean-towards_0.1.parquet")
     computed = extrapolated["computed"]
     assert 0 < computed.sum() < len(computed)

@@ -52,6 +52,7 @@ def is_training(process: psutil.Process) -> bool:
 
 # Long enough to be hit: 200 epochs of 270 digits.
 LONG = {"training": {"epochs": 200, "batch_size": 64}}
+SCORES = "results/digits/scores/fraction-20/seed-0/du.parquet"
 
 
 @pytest.fixture(scope="module")
@@ -60,14 +61,14 @@ def undisturbed(tmp_path_factory):
 
     workflow = copy_checkout(tmp_path_factory.mktemp("undisturbed"))
     workflow.write_config(**LONG)
-    workflow.run("--cores", "2", "kept")
+    workflow.run("--cores", "2", SCORES)
     return workflow.results_bytes()
 
 
 @pytest.mark.parametrize("victim", ["snakemake", "training", "everything"])
 def test_kill_9_during_training_then_the_same_command_gives_the_same_bytes(fresh, undisturbed, victim):
     fresh.write_config(**LONG)
-    run = start(fresh, "--cores", "2", "kept")
+    run = start(fresh, "--cores", "2", SCORES)
     trainings = wait_for_training(fresh, run)
     if victim == "everything":
         os.killpg(run.pid, signal.SIGKILL)
@@ -77,7 +78,7 @@ def test_kill_9_during_training_then_the_same_command_gives_the_same_bytes(fresh
         os.kill(trainings[-1].pid, signal.SIGKILL)
     assert run.wait(120) != 0
     assert not list(fresh.results.glob("training/base/fraction-20/seed-0/*.parquet"))
-    fresh.run("--cores", "2", "kept")
+    fresh.run("--cores", "2", SCORES)
     assert fresh.results_bytes() == undisturbed
     # An orphan of the killed run ends by itself within a second and leaves nothing.
     psutil.wait_procs(trainings, timeout=10)
@@ -101,7 +102,7 @@ def test_killed_again_and_again_a_training_gets_further_and_ends_with_the_same_b
         reached.append(torch.load(state, weights_only=True)["epoch"])
     assert reached == sorted(reached)
     assert 0 < reached[-1] < LONG["training"]["epochs"], "the training ended before it was killed often enough"
-    fresh.run("--cores", "2", "kept")
+    fresh.run("--cores", "2", SCORES)
     assert fresh.results_bytes() == undisturbed
     assert not list(fresh.results.rglob("state.pt"))
 

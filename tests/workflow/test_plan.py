@@ -28,6 +28,7 @@ def planned(workflow, target: str) -> int:
 def killed_and_planned(tmp_path_factory):
     """A plan that was killed in its first run and taken up by the same command; what that printed, and its log."""
     workflow = copy_checkout(tmp_path_factory.mktemp("plan"))
+    workflow.write_config(evaluation={"full_data_scores": False, "estimates": []})
     folder = workflow.results / "plan"
     command = workflow.command("--cores", "2", "plan")
     process = subprocess.Popen(

@@ -102,6 +102,7 @@ def test_every_command_is_run_by_a_test():
     own = {
         "make demo",
         "make test",
+        "make test-all",
         "make test-cluster",
         "make reference",
         "pip install .",
