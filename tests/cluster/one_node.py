@@ -2,7 +2,8 @@
 
 Two character devices, twins of /dev/null, are what Slurm hands out as GPUs, whole or in shards. What a job was given is
 noted by a prolog and an epilog of each task, the first and the last of a job's. Memory is watched without control
-groups, by what processes use.
+groups, by what processes use. A job that ends by itself just after its time counts as done or failed, as it ended: a
+busy machine may be late.
 """
 
 import contextlib
@@ -54,6 +55,7 @@ MinJobAge=36000
 MpiDefault=none
 ReturnToService=2
 KillWait=20
+OverTimeLimit=10
 GresTypes=gpu,shard
 SlurmdParameters=config_overrides
 NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory={memory} Gres=gpu:{gpus},shard:{shards} State=UNKNOWN

@@ -11,7 +11,7 @@ LONG = {"training": {"epochs": 800, "batch_size": 64}, "checkpoints": {"minutes"
 OVER_TIME = {
     "training": {"epochs": 3000, "batch_size": 64},
     "checkpoints": {"minutes": None, "epochs": None},
-    "resources": {"training": {"runtime": 1}},
+    "resources": {"training": {"runtime": 1, "mem_mb": 1000}},
 }
 # Less than importing torch takes, then twice and three times as much.
 OVER_MEMORY = {"resources": {"training": {"mem_mb": 250}}}
@@ -106,30 +106,34 @@ def test_a_job_that_was_still_waiting_when_its_run_was_killed(slurm, prepare):
 
 
 @pytest.fixture
-def small_disk(fresh):
-    """A disk of 2 MB for the results."""
-    folder = fresh.folder / "results"
+def on_small_disk(prepare):
+    """A prepared copy whose results lie on a disk of 2 MB."""
+    workflow = prepare()
+    folder = workflow.folder / "results"
+    made = folder.rename(workflow.folder / "made")
     folder.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", folder], check=True)
-    yield folder
+    shutil.copytree(made, folder, dirs_exist_ok=True)
+    yield workflow
     subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 @pytest.mark.parametrize("where", [HERE, SLURM], ids=["here", "slurm"])
-def test_a_full_disk(slurm, fresh, small_disk, where):
-    (small_disk / "other.bin").write_bytes(bytes(1_900_000))
-    run = Run(fresh, *where, TRAINING)
+def test_a_full_disk(slurm, on_small_disk, where):
+    disk = on_small_disk.folder / "results"
+    (disk / "other.bin").write_bytes(bytes(1_900_000))
+    run = Run(on_small_disk, *where, "--retries", "0", TRAINING)
     printed = run.end(fails=True) + run.slurm_logs()
     assert "the disk of results/digits is full; make room and give the same command again" in printed
-    (small_disk / "other.bin").unlink()
-    subprocess.run(["mount", "-o", "remount,size=100m", small_disk], check=True)
-    Run(fresh, *where, TRAINING).end()
-    assert not list(fresh.results.rglob("*.partial"))
+    (disk / "other.bin").unlink()
+    subprocess.run(["mount", "-o", "remount,size=100m", disk], check=True)
+    Run(on_small_disk, *where, TRAINING).end()
+    assert not list(disk.rglob("*.partial"))
 
 
-def test_results_on_a_disk_that_is_read_only(slurm, fresh, small_disk):
-    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
-    printed = Run(fresh, *SLURM, TRAINING).end(fails=True)
+def test_results_on_a_disk_that_is_read_only(slurm, on_small_disk):
+    subprocess.run(["mount", "-o", "remount,ro", on_small_disk.folder / "results"], check=True)
+    printed = Run(on_small_disk, *SLURM, TRAINING).end(fails=True)
     assert "results: results cannot be written to (Read-only file system); give a folder that can" in printed
     assert "Traceback" not in printed
 
@@ -158,6 +162,9 @@ def test_a_node_that_is_lost_and_comes_back(slurm, prepare, beside):
     slurm.ask("scontrol", "update", f"NodeName={slurm.host}", "State=DOWN", "Reason=lost")
     slurm.wait_until(lambda: slurm.jobs()[job].state == "PENDING")
     slurm.start_node()
+    # Slurm itself waits for two minutes, since it still ends what was lost, which must not hit the new start.
+    slurm.ask("scontrol", "update", f"JobId={job}", "StartTime=now+30")
     run.end()
+    assert slurm.jobs()[job].state == "COMPLETED"
     assert "going on in epoch" in log_of(run)
     assert run.workflow.results_bytes() == undisturbed(beside)
