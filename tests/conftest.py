@@ -37,12 +37,15 @@ LONGEST_FIRST = (
 
 
 def pytest_collection_modifyitems(items):
-    """Put long tests first, and hand those that share a fixture of their file to one process, others to either."""
+    """Put long tests first, and hand those that share a fixture of their file to one process, others to either.
+
+    The first of the small run's tests makes it, and the others would keep the other process waiting.
+    """
     places = {name: place for place, name in enumerate(LONGEST_FIRST)}
     items.sort(key=lambda item: places.get(item.path.name, len(places)))
     for item in items:
         fixtures = item._fixtureinfo.name2fixturedefs
         shared = sorted(name for name, (*_, last) in fixtures.items() if last.scope == "module")
-        by_itself = item.path.parent.name == "workflow" and not shared
+        by_itself = item.path.parent.name == "workflow" and not shared and item.path.name != "test_small_run.py"
         group = item.nodeid if by_itself else f"{item.path.name} {' '.join(shared)}"
         item.add_marker(pytest.mark.xdist_group(group))
