@@ -36,6 +36,7 @@ LONGEST_FIRST = (
 )
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups when this has ended
 def pytest_collection_modifyitems(items):
     """Put long tests first, and hand those that share a fixture of their file to one process, others to either.
 
