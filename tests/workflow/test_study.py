@@ -1,4 +1,4 @@
-"""`config/digits_study.yaml`, with one seed and rate, from its start to the report: every table and figure, for real."""
+"""`config/digits_study.yaml`, with one seed and rate, from its start to the report: every table and figure."""
 
 import csv
 import shutil
