@@ -24,6 +24,21 @@ def du(probabilities, labels, window):
     return np.array(scores)
 
 
+def dual(probabilities, labels, window, epochs=None):
+    """DUAL of (K, m, C) softmax outputs: of all windows within the first epochs, the mean of deviation x (1 - mean)."""
+    n_epochs = len(probabilities) if epochs is None else epochs
+    scores = []
+    for i, label in enumerate(labels):
+        products = []
+        for k in range(n_epochs - window + 1):
+            values = [float(probabilities[epoch][i][label]) for epoch in range(k, k + window)]
+            mean = sum(values) / window
+            deviation = math.sqrt(sum((value - mean) ** 2 for value in values) / (window - 1))
+            products.append(deviation * (1 - mean))
+        scores.append(sum(products) / len(products))
+    return np.array(scores)
+
+
 def tdds(probabilities, labels, trajectory, window, decay, first=False):
     """TDDS of (K, m, C) softmax outputs: windows 0..T-J of the last or first T epochs; it reads no label."""
     begin = 0 if first else len(probabilities) - trajectory

@@ -49,7 +49,7 @@ def test_a_comment_in_a_scores_file_reruns_nothing(copied):
 
 def test_changed_code_of_a_score_reruns_it_and_what_follows_but_no_training(copied):
     path = copied.folder / LIBRARY / "scores/du.py"
-    changed = path.read_text().replace("return self.sum_of_std / (", "return 2 * self.sum_of_std / (")
+    changed = path.read_text().replace("return self.sums / (", "return 2 * self.sums / (")
     assert changed != path.read_text()
     path.write_text(changed)
     planned = copied.planned("study")
