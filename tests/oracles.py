@@ -172,6 +172,11 @@ def top(scores, rate):
     return sorted(sorted(range(len(scores)), key=lambda row: (-scores[row], row))[:n_kept])
 
 
+def window(scores, first, n_kept):
+    """Rows of n_kept scores that follow the first highest ones, sorted; of equal scores the lower row comes first."""
+    return sorted(sorted(range(len(scores)), key=lambda row: (-scores[row], row))[first : first + n_kept])
+
+
 def class_balanced(scores, labels, rate):
     """Rows sorted by the exact share of their class that is before them, then the higher score, then the row."""
 

@@ -53,6 +53,7 @@ NEEDED = {
     ("extrapolators", "gnn"): {"epochs": 3},
     ("extrapolators", "held_out"): {"k": 7},
     ("selection", "ccs"): {"dropped": 0.0},  # else it refuses to keep all
+    ("selection", "window"): {"start": 0.0},
 }
 SCOPES = {"neighbors/subset", "neighbors/label", "neighbors/all"}
 OWN = {"embeddings", "subset", "samples", "predictions", "dynamics", *SCOPES}

@@ -23,6 +23,7 @@ from score_extrapolation.training.engine import Trainer
 from score_extrapolation.training.epochs import MixedEpochs
 from score_extrapolation.training.images import ResidentImages
 from score_extrapolation.training.runs import train_here
+from selecting import NOT_NESTED, OPTIONS, random_doubts, reads_doubts
 from study_paths import universe_path
 
 # The store
@@ -117,10 +118,9 @@ def tables(tmp_path):
 
 def kept_of(tables, method, rate, n_pool=N_POOL, seed=0):
     scored = tables / "scores.parquet" if method_constant("selection", method, "SCORED") else None
-    options = {"ccs": {"dropped": 0.0}}.get(method, {})
-    blocks = select_tables(
-        tables / "samples.parquet", scored, {"rate": rate}, {"name": method, **options}, seed, None, n_pool
-    )
+    doubts = tables / "doubts.parquet" if reads_doubts(method) else None
+    chosen = {"name": method, **OPTIONS.get(method, {})}
+    blocks = select_tables(tables / "samples.parquet", scored, {"rate": rate}, chosen, seed, doubts, n_pool)
     write_blocks(tables / "kept.parquet", KEPT, {"stage": "selection"}, blocks)
     kept = read_table(tables / "kept.parquet")
     ids = read_table(tables / "samples.parquet")["sample_id"]
@@ -135,15 +135,15 @@ def test_all_own_samples_are_kept_and_of_the_pool_what_a_selection_of_it_alone_k
     tables, method, batch, monkeypatch
 ):
     samples, scores = (read_table(tables / f"{name}.parquet") for name in ("samples", "scores"))
-    options = {"ccs": {"dropped": 0.0}}.get(method, {})
+    given = {"doubts": random_doubts(N_OWN + N_POOL)[N_OWN:], **OPTIONS.get(method, {})}
     monkeypatch.setattr(_samples, "BATCH", batch)
     before = None
     for rate in (0, 0.25, 0.5, 0.9):
         rows, kept = kept_of(tables, method, rate)
         pool = scores["score"][N_OWN:], rate, method, samples["label"][N_OWN:]
-        assert rows.tolist() == [*range(N_OWN), *(N_OWN + select(*pool, seed=0, **options))]
+        assert rows.tolist() == [*range(N_OWN), *(N_OWN + select(*pool, seed=0, **given))]
         assert len(rows) == N_OWN + count_kept(N_POOL, rate)
-        assert set(rows) <= (set(rows) if before is None else before)
+        assert before is None or set(rows) <= before or method in NOT_NESTED
         before = set(rows)
         if method_constant("selection", method, "SCORED"):
             np.testing.assert_array_equal(kept["score"], scores["score"][rows])

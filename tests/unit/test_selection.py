@@ -9,12 +9,9 @@ from hypothesis import strategies as st
 
 import oracles
 from score_extrapolation.faults import InputFault
-from score_extrapolation.plugins import method_constant, method_names
 from score_extrapolation.selection import count_kept, select
+from selecting import METHODS, NOT_NESTED, OPTIONS, doubts_of
 
-# Those that keep a list, and options with which they keep as many as any rate says.
-METHODS = [name for name in method_names("selection") if not method_constant("selection", name, "REDRAWN")]
-OPTIONS = {"ccs": {"dropped": 0.0}}
 every_method = pytest.mark.parametrize("method", METHODS)
 
 
@@ -45,8 +42,9 @@ def test_a_number_to_keep_keeps_what_the_rate_of_as_many_keeps(n, data):
     n_kept = data.draw(st.integers(1, n - 1))
     scores, labels = scores_and_labels(n)
     for method in METHODS:
-        kept = select(scores, method=method, labels=labels, n_kept=n_kept, **OPTIONS.get(method, {}))
-        by_rate = select(scores, 1 - n_kept / n, method, labels, **OPTIONS.get(method, {}))
+        given = {"labels": labels, "doubts": doubts_of(method, n), **OPTIONS.get(method, {})}
+        kept = select(scores, method=method, n_kept=n_kept, **given)
+        by_rate = select(scores, 1 - n_kept / n, method, **given)
         assert len(kept) == n_kept
         np.testing.assert_array_equal(kept, by_rate)
 
@@ -72,7 +70,7 @@ def test_every_method_keeps_the_number_that_the_rate_says(n, rate):
             with pytest.raises(InputFault, match="keeps none"):
                 select(scores, rate, method, labels)
             continue
-        kept = select(scores, rate, method, labels, **OPTIONS.get(method, {}))
+        kept = select(scores, rate, method, labels, doubts=doubts_of(method, n), **OPTIONS.get(method, {}))
         assert len(kept) == n_kept
         assert (np.diff(kept) > 0).all()
         assert kept[0] >= 0
@@ -82,10 +80,10 @@ def test_every_method_keeps_the_number_that_the_rate_says(n, rate):
 @every_method
 def test_what_is_kept_at_a_higher_rate_is_kept_at_a_lower_one(method):
     scores, labels = scores_and_labels(200)
-    options = OPTIONS.get(method, {})
-    kept = [set(select(scores, rate, method, labels, **options)) for rate in (0.0, 0.1, 0.5, 0.9, 0.95)]
+    given = {"doubts": doubts_of(method, 200), **OPTIONS.get(method, {})}
+    kept = [set(select(scores, rate, method, labels, **given)) for rate in (0.0, 0.1, 0.5, 0.9, 0.95)]
     assert kept[0] == set(range(200))
-    assert all(fewer < more for more, fewer in itertools.pairwise(kept))
+    assert all(fewer < more for more, fewer in itertools.pairwise(kept)) == (method not in NOT_NESTED)
 
 
 @given(scores=st.lists(st.integers(-3, 3), min_size=4, max_size=40), rate=st.sampled_from([0, 0.1, 0.25, 0.5, 0.8]))
@@ -139,7 +137,7 @@ def test_an_unknown_method_or_option_is_refused():
 @every_method
 def test_the_same_seed_keeps_the_same(method):
     scores, labels = scores_and_labels(50)
-    first, again = (select(scores, 0.5, method, labels, seed=3) for _ in range(2))
+    first, again = (select(scores, 0.5, method, labels, seed=3, doubts=doubts_of(method, 50)) for _ in range(2))
     np.testing.assert_array_equal(first, again)
 
 

@@ -14,15 +14,13 @@ from hypothesis import strategies as st
 import oracles
 from score_extrapolation import tables
 from score_extrapolation.faults import InputFault
-from score_extrapolation.plugins import method_constant, method_names
+from score_extrapolation.plugins import method_constant
 from score_extrapolation.rng import derive_seed
 from score_extrapolation.selection import _highest, _samples, count_kept, select, select_tables
 from score_extrapolation.shares import share_out
 from score_extrapolation.tables import KEPT, SAMPLES, SCORES, read_metadata, read_table, write_blocks, write_table
+from selecting import METHODS, NOT_NESTED, OPTIONS, doubts_of, random_doubts, reads_doubts
 
-# Those that keep a list, and options with which they keep as many as any rate says.
-METHODS = [name for name in method_names("selection") if not method_constant("selection", name, "REDRAWN")]
-OPTIONS = {"ccs": {"dropped": 0.0}}
 every_method = pytest.mark.parametrize("method", METHODS)
 few_values = st.sampled_from([-np.inf, -2.5, -0.0, 0.0, 1e-42, 1.0, 1.0000001, 7.0, np.inf])
 RATES = [0, 0.1, 0.25, 0.5, 0.7, 0.9]
@@ -41,14 +39,16 @@ def write_samples(folder, scores, labels=None, ids=None):
     sources = np.array([f"image {i}" for i in ids], object)
     write_table(folder / "samples.parquet", SAMPLES, {}, sample_id=ids, label=labels, source=sources)
     write_table(folder / "scores.parquet", SCORES, {}, sample_id=ids, score=np.asarray(scores, np.float32))
+    write_table(folder / "doubts.parquet", SCORES, {}, sample_id=ids, score=random_doubts(n))
 
 
 def selected(folder, rate, method, seed=0):
     """Return the table of what is kept."""
     scored = method_constant("selection", method, "SCORED")
     scores_path = folder / "scores.parquet" if scored else None
+    doubts_path = folder / "doubts.parquet" if reads_doubts(method) else None
     chosen = {"name": method, **OPTIONS.get(method, {})}
-    blocks = select_tables(folder / "samples.parquet", scores_path, {"rate": rate}, chosen, seed)
+    blocks = select_tables(folder / "samples.parquet", scores_path, {"rate": rate}, chosen, seed, doubts_path)
     write_blocks(folder / "kept.parquet", KEPT, {"stage": "selection"}, blocks)
     return read_table(folder / "kept.parquet")
 
@@ -167,9 +167,11 @@ def test_tables_and_arrays_give_the_same_and_a_higher_rate_keeps_a_part_of_a_low
     for method in METHODS:
         kept = [rows_kept(folder, rate, method, 3) for rate in RATES if count_kept(n, rate)]
         rates, options = [rate for rate in RATES if count_kept(n, rate)], OPTIONS.get(method, {})
-        expected = [select(scores, rate, method, labels, 3, **options).tolist() for rate in rates]
+        given = {"doubts": doubts_of(method, n), **options}
+        expected = [select(scores, rate, method, labels, 3, **given).tolist() for rate in rates]
         assert kept == expected
-        assert all(set(fewer) <= set(more) for more, fewer in itertools.pairwise(kept))
+        nested = all(set(fewer) <= set(more) for more, fewer in itertools.pairwise(kept))
+        assert nested or method in NOT_NESTED
 
 
 @every_method
@@ -240,7 +242,7 @@ def test_nan_is_refused_with_its_row_and_writes_nothing(method, batch, tmp_path,
     with pytest.raises(InputFault, match=r"^2 scores are NaN, the first in row 5; none can be ranked$"):
         selected(tmp_path, 0.5, method)
     assert not (tmp_path / "kept.parquet").exists()
-    assert len(list(tmp_path.iterdir())) == 2
+    assert sorted(path.stem for path in tmp_path.iterdir()) == ["doubts", "samples", "scores"]
 
 
 @pytest.mark.parametrize("batch", [2, 100])
@@ -268,7 +270,8 @@ def test_a_rate_is_checked_for_tables_too(rate, fault, tmp_path):
 def peak_bytes(folder, method):
     """Return what numpy holds at most while a method selects, and Arrow from block to block."""
     scores_path = folder / "scores.parquet" if method_constant("selection", method, "SCORED") else None
-    blocks = select_tables(folder / "samples.parquet", scores_path, {"rate": 0.5}, {"name": method}, 0)
+    doubts_path = folder / "doubts.parquet" if reads_doubts(method) else None
+    blocks = select_tables(folder / "samples.parquet", scores_path, {"rate": 0.5}, {"name": method}, 0, doubts_path)
     before, of_arrow = pa.total_allocated_bytes(), 0
 
     def watched():
@@ -297,7 +300,7 @@ def test_memory_does_not_grow_with_the_samples(tmp_path, monkeypatch):
         for method in METHODS:
             peak_bytes(tmp_path, method)  # what is held from the first call on does not count
             peaks[method].append(peak_bytes(tmp_path, method))
-    for method in ("top", "class_balanced"):
+    for method in ("top", "class_balanced", "window"):
         fewer, more = peaks[method]
         assert more - fewer < 0.5 * 350_000, peaks  # what Parquet notes of each row group, here of 8,192 rows
     fewer, more = peaks["random"]

@@ -24,7 +24,7 @@ class ScoreRecorder:
     Parameters
     ----------
     scores : str, or list of str and dict
-        A score such as ``"du"``, ``"dual"``, ``"tdds"``, ``"el2n"``, ``"aum"``, ``"forgetting"``; or several, those with
+        A score such as ``"du"``, ``"dual"``, ``"tdds"``, ``"el2n"``, ``"aum"``; or several, those with
         options as ``{"name": "du", "window": 10}``.
     n_samples : int, optional
         n, of a data set whose samples are 0..n-1. Give this or `sample_ids`.

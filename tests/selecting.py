@@ -1,0 +1,27 @@
+"""What tests over all selection methods know of them: those that keep a list, and what each must be given for it."""
+
+import numpy as np
+
+from score_extrapolation.plugins import method_constant, method_names, method_options
+
+METHODS = [name for name in method_names("selection") if not method_constant("selection", name, "REDRAWN")]
+# Options with which they keep as many as any rate says.
+OPTIONS = {"ccs": {"dropped": 0.0}, "window": {"start": 0.0}}
+# What these keep at a higher rate need not lie in what they keep at a lower one.
+NOT_NESTED: set[str] = set()
+
+
+def reads_doubts(method):
+    """Say whether a method reads another score unless it is told not to."""
+    option = method_constant("selection", method, "DOUBT_OPTION")
+    return bool(option) and getattr(method_options("selection", method)(), option) is not None
+
+
+def random_doubts(n):
+    """Return (n,) float32 in [0, 1), the same each time."""
+    return np.random.default_rng(9).random(n, np.float32)
+
+
+def doubts_of(method, n):
+    """Return the other score of n samples, where the method reads one; else None."""
+    return random_doubts(n) if reads_doubts(method) else None
