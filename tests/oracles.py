@@ -177,13 +177,23 @@ def window(scores, first, n_kept):
     return sorted(sorted(range(len(scores)), key=lambda row: (-scores[row], row))[first : first + n_kept])
 
 
-def class_balanced(scores, labels, rate):
-    """Rows sorted by the exact share of their class that is before them, then the higher score, then the row."""
+def class_weights(scores, labels, shares):
+    """By label: its number of samples, 1, or the sum of its scores rounded to float32."""
+    weights = {}
+    for label in set(labels):
+        own = [float(score) for score, of in zip(scores, labels, strict=True) if of == label]
+        weights[label] = {"proportional": len(own), "equal": 1, "by_difficulty": np.float32(sum(own)).item()}[shares]
+    return weights
+
+
+def class_balanced(scores, labels, rate, shares="proportional"):
+    """Rows sorted by how many of their class are before them per weight, then the higher score, then the row."""
+    weights = class_weights(scores, labels, shares)
 
     def before(row):
         own = [other for other in range(len(scores)) if labels[other] == labels[row]]
         ahead = sum((-scores[other], other) < (-scores[row], row) for other in own)
-        return Fraction(ahead, len(own))
+        return ahead / Fraction(weights[labels[row]])
 
     n_kept = len(scores) - round(rate * len(scores))
     return sorted(sorted(range(len(scores)), key=lambda row: (before(row), -scores[row], row))[:n_kept])

@@ -177,6 +177,49 @@ def test_class_balanced_keeps_the_same_share_of_every_class_rounded_up(counts, r
         assert kept.min() >= 1
 
 
+@given(
+    scores=st.lists(st.integers(1, 9), min_size=1, max_size=40),
+    rate=st.sampled_from([0, 0.1, 0.25, 0.5, 0.7, 0.9]),
+    seed=st.integers(0, 5),
+    shares=st.sampled_from(["equal", "by_difficulty"]),
+)
+def test_other_shares_of_the_classes_equal_the_oracle(scores, rate, seed, shares):
+    labels = np.random.default_rng(seed).choice([0, 3, 7], len(scores), p=[0.1, 0.3, 0.6])
+    if count_kept(len(scores), rate) == 0:
+        return
+    expected = oracles.class_balanced(scores, labels.tolist(), rate, shares)
+    assert select(scores, rate, "class_balanced", labels, shares=shares).tolist() == expected
+
+
+def test_equal_shares_by_eye():
+    labels, scores = [0, 0, 0, 0, 0, 0, 1], [9, 8, 7, 6, 5, 4, 1]
+    assert select(scores, method="class_balanced", labels=labels, n_kept=2, shares="equal").tolist() == [0, 6]
+    assert select(scores, method="class_balanced", labels=labels, n_kept=4, shares="equal").tolist() == [0, 1, 2, 6]
+
+
+def test_shares_by_difficulty_by_eye():
+    labels = [0] * 4 + [1] * 4
+    scores = [0.2, 0.1, 0.1, 0.2, 0.8, 0.4, 0.6, 0.6]  # means of 0.15 and 0.6: one of five places, and four
+    chosen = {"method": "class_balanced", "labels": labels, "shares": "by_difficulty"}
+    assert select(scores, n_kept=5, **chosen).tolist() == [0, 4, 5, 6, 7]
+    assert select(scores, n_kept=6, **chosen).tolist() == [0, 3, 4, 5, 6, 7]  # the other class has no more
+
+
+@pytest.mark.parametrize("shares", ["equal", "by_difficulty"])
+def test_other_shares_are_nested_over_rates(shares):
+    scores, labels = scores_and_labels(200)
+    rates = (0.0, 0.1, 0.5, 0.9, 0.95)
+    kept = [set(select(scores, rate, "class_balanced", labels, shares=shares)) for rate in rates]
+    assert all(fewer < more for more, fewer in itertools.pairwise(kept))
+
+
+@pytest.mark.parametrize("scores, mean", [([1, 2, -3, 1], -1), ([1, 2, 0, 0], 0), ([1, 2, 3, np.inf], "inf")])
+def test_shares_by_difficulty_of_a_class_without_difficulty_are_refused(scores, mean):
+    message = f"class_balanced: the mean score of class 1 is {mean}, and shares = by_difficulty needs numbers above 0"
+    with pytest.raises(InputFault, match=message):
+        select(scores, 0.5, "class_balanced", [0, 0, 1, 1], shares="by_difficulty")
+
+
 def test_class_balanced_of_one_class_is_top():
     scores, _ = scores_and_labels(50)
     found = select(scores, 0.3, "class_balanced", np.full(50, 4))

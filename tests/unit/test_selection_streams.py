@@ -150,6 +150,25 @@ def test_places_are_shared_out_as_by_listing_all_shares(sizes, share):
         assert (n_highest.tolist(), contested.tolist(), n_more) == (before, equal, n_kept - sum(before))
 
 
+@given(
+    classes=st.lists(st.tuples(st.integers(0, 30), st.sampled_from([1, 1, 0.1, 0.5, 3, 7.25])), min_size=1, max_size=8),
+    share=st.floats(0, 1),
+)
+def test_places_are_shared_out_by_weights_as_by_listing_what_is_before(classes, share):
+    sizes, weights = map(list, zip(*classes, strict=True))
+    if not any(sizes):
+        return
+    n_kept = max(1, round(share * sum(sizes)))
+    n_highest, contested, n_more = share_out(n_kept, np.array(sizes), np.array(weights))
+    before = sorted((i / Fraction(w), c) for c, (size, w) in enumerate(classes) for i in range(size))
+    boundary = before[n_kept - 1][0]
+    below = [sum(at < boundary and c == i for at, c in before) for i in range(len(sizes))]
+    equal = [any(at == boundary and c == i for at, c in before) for i in range(len(sizes))]
+    if sum(below) + sum(equal) == n_kept:  # there is a place for each
+        below, equal = [b + e for b, e in zip(below, equal, strict=True)], [False] * len(sizes)
+    assert (n_highest.tolist(), contested.tolist(), n_more) == (below, equal, n_kept - sum(below))
+
+
 def test_places_among_classes_of_a_billion_are_shared_out_exactly():
     # In float64 499,999,999 / 999,999,999 and 500,000,000 / 1,000,000,001 differ by less than a rounding error.
     n_highest, contested, n_more = share_out(10**9, np.array([999_999_999, 1_000_000_001]))
