@@ -114,7 +114,7 @@ EXTRAPOLATORS = EXPERIMENT.extrapolators()
 RECIPES = EXPERIMENT.recipes()
 UNSUPERVISED = EXPERIMENT.unsupervised()
 NETWORKS = EXPERIMENT.embeddings.networks()
-METHODS = {method["name"]: method for method in EXPERIMENT.selection.methods}
+METHODS = [method["name"] for method in EXPERIMENT.selection.methods]
 SCORED_METHODS = [method for method in METHODS if method_constant("selection", method, "SCORED")]
 
 
@@ -290,7 +290,7 @@ def scores_of(wildcards):
 
 
 def doubts_of(wildcards):
-    """Return the other scores that a method reads, by which it leaves out the likely mislabelled, or nothing."""
+    """Return the other scores that a method reads beside those that it prunes by, or nothing."""
     doubt = EXPERIMENT.doubt(wildcards.method)
     if doubt is None:
         return []

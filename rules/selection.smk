@@ -25,7 +25,7 @@ rule select_by_score:
         **resources_of("selection"),
     params:
         stage="selection",
-        method=lambda wildcards: METHODS.get(wildcards.method, {"name": wildcards.method}),
+        method=lambda wildcards: EXPERIMENT.selection_method(wildcards.method),
         amount=lambda wildcards: as_settings(wildcards.amount),
         seed=lambda wildcards: int(wildcards.seed),
         code=lambda wildcards: code_digest("select_samples.py", ("selection", wildcards.method)),

@@ -5,6 +5,7 @@ import math
 from fractions import Fraction
 
 import numpy as np
+from scipy import stats
 
 from score_extrapolation.rng import derive_seed
 
@@ -197,6 +198,31 @@ def class_balanced(scores, labels, rate, shares="proportional"):
 
     n_kept = len(scores) - round(rate * len(scores))
     return sorted(sorted(range(len(scores)), key=lambda row: (before(row), -scores[row], row))[:n_kept])
+
+
+def beta_weights(scores, probabilities, removed, exponent):
+    """DUAL's weights: the score times the density of a beta distribution, of probabilities off 0 and 1 by 1e-6."""
+    p = [min(max(float(value), 1e-6), 1 - 1e-6) for value in probabilities]
+    highest = sorted(range(len(p)), key=lambda row: (-scores[row], row))[:10]
+    mu = sum(p[row] for row in highest) / len(highest)
+    b = 15 * (1 - mu) * (1 - removed**exponent)
+    density = stats.beta(16 - b, b).pdf if b else lambda value: value**15 / (1 - value)  # without a constant
+    return np.array([max(float(score), 0) * density(value) for score, value in zip(scores, p, strict=True)])
+
+
+def gumbel_draw(weights, noise, n_kept):
+    """Rows with the highest log weight plus noise, those of no weight last by their noise, sorted."""
+
+    def key(row):
+        return (0, -math.log(weights[row]) - noise[row]) if weights[row] else (1, -noise[row])
+
+    return sorted(sorted(range(len(weights)), key=key)[:n_kept])
+
+
+def unsure(probabilities, labels, epochs=None):
+    """Mean over the first epochs of 1 - p_y, of (K, m, C) softmax outputs."""
+    first = probabilities[:epochs]
+    return np.array([sum(1 - float(p[i][label]) for p in first) / len(first) for i, label in enumerate(labels)])
 
 
 def ccs_left(scores, n_dropped, doubts=None):

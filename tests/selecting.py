@@ -8,7 +8,7 @@ METHODS = [name for name in method_names("selection") if not method_constant("se
 # Options with which they keep as many as any rate says.
 OPTIONS = {"ccs": {"dropped": 0.0}, "window": {"start": 0.0}}
 # What these keep at a higher rate need not lie in what they keep at a lower one.
-NOT_NESTED: set[str] = set()
+NOT_NESTED = {"beta"}
 
 
 def reads_doubts(method):

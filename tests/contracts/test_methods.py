@@ -716,7 +716,7 @@ def test_a_selection_says_whether_it_reads_scores_and_which(name):
     assert redrawn in (True, None)
     if option:
         assert scored
-        assert getattr(options_of("selection", name), option) is None  # by itself it asks for no other score
+        assert getattr(options_of("selection", name), option) in (None, *method_names("scores"))
         assert getattr(options_of("selection", name, **{option: "aum"}), option) == "aum"
     if redrawn:
         assert not scored
@@ -731,7 +731,7 @@ def test_a_selection_keeps_that_many_samples_each_once(name, n_kept):
     rng = np.random.default_rng(0)
     scores, labels = rng.random(40), rng.integers(0, 3, 40)
     given = scores.copy()
-    samples = SampleArrays(scores, labels)
+    samples = SampleArrays(scores, labels, rng.random(40))
     kept = load_method("selection", name).keep(options_of("selection", name), n_kept, samples, 0)
     rows = kept if isinstance(kept, np.ndarray) else np.flatnonzero(np.concatenate(list(kept)))
     assert len(rows) == len(set(rows.tolist())) == n_kept
@@ -741,8 +741,9 @@ def test_a_selection_keeps_that_many_samples_each_once(name, n_kept):
 
 @pytest.mark.parametrize("name", KEEPING)
 def test_a_selection_that_reads_no_scores_does_not_depend_on_them(name):
-    labels = np.random.default_rng(0).integers(0, 3, 40)
-    kept = [select(scores, 0.5, name, labels).tolist() for scores in (np.arange(40.0), -np.arange(40.0))]
+    labels, doubts = np.random.default_rng(0).integers(0, 3, 40), np.full(40, 0.5)
+    both = np.arange(40.0), -np.arange(40.0)
+    kept = [select(scores, 0.5, name, labels, doubts=doubts).tolist() for scores in both]
     assert (kept[0] == kept[1]) == (not method_constant("selection", name, "SCORED"))
 
 

@@ -68,7 +68,11 @@ def experiments(draw):
     rates = config["selection"]["rates"] = draw(st.lists(FRACTIONS, min_size=1, max_size=3, unique=True))
     dropped = st.sampled_from([0.0, min(rates) / 2, min(rates)])  # no more than is pruned
     ccs = {"name": "ccs", "dropped": draw(dropped), "dropped_by": draw(st.sampled_from([None, *names]))}
-    chosen = {"ccs": ccs, "window": {"name": "window", "start": draw(dropped)}}
+    chosen = {
+        "ccs": ccs,
+        "beta": {"name": "beta", "unsure_by": draw(st.sampled_from(names))},
+        "window": {"name": "window", "start": draw(dropped)},
+    }
     config["selection"]["methods"] = [chosen.get(name, name) for name in config["selection"]["methods"]]
     config["retraining"]["budgets"] = draw(some(["epochs", "steps"]))
     has_pool = draw(st.booleans())

@@ -28,6 +28,7 @@ ORACLES = {
     "el2n": oracles.el2n,
     "forgetting": oracles.forgetting,
     "aum": lambda probabilities, labels: oracles.aum(np.log(probabilities), labels),
+    "unsure": oracles.unsure,
     "entropy": lambda probabilities, labels: oracles.entropy(probabilities),
 }
 every_score = pytest.mark.parametrize("name", method_names("scores"))
@@ -297,13 +298,14 @@ def test_tdds_equals_the_oracle(n_epochs, n_classes, trajectory, window, decay, 
 
 @stored_as
 @pytest.mark.parametrize("n_epochs, n_classes, epochs", [(1, 2, 1), (10, 10, 10), (12, 3, 10), (5, 100, 2)])
-def test_el2n_equals_the_oracle(n_epochs, n_classes, epochs, dtype):
+def test_el2n_and_unsure_of_the_first_epochs_equal_their_oracles(n_epochs, n_classes, epochs, dtype):
     check_against_the_oracle("el2n", (n_epochs, n_classes, 23), dtype, {"epochs": epochs})
+    check_against_the_oracle("unsure", (n_epochs, n_classes, 23), dtype, {"epochs": epochs})
 
 
 @stored_as
 @pytest.mark.parametrize("n_epochs, n_classes", [(1, 2), (2, 2), (50, 2), (12, 10), (5, 100)])
-@pytest.mark.parametrize("name", ["forgetting", "aum", "entropy"])
+@pytest.mark.parametrize("name", ["forgetting", "aum", "entropy", "unsure"])
 def test_scores_without_options_equal_their_oracles(name, n_epochs, n_classes, dtype):
     check_against_the_oracle(name, (n_epochs, n_classes, 23), dtype, {})
 
@@ -402,6 +404,8 @@ def test_memory_mapped_history_is_scored_and_left_as_it_is(name, tmp_path):
             "tdds, trajectory = 6, window = 3, trajectory_from = first",
         ),
         ("el2n", {"epochs": 5}, 5, "el2n, epochs = 5"),
+        ("unsure", {}, 1, "unsure"),
+        ("unsure", {"epochs": 5}, 5, "unsure, epochs = 5"),
         ("forgetting", {}, 1, "forgetting"),
         ("aum", {}, 1, "aum"),
         ("entropy", {}, 1, "entropy"),
@@ -453,6 +457,7 @@ def test_an_unknown_score_is_refused():
         ("tdds", {"trajectory_from": "middle"}, "trajectory_from"),
         ("el2n", {"epochs": 0}, "epochs"),
         ("el2n", {"window": 10}, "window"),
+        ("unsure", {"epochs": 0}, "epochs"),
         ("forgetting", {"epochs": 10}, "epochs"),
         ("aum", {"window": 10}, "window"),
         ("entropy", {"window": 10}, "window"),

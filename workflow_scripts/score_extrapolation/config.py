@@ -114,10 +114,15 @@ class Config(Section):
         listed = (entry for entry in self.export.formats if entry["name"] == name)
         return next(listed, {"name": name, **method_options("exports", name)().model_dump()})
 
+    def selection_method(self, name: str) -> dict:
+        """Return name and options of a selection method; of one that the config does not list, the defaults."""
+        listed = (method for method in self.selection.methods if method["name"] == name)
+        return next(listed, {"name": name, **method_options("selection", name)().model_dump()})
+
     def doubt(self, method: str) -> str | None:
-        """Return the other score that a selection method reads, by which it leaves out the likely mislabelled."""
-        entry = next((entry for entry in self.selection.methods if entry["name"] == method), {})
-        return entry.get(method_constant("selection", method, "DOUBT_OPTION"))
+        """Return the other score that a selection method reads beside the one that is pruned by, or None."""
+        option = method_constant("selection", method, "DOUBT_OPTION")
+        return self.selection_method(method)[option] if option else None
 
     def recipes(self) -> dict[str, dict]:
         """Return the recipe of each training that a score is computed from, by its name in paths."""

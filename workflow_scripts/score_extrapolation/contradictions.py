@@ -111,7 +111,7 @@ def _in_parts(selection, subset) -> Faults:
 
 
 def _in_doubts(selection, scores: list[str]) -> Faults:
-    """A score by which the likely mislabelled are dropped must be computed; no more can be dropped than is pruned."""
+    """Another score that is read must be computed; no more can be dropped than is pruned."""
     for i, method in enumerate(selection.methods):
         location, option = ("selection", "methods", i), method_constant("selection", method["name"], "DOUBT_OPTION")
         if option and scores and method[option] not in (None, *scores):

@@ -4,8 +4,8 @@ A selection method is a file of this folder with
 
 - ``SCORED = True``: whether it reads scores, a literal,
 - ``LABELLED = True``, a literal, in those that read labels,
-- ``DOUBT_OPTION = "dropped_by"``, a literal, in those that may read a second score too, called doubts here: the option
-  that names it, or is None,
+- ``DOUBT_OPTION = "dropped_by"``, a literal, in those that read a second score too, called doubts here: the option that
+  names it, or is None where none is read,
 - ``DROPPED_OPTION = "dropped"``, a literal, in those that drop a share of all samples before: the option that says how
   much, which cannot be more than a pruning rate,
 - ``class Options(Section)``: its settings,
@@ -76,13 +76,14 @@ def select(
     rate : float, optional
         The fraction removed, in [0, 1). Either it is given or `n_kept`.
     method : str
-        ``"top"``, ``"class_balanced"``, ``"ccs"`` or ``"random"``: a file of ``selection/``.
+        A file of ``selection/``, such as ``"top"``, ``"class_balanced"``, ``"ccs"``, ``"beta"`` or ``"random"``.
     labels : (n,) int array, optional
         For methods that balance classes.
     seed : int
         For methods that draw.
     doubts : (n,) float array, optional
-        Another score of the same samples, for methods one of whose options names it: ``dropped_by`` of ``"ccs"``.
+        Another score of the same samples, for methods one of whose options names it: ``dropped_by`` of ``"ccs"``,
+        ``unsure_by`` of ``"beta"``.
     n_kept : int, optional
         How many are kept, in 1..n - 1.
     **options
