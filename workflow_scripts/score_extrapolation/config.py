@@ -119,6 +119,10 @@ class Config(Section):
         entry = next((entry for entry in self.selection.methods if entry["name"] == method), {})
         return entry.get(method_constant("selection", method, "DOUBT_OPTION"))
 
+    def reads_labels(self) -> bool:
+        """Say whether a selection may read labels: there are some, and no training for scores does without."""
+        return self.samples.labelled and not self.unsupervised()
+
     def recipes(self) -> dict[str, dict]:
         """Return the recipe of each training that a score is computed from, by its name in paths."""
         named = {score["training"] for score in self.scores}
