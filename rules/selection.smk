@@ -28,6 +28,7 @@ rule select_by_score:
         method=lambda wildcards: EXPERIMENT.selection_method(wildcards.method),
         amount=lambda wildcards: as_settings(wildcards.amount),
         seed=lambda wildcards: int(wildcards.seed),
+        labelled=EXPERIMENT.reads_labels(),
         code=lambda wildcards: code_digest("select_samples.py", ("selection", wildcards.method)),
     script:
         "../workflow_scripts/select_samples.py"

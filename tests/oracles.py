@@ -340,19 +340,68 @@ def cross_validated(embeddings, scores, fold_of, k, weighting, labels=None):
     return np.array(estimates)
 
 
-def draw(trees, features, targets, wanted, seed, stage):
-    """For each row of `wanted` one tree and a place, then of those learned from in its leaf the one at that place."""
-    tree_of, places = (
-        np.random.default_rng(derive_seed(seed, f"{stage}/draw/{of}")).random(len(wanted)) for of in ("tree", "place")
-    )
-    tree_of = (tree_of * len(trees.estimators_)).astype(int)
+def random_number(sample_id, draw, seed, stage):
+    """The number at the place of its id in the stream of the draw."""
+    return np.random.default_rng(derive_seed(seed, f"{stage}/draws/{draw}")).random(sample_id + 1)[sample_id]
+
+
+def draw(trees, features, targets, wanted, seed, stage, n_draws):
+    """For each row of `wanted` and draw one tree and a place, then what was learned from at that place of its leaf."""
     drawn = []
-    for row, t, place in zip(wanted.astype(np.float32), tree_of, places, strict=True):
-        tree = trees.estimators_[t]
-        leaf = tree.apply(row[None])[0]
-        there = [i for i in range(len(features)) if tree.apply(features[i : i + 1].astype(np.float32))[0] == leaf]
-        drawn.append(float(targets[there[int(place * len(there))]]))
-    return drawn
+    for row, values in enumerate(wanted.astype(np.float32)):
+        for number in [random_number(row, d, seed, stage) * len(trees.estimators_) for d in range(n_draws)]:
+            tree = trees.estimators_[int(number)]
+            leaf = tree.apply(values[None])[0]
+            there = [i for i in range(len(features)) if tree.apply(features[i : i + 1].astype(np.float32))[0] == leaf]
+            drawn.append(np.float32(targets[there[int((number - int(number)) * len(there))]]))
+    return np.array(drawn).reshape(-1, n_draws)
+
+
+def knn_draws(subset, scores, others, k, weighting, ids, seed, n_draws):
+    """Of each other sample the neighbour at which the sum of the weights passes a random number."""
+    drawn = []
+    for vector, sample_id in zip(others, ids, strict=True):
+        distances = [math.dist(vector, one) for one in subset]
+        near = sorted(range(len(subset)), key=distances.__getitem__)[:k]
+        weights = [math.exp(distances[near[0]] - distances[i]) if weighting == "distance" else 1.0 for i in near]
+        for d in range(n_draws):
+            left = random_number(sample_id, d, seed, "extrapolation/knn") * sum(weights)
+            place = 0
+            while left >= weights[place]:
+                left -= weights[place]
+                place += 1
+            drawn.append(np.float32(scores[near[place]]))
+    return np.array(drawn).reshape(-1, n_draws)
+
+
+def chance_order(draws, labels):
+    """The rows by class, mean draw and row."""
+    labels = [0] * len(draws) if labels is None else labels
+    means = [sum(float(value) for value in row) for row in draws]
+    return sorted(range(len(draws)), key=lambda i: (labels[i], means[i], i))
+
+
+def chances(draws, floor, k):
+    """The probability of each sample to be kept among k: the definition, column by column."""
+    n, n_draws = np.shape(draws)
+    found = [0] * n
+    for column in np.transpose(draws).tolist():
+        for i in sorted(range(n), key=lambda i: (-column[i], i))[:k]:
+            found[i] += 1
+    return [(1 - floor) * among / n_draws + floor * k / n for among in found]
+
+
+def chance(draws, labels, floor, seed, n_kept):
+    """Keep by going through all k for the first at which each sample's probability reaches its number."""
+    n = len(draws)
+    first = np.random.default_rng(derive_seed(seed, "selection/chance")).random()
+    numbers = {i: (first + (math.sqrt(5) - 1) / 2 * j) % 1 for j, i in enumerate(chance_order(draws, labels))}
+    keys = {}
+    for k in range(1, n + 1):
+        for i, probability in enumerate(chances(draws, floor, k)):
+            if probability >= numbers[i]:
+                keys.setdefault(i, k)
+    return sorted(sorted(range(n), key=lambda i: (keys.get(i, n), numbers[i], i))[:n_kept])
 
 
 def ssp(embeddings, clusters, centroids):

@@ -15,5 +15,6 @@ with job(snakemake) as metadata:
         snakemake.params.seed,
         snakemake.input.get("doubts"),
         read_json(snakemake.input.summary).get("n_pool"),
+        snakemake.params.labelled,
     )
     write_blocks(snakemake.output[0], KEPT, metadata, blocks)

@@ -41,7 +41,7 @@ from score_extrapolation.selection import select
 from score_extrapolation.selection._samples import SampleArrays
 from score_extrapolation.shards import STAGES
 from score_extrapolation.study import write_html
-from score_extrapolation.tables import KEPT, write_table
+from score_extrapolation.tables import DRAWS, KEPT, write_table
 from score_extrapolation.training.recipe import Recipe
 from score_extrapolation.training_free import score_embeddings
 from study_tables import make_scores, make_tables
@@ -614,7 +614,7 @@ def check_extrapolator(name, options, step_up):
     np.testing.assert_array_equal(columns["computed"][order], np.isin(ids, subset_ids))
     of_subset = columns["score"][order][np.isin(ids, subset_ids)]
     if step_up:
-        assert (of_subset != scores).mean() > 0.5  # a drawn one may be the sample's own
+        assert (of_subset != scores).mean() > 0.5
         assert of_subset.min() >= scores.min()
         assert of_subset.max() <= scores.max()
         assert np.unique(of_subset).size > 1
@@ -624,7 +624,30 @@ def check_extrapolator(name, options, step_up):
     assert np.isnan(columns["spread"][columns["computed"]]).all()
     residual_spread = columns["spread"][~columns["computed"]]
     assert (np.isnan(residual_spread) | (residual_spread >= 0)).all()
-    np.testing.assert_array_equal(again["score"], columns["score"])
+    draws = columns["draws"]
+    assert draws.shape == (len(ids), DRAWS)
+    assert draws.dtype == np.float32
+    assert np.isfinite(draws).all()
+    # Of the residual set, and of a subset that is stepped up, different ones; of computed scores, the score.
+    uncertain = (draws != draws[:, :1]).any(axis=1)
+    assert uncertain[~columns["computed"]].mean() > 0.5
+    if step_up:
+        assert uncertain[columns["computed"]].mean() > 0.5
+    else:
+        np.testing.assert_array_equal(draws[columns["computed"]], np.repeat(scores[:, None], DRAWS, axis=1))
+    for name in ("score", "draws"):
+        np.testing.assert_array_equal(again[name], columns[name])
+
+
+@pytest.mark.parametrize("step_up", [False, True])
+@every("extrapolators")
+def test_an_extrapolator_draws_other_scores_with_another_seed(name, step_up, few_trees):
+    _, subset_ids, scores, tables = tables_and_scores()
+    options = options_of("extrapolators", name)
+    needed = {table: tables[table] for table in [*options.needs(), *(STEP_UP_NEEDS if step_up else ())]}
+    chosen = {"name": name, "step_up": step_up, **options.model_dump()}
+    draws, others = (extrapolate(chosen, subset_ids, scores, needed, seed)["draws"] for seed in (0, 1))
+    assert not np.array_equal(draws, others)
 
 
 @every("extrapolators")
@@ -654,10 +677,11 @@ def test_an_extrapolator_scores_shards_as_it_scores_all(name, cuts, step_up, few
         np.testing.assert_array_equal(parts["sample_id"], ids)
         np.testing.assert_array_equal(parts["computed"], whole["computed"])
         np.testing.assert_array_equal(parts["spread"], whole["spread"])
-        if split == "samples":
-            np.testing.assert_array_equal(parts["score"], whole["score"])
-        else:
-            np.testing.assert_allclose(parts["score"], whole["score"], rtol=0, atol=1e-6 * scores.std())
+        for column in ("score", "draws"):
+            if split == "samples":
+                np.testing.assert_array_equal(parts[column], whole[column])
+            else:
+                np.testing.assert_allclose(parts[column], whole[column], rtol=0, atol=1e-6 * scores.std())
 
 
 def in_order_of_ids(columns):

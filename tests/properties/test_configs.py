@@ -33,7 +33,7 @@ EXTRAPOLATORS = st.one_of(
     st.fixed_dictionaries({"name": st.just("gnn")}, optional={"k": some([5, 10]), "labels": st.booleans()}),
     st.fixed_dictionaries(
         {"name": st.just("held_out")},
-        optional={"k": st.integers(1, 99), "labels": st.booleans(), "draw": st.booleans()},
+        optional={"k": st.integers(1, 99), "labels": st.booleans()},
     ),
 ).flatmap(lambda entry: st.booleans().map(lambda step_up: {**entry, "step_up": True} if step_up else entry))
 

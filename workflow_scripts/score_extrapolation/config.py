@@ -124,6 +124,10 @@ class Config(Section):
         option = method_constant("selection", method, "DOUBT_OPTION")
         return self.selection_method(method)[option] if option else None
 
+    def reads_labels(self) -> bool:
+        """Say whether a selection may read labels: there are some, and no training for scores does without."""
+        return self.samples.labelled and not self.unsupervised()
+
     def recipes(self) -> dict[str, dict]:
         """Return the recipe of each training that a score is computed from, by its name in paths."""
         named = {score["training"] for score in self.scores}

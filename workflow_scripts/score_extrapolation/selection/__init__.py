@@ -3,7 +3,7 @@
 A selection method is a file of this folder with
 
 - ``SCORED = True``: whether it reads scores, a literal,
-- ``LABELLED = True``, a literal, in those that read labels,
+- ``LABELLED = True``, a literal, in those that need labels,
 - ``DOUBT_OPTION = "dropped_by"``, a literal, in those that read a second score too, called doubts here: the option that
   names it, or is None where none is read,
 - ``DROPPED_OPTION = "dropped"``, a literal, in those that drop a share of all samples before: the option that says how
@@ -13,8 +13,9 @@ A selection method is a file of this folder with
   samples than fit into memory, an iterator of masks, one for each batch of ``samples.batches``.
 
 ``samples`` has ``n``, ``batches("score", "label")``, ``class_sizes()``, and ``read("score")`` for a whole column, or
-``read("doubt")`` (`_samples.Samples`). ``_highest.keep_highest`` keeps the highest scores of all or of each class, as
-many as it is told, without holding them.
+``read("doubt")``; ``labelled`` says whether there are labels, and the column ``"draws"`` has scores that each sample
+may have: the score itself where it is certain (`_samples.Samples`). ``_highest.keep_highest`` keeps the highest scores
+of all or of each class, as many as it is told, without holding them.
 
 A method with ``REDRAWN = True``, a literal, has no ``keep``: it stands for a training that sees other samples in each
 epoch (`training.epochs.Epochs`), as many as the rate would leave, so that there is no list of what is kept.
@@ -65,6 +66,7 @@ def select(
     seed: int = 0,
     doubts=None,
     n_kept: int | None = None,
+    draws=None,
     **options,
 ) -> np.ndarray:
     """Return the rows of the samples to keep.
@@ -76,9 +78,9 @@ def select(
     rate : float, optional
         The fraction removed, in [0, 1). Either it is given or `n_kept`.
     method : str
-        A file of ``selection/``, such as ``"top"``, ``"class_balanced"``, ``"ccs"``, ``"beta"`` or ``"random"``.
+        A file of ``selection/``, such as ``"chance"``, ``"top"``, ``"class_balanced"``, ``"ccs"`` or ``"random"``.
     labels : (n,) int array, optional
-        For methods that balance classes.
+        For methods that balance classes; ``"chance"`` does where they are given.
     seed : int
         For methods that draw.
     doubts : (n,) float array, optional
@@ -86,6 +88,9 @@ def select(
         ``unsure_by`` of ``"beta"``.
     n_kept : int, optional
         How many are kept, in 1..n - 1.
+    draws : (n, D) float array, optional
+        Scores that each sample may have, drawn from what is predicted of it, for ``"chance"``; left out, scores are
+        certain.
     **options
         The method's own.
 
@@ -110,13 +115,22 @@ def select(
     """
     classes = None if labels is None else np.unique(np.asarray(labels), return_inverse=True)[1]
     doubts = None if doubts is None else np.asarray(doubts, np.float64)
-    samples = SampleArrays(np.asarray(scores, np.float64), classes, doubts)
+    if draws is not None:
+        draws = np.asarray(draws, np.result_type(np.asarray(draws), np.float32))
+    samples = SampleArrays(np.asarray(scores, np.float64), classes, doubts, draws)
     amount = {"rate": rate, "n_kept": n_kept}
     return np.flatnonzero(np.concatenate(list(_kept(samples, amount, {"name": method, **options}, seed))))
 
 
 def select_tables(
-    samples_path, scores_path, amount: dict, method: dict, seed: int, doubts_path=None, n_pool: int | None = None
+    samples_path,
+    scores_path,
+    amount: dict,
+    method: dict,
+    seed: int,
+    doubts_path=None,
+    n_pool: int | None = None,
+    labelled: bool = True,
 ) -> Iterator[dict]:
     """Select by sample_id, with no more than a batch of samples in memory if the method allows it.
 
@@ -125,7 +139,8 @@ def select_tables(
     samples_path : path
         A table with the columns of `tables.SAMPLES`.
     scores_path : path or None
-        A table with columns sample_id and score, for the same samples; None for a method that reads none.
+        A table with columns sample_id and score, for the same samples, and draws where scores are extrapolated; None
+        for a method that reads none.
     amount : dict
         ``{"rate": ...}`` or ``{"n_kept": ...}``, as in `select`.
     seed
@@ -136,6 +151,8 @@ def select_tables(
         As `scores_path`, of the score that an option of the method names beside its own.
     n_pool : int, optional
         Only the last so many samples are pruned, the amount is of them, and all before them are kept. None: all.
+    labelled : bool
+        Whether labels may be read.
 
     Returns
     -------
@@ -147,7 +164,7 @@ def select_tables(
     InputFault
         As of `select`, and where the tables are not of the same samples.
     """
-    own, samples = split_tables(samples_path, scores_path, doubts_path, n_pool)
+    own, samples = split_tables(samples_path, scores_path, doubts_path, n_pool, labelled)
     masks = _kept(samples, amount, method, seed)
     kept = (block.filter(mask) for block, mask in zip(samples.blocks(), masks, strict=True))
     for block in chain(own.blocks(), kept):
