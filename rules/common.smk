@@ -244,6 +244,13 @@ def extrapolator_needs(wildcards):
     return {name: all_shards(name, wildcards, shard) for name in names}
 
 
+def selection_needs(wildcards):
+    """Return the tables that this selection method reads beside scores and samples, by the names that it gives them."""
+    names = [name for name in EXPERIMENT.selection_needs(wildcards.method) if name != "samples"]
+    run = wildcards.score, wildcards.fraction, wildcards.seed
+    return {name: [out(f"{path}.parquet") for path in table_paths(EXPERIMENT, name, *run)] for name in names}
+
+
 def searched_in(wildcards):
     """Return what neighbours are chosen from, where a shard is searched: the subset, or each shard in turn."""
     folder = out(f"embeddings/{wildcards.recipe}/fraction-{wildcards.part}/seed-{wildcards.seed}")

@@ -225,6 +225,24 @@ def unsure(probabilities, labels, epochs=None):
     return np.array([sum(1 - float(p[i][label]) for p in first) / len(first) for i, label in enumerate(labels)])
 
 
+def d2(scores, neighbor_rows, distances, gamma, left, n_kept):
+    """Rows in the order in which D2 takes them of those left: all sums are looked through for each."""
+    k, sums = len(neighbor_rows[0]), {}
+    for i in left:
+        heard = [
+            np.exp(-distances[i][m]) * scores[neighbor_rows[i][m]] for m in range(k) if neighbor_rows[i][m] in left
+        ]
+        sums[i] = scores[i] + sum(heard)
+    taken = []
+    while len(taken) < n_kept:
+        first = min(set(left) - set(taken), key=lambda row: (-sums[row], row))
+        taken.append(first)
+        for m, other in enumerate(neighbor_rows[first]):
+            if other in left and other not in taken:
+                sums[other] -= np.exp(-gamma * distances[first][m]) * sums[first]
+    return taken
+
+
 def ccs_left(scores, n_dropped, doubts=None):
     """Rows that CCS does not drop: all but the highest doubts, of equal ones the lower rows stay."""
     doubts = scores if doubts is None else doubts

@@ -44,6 +44,7 @@ from score_extrapolation.study import write_html
 from score_extrapolation.tables import DRAWS, KEPT, write_table
 from score_extrapolation.training.recipe import Recipe
 from score_extrapolation.training_free import score_embeddings
+from selecting import tables_of
 from study_tables import make_scores, make_tables
 
 # Options that have no default, and small values of others.
@@ -742,6 +743,9 @@ def test_a_selection_says_whether_it_reads_scores_and_which(name):
         assert scored
         assert getattr(options_of("selection", name), option) in (None, *method_names("scores"))
         assert getattr(options_of("selection", name, **{option: "aum"}), option) == "aum"
+    needs = tables_of(name, 3)
+    assert not needs or scored
+    assert set(needs) <= {"embeddings", "neighbors/all", "subset", "samples"}
     if redrawn:
         assert not scored
         assert not hasattr(load_method("selection", name), "keep")
@@ -755,7 +759,7 @@ def test_a_selection_keeps_that_many_samples_each_once(name, n_kept):
     rng = np.random.default_rng(0)
     scores, labels = rng.random(40), rng.integers(0, 3, 40)
     given = scores.copy()
-    samples = SampleArrays(scores, labels, rng.random(40))
+    samples = SampleArrays(scores, labels, rng.random(40), tables=tables_of(name, 40))
     kept = load_method("selection", name).keep(options_of("selection", name), n_kept, samples, 0)
     rows = kept if isinstance(kept, np.ndarray) else np.flatnonzero(np.concatenate(list(kept)))
     assert len(rows) == len(set(rows.tolist())) == n_kept
@@ -766,8 +770,8 @@ def test_a_selection_keeps_that_many_samples_each_once(name, n_kept):
 @pytest.mark.parametrize("name", KEEPING)
 def test_a_selection_that_reads_no_scores_does_not_depend_on_them(name):
     labels, doubts = np.random.default_rng(0).integers(0, 3, 40), np.full(40, 0.5)
-    both = np.arange(40.0), -np.arange(40.0)
-    kept = [select(scores, 0.5, name, labels, doubts=doubts).tolist() for scores in both]
+    both, tables = (np.arange(40.0), -np.arange(40.0)), tables_of(name, 40)
+    kept = [select(scores, 0.5, name, labels, doubts=doubts, tables=tables).tolist() for scores in both]
     assert (kept[0] == kept[1]) == (not method_constant("selection", name, "SCORED"))
 
 

@@ -72,6 +72,7 @@ def experiments(draw):
         "ccs": ccs,
         "beta": {"name": "beta", "unsure_by": draw(st.sampled_from(names))},
         "window": {"name": "window", "start": draw(dropped)},
+        "d2": {"name": "d2", "k": draw(st.integers(1, 30))},
     }
     config["selection"]["methods"] = [chosen.get(name, name) for name in config["selection"]["methods"]]
     config["retraining"]["budgets"] = draw(some(["epochs", "steps"]))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from test_checkpoints import N, stop_after, store  # noqa: F401 - store is a fixture
 from test_config import assert_says, changed, faults_of
 from test_epochs import EVERYTHING, network, recipe, result, task
-from test_selection_streams import every_method, write_samples
+from test_selection_streams import every_method, table_paths, write_samples
 from test_store import archive, fault_of, prepare, random_images, read_back  # noqa: F401 - archive is a fixture
 
 from score_extrapolation.config import read_config
@@ -23,7 +23,7 @@ from score_extrapolation.training.engine import Trainer
 from score_extrapolation.training.epochs import MixedEpochs
 from score_extrapolation.training.images import ResidentImages
 from score_extrapolation.training.runs import train_here
-from selecting import NOT_NESTED, OPTIONS, random_doubts, reads_doubts
+from selecting import NOT_NESTED, OPTIONS, random_doubts, reads_doubts, tables_of
 from study_paths import universe_path
 
 # The store
@@ -119,8 +119,10 @@ def tables(tmp_path):
 def kept_of(tables, method, rate, n_pool=N_POOL, seed=0):
     scored = tables / "scores.parquet" if method_constant("selection", method, "SCORED") else None
     doubts = tables / "doubts.parquet" if reads_doubts(method) else None
-    chosen = {"name": method, **OPTIONS.get(method, {})}
-    blocks = select_tables(tables / "samples.parquet", scored, {"rate": rate}, chosen, seed, doubts, n_pool)
+    chosen, paths = {"name": method, **OPTIONS.get(method, {})}, table_paths(tables, method)
+    blocks = select_tables(
+        tables / "samples.parquet", scored, {"rate": rate}, chosen, seed, doubts, n_pool, tables=paths
+    )
     write_blocks(tables / "kept.parquet", KEPT, {"stage": "selection"}, blocks)
     kept = read_table(tables / "kept.parquet")
     ids = read_table(tables / "samples.parquet")["sample_id"]
@@ -135,7 +137,12 @@ def test_all_own_samples_are_kept_and_of_the_pool_what_a_selection_of_it_alone_k
     tables, method, batch, monkeypatch
 ):
     samples, scores = (read_table(tables / f"{name}.parquet") for name in ("samples", "scores"))
-    given = {"doubts": random_doubts(N_OWN + N_POOL)[N_OWN:], **OPTIONS.get(method, {})}
+    of_all, of_pool = tables_of(method, N_OWN + N_POOL), {}
+    for name, columns in of_all.items():  # their ids are rows of all, here those of the pool alone
+        of_pool[name] = {
+            key: values[N_OWN:] - (N_OWN if values.dtype == np.int64 else 0) for key, values in columns.items()
+        }
+    given = {"doubts": random_doubts(N_OWN + N_POOL)[N_OWN:], "tables": of_pool, **OPTIONS.get(method, {})}
     monkeypatch.setattr(_samples, "BATCH", batch)
     before = None
     for rate in (0, 0.25, 0.5, 0.9):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import oracles
 from score_extrapolation.faults import InputFault
 from score_extrapolation.selection import count_kept, select
-from selecting import METHODS, NOT_NESTED, OPTIONS, doubts_of
+from selecting import METHODS, NOT_NESTED, OPTIONS, doubts_of, tables_of
 
 every_method = pytest.mark.parametrize("method", METHODS)
 
@@ -42,7 +42,12 @@ def test_a_number_to_keep_keeps_what_the_rate_of_as_many_keeps(n, data):
     n_kept = data.draw(st.integers(1, n - 1))
     scores, labels = scores_and_labels(n)
     for method in METHODS:
-        given = {"labels": labels, "doubts": doubts_of(method, n), **OPTIONS.get(method, {})}
+        given = {
+            "labels": labels,
+            "doubts": doubts_of(method, n),
+            "tables": tables_of(method, n),
+            **OPTIONS.get(method, {}),
+        }
         kept = select(scores, method=method, n_kept=n_kept, **given)
         by_rate = select(scores, 1 - n_kept / n, method, **given)
         assert len(kept) == n_kept
@@ -70,7 +75,8 @@ def test_every_method_keeps_the_number_that_the_rate_says(n, rate):
             with pytest.raises(InputFault, match="keeps none"):
                 select(scores, rate, method, labels)
             continue
-        kept = select(scores, rate, method, labels, doubts=doubts_of(method, n), **OPTIONS.get(method, {}))
+        given = {"doubts": doubts_of(method, n), "tables": tables_of(method, n), **OPTIONS.get(method, {})}
+        kept = select(scores, rate, method, labels, **given)
         assert len(kept) == n_kept
         assert (np.diff(kept) > 0).all()
         assert kept[0] >= 0
@@ -80,7 +86,7 @@ def test_every_method_keeps_the_number_that_the_rate_says(n, rate):
 @every_method
 def test_what_is_kept_at_a_higher_rate_is_kept_at_a_lower_one(method):
     scores, labels = scores_and_labels(200)
-    given = {"doubts": doubts_of(method, 200), **OPTIONS.get(method, {})}
+    given = {"doubts": doubts_of(method, 200), "tables": tables_of(method, 200), **OPTIONS.get(method, {})}
     kept = [set(select(scores, rate, method, labels, **given)) for rate in (0.0, 0.1, 0.5, 0.9, 0.95)]
     assert kept[0] == set(range(200))
     assert all(fewer < more for more, fewer in itertools.pairwise(kept)) == (method not in NOT_NESTED)
@@ -135,7 +141,8 @@ def test_an_unknown_method_or_option_is_refused():
 @every_method
 def test_the_same_seed_keeps_the_same(method):
     scores, labels = scores_and_labels(50)
-    first, again = (select(scores, 0.5, method, labels, seed=3, doubts=doubts_of(method, 50)) for _ in range(2))
+    given = {"doubts": doubts_of(method, 50), "tables": tables_of(method, 50)}
+    first, again = (select(scores, 0.5, method, labels, seed=3, **given) for _ in range(2))
     np.testing.assert_array_equal(first, again)
 
 

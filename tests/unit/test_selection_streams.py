@@ -18,8 +18,17 @@ from score_extrapolation.plugins import method_constant
 from score_extrapolation.rng import derive_seed
 from score_extrapolation.selection import _highest, _samples, count_kept, select, select_tables
 from score_extrapolation.shares import share_out
-from score_extrapolation.tables import KEPT, SAMPLES, SCORES, read_metadata, read_table, write_blocks, write_table
-from selecting import METHODS, NOT_NESTED, OPTIONS, doubts_of, random_doubts, reads_doubts
+from score_extrapolation.tables import (
+    KEPT,
+    SAMPLES,
+    SCORES,
+    read_metadata,
+    read_table,
+    write_blocks,
+    write_table,
+    write_vectors,
+)
+from selecting import METHODS, NOT_NESTED, OPTIONS, doubts_of, made_tables, random_doubts, reads_doubts, tables_of
 
 every_method = pytest.mark.parametrize("method", METHODS)
 few_values = st.sampled_from([-np.inf, -2.5, -0.0, 0.0, 1e-42, 1.0, 1.0000001, 7.0, np.inf])
@@ -40,6 +49,17 @@ def write_samples(folder, scores, labels=None, ids=None):
     write_table(folder / "samples.parquet", SAMPLES, {}, sample_id=ids, label=labels, source=sources)
     write_table(folder / "scores.parquet", SCORES, {}, sample_id=ids, score=np.asarray(scores, np.float32))
     write_table(folder / "doubts.parquet", SCORES, {}, sample_id=ids, score=random_doubts(n))
+    for name, columns in made_tables(ids).items():
+        write_vectors(table_file(folder, name), {}, **columns)
+
+
+def table_file(folder, name):
+    """Return where `write_samples` writes a table that a method may need."""
+    return folder / f"{name.replace('/', '_')}.parquet"
+
+
+def table_paths(folder, method):
+    return {name: table_file(folder, name) for name in tables_of(method, 1)}
 
 
 def selected(folder, rate, method, seed=0):
@@ -47,8 +67,10 @@ def selected(folder, rate, method, seed=0):
     scored = method_constant("selection", method, "SCORED")
     scores_path = folder / "scores.parquet" if scored else None
     doubts_path = folder / "doubts.parquet" if reads_doubts(method) else None
-    chosen = {"name": method, **OPTIONS.get(method, {})}
-    blocks = select_tables(folder / "samples.parquet", scores_path, {"rate": rate}, chosen, seed, doubts_path)
+    chosen, paths = {"name": method, **OPTIONS.get(method, {})}, table_paths(folder, method)
+    blocks = select_tables(
+        folder / "samples.parquet", scores_path, {"rate": rate}, chosen, seed, doubts_path, tables=paths
+    )
     write_blocks(folder / "kept.parquet", KEPT, {"stage": "selection"}, blocks)
     return read_table(folder / "kept.parquet")
 
@@ -186,7 +208,7 @@ def test_tables_and_arrays_give_the_same_and_a_higher_rate_keeps_a_part_of_a_low
     for method in METHODS:
         kept = [rows_kept(folder, rate, method, 3) for rate in RATES if count_kept(n, rate)]
         rates, options = [rate for rate in RATES if count_kept(n, rate)], OPTIONS.get(method, {})
-        given = {"doubts": doubts_of(method, n), **options}
+        given = {"doubts": doubts_of(method, n), "tables": tables_of(method, n), **options}
         expected = [select(scores, rate, method, labels, 3, **given).tolist() for rate in rates]
         assert kept == expected
         nested = all(set(fewer) <= set(more) for more, fewer in itertools.pairwise(kept))
@@ -261,7 +283,7 @@ def test_nan_is_refused_with_its_row_and_writes_nothing(method, batch, tmp_path,
     with pytest.raises(InputFault, match=r"^2 scores are NaN, the first in row 5; none can be ranked$"):
         selected(tmp_path, 0.5, method)
     assert not (tmp_path / "kept.parquet").exists()
-    assert sorted(path.stem for path in tmp_path.iterdir()) == ["doubts", "samples", "scores"]
+    assert sorted(path.stem for path in tmp_path.iterdir()) == ["doubts", "neighbors_all", "samples", "scores"]
 
 
 @pytest.mark.parametrize("batch", [2, 100])
@@ -290,7 +312,9 @@ def peak_bytes(folder, method):
     """Return what numpy holds at most while a method selects, and Arrow from block to block."""
     scores_path = folder / "scores.parquet" if method_constant("selection", method, "SCORED") else None
     doubts_path = folder / "doubts.parquet" if reads_doubts(method) else None
-    blocks = select_tables(folder / "samples.parquet", scores_path, {"rate": 0.5}, {"name": method}, 0, doubts_path)
+    chosen, paths = {"name": method}, table_paths(folder, method)
+    read = folder / "samples.parquet", scores_path
+    blocks = select_tables(*read, {"rate": 0.5}, chosen, 0, doubts_path, tables=paths)
     before, of_arrow = pa.total_allocated_bytes(), 0
 
     def watched():

@@ -8,13 +8,16 @@ A selection method is a file of this folder with
   names it, or is None where none is read,
 - ``DROPPED_OPTION = "dropped"``, a literal, in those that drop a share of all samples before: the option that says how
   much, which cannot be more than a pruning rate,
-- ``class Options(Section)``: its settings,
+- ``class Options(Section)``: its settings; those that read more than scores and labels have ``needs()``, which returns
+  the names of tables as an extrapolator's does (see `extrapolators`): ``embeddings`` and ``neighbors/all`` of the
+  training that the score is computed from, ``subset``, and ``samples`` where labels are read,
 - ``keep(options, n_kept, samples, seed)``, which returns the (n_kept,) rows that are kept, in any order; or, for more
   samples than fit into memory, an iterator of masks, one for each batch of ``samples.batches``.
 
 ``samples`` has ``n``, ``batches("score", "label")``, ``class_sizes()``, and ``read("score")`` for a whole column, or
 ``read("doubt")``; ``labelled`` says whether there are labels, and the column ``"draws"`` has scores that each sample
-may have: the score itself where it is certain (`_samples.Samples`). ``_highest.keep_highest`` keeps the highest scores
+may have: the score itself where it is certain (`_samples.Samples`); ``table(name)`` yields one
+that is needed, block by block. ``_highest.keep_highest`` keeps the highest scores
 of all or of each class, as many as it is told, without holding them.
 
 A method with ``REDRAWN = True``, a literal, has no ``keep``: it stands for a training that sees other samples in each
@@ -67,6 +70,7 @@ def select(
     doubts=None,
     n_kept: int | None = None,
     draws=None,
+    tables: dict | None = None,
     **options,
 ) -> np.ndarray:
     """Return the rows of the samples to keep.
@@ -91,6 +95,9 @@ def select(
     draws : (n, D) float array, optional
         Scores that each sample may have, drawn from what is predicted of it, for ``"chance"``; left out, scores are
         certain.
+    tables : dict of str to dict, optional
+        Tables that a method needs beside scores, ``"neighbors/all"`` of ``"d2"``: arrays by the names of their columns,
+        ``sample_id`` among them, increasing, which are rows of the scores.
     **options
         The method's own.
 
@@ -117,7 +124,7 @@ def select(
     doubts = None if doubts is None else np.asarray(doubts, np.float64)
     if draws is not None:
         draws = np.asarray(draws, np.result_type(np.asarray(draws), np.float32))
-    samples = SampleArrays(np.asarray(scores, np.float64), classes, doubts, draws)
+    samples = SampleArrays(np.asarray(scores, np.float64), classes, doubts, draws, tables)
     amount = {"rate": rate, "n_kept": n_kept}
     return np.flatnonzero(np.concatenate(list(_kept(samples, amount, {"name": method, **options}, seed))))
 
@@ -131,6 +138,7 @@ def select_tables(
     doubts_path=None,
     n_pool: int | None = None,
     labelled: bool = True,
+    tables: dict | None = None,
 ) -> Iterator[dict]:
     """Select by sample_id, with no more than a batch of samples in memory if the method allows it.
 
@@ -153,6 +161,8 @@ def select_tables(
         Only the last so many samples are pruned, the amount is of them, and all before them are kept. None: all.
     labelled : bool
         Whether labels may be read.
+    tables : dict of str to path or list of paths, optional
+        Those that the method's options say it needs, each whole or in shards.
 
     Returns
     -------
@@ -164,7 +174,7 @@ def select_tables(
     InputFault
         As of `select`, and where the tables are not of the same samples.
     """
-    own, samples = split_tables(samples_path, scores_path, doubts_path, n_pool, labelled)
+    own, samples = split_tables(samples_path, scores_path, doubts_path, n_pool, labelled, tables)
     masks = _kept(samples, amount, method, seed)
     kept = (block.filter(mask) for block, mask in zip(samples.blocks(), masks, strict=True))
     for block in chain(own.blocks(), kept):

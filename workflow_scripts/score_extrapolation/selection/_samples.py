@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from ..faults import InputFault
 from ..progress import Progress
+from ..tables import read_blocks
 
 # What a method may read, by the word for it in sentences.
 PLURALS = {"score": "scores", "doubt": "doubts", "label": "labels", "draws": "draws"}
@@ -36,6 +37,23 @@ class Samples(ABC):
 
     @abstractmethod
     def _batches(self, columns: tuple[str, ...]) -> Iterator[tuple[np.ndarray, ...]]: ...
+
+    @abstractmethod
+    def read_ids(self) -> np.ndarray:
+        """Return the samples' ids, (n,) int64, increasing."""
+
+    @abstractmethod
+    def _table(self, name: str) -> Iterator[dict[str, np.ndarray]]: ...
+
+    def table(self, name: str) -> Iterator[dict[str, np.ndarray]]:
+        """Yield a table that the method's options say it needs, block by block, in order of sample_id.
+
+        Only rows of these samples come, each with its `sample_id`; not every table has all of them.
+        """
+        ids = self.read_ids()
+        for block in self._table(name):
+            own = (block["sample_id"] >= ids[0]) & (block["sample_id"] <= ids[-1])
+            yield {column: values[own] for column, values in block.items()}
 
     def batches(self, *columns: str) -> Iterator[tuple[np.ndarray, ...]]:
         """Yield the columns batch by batch, from the first row on: a pass over the data, of one batch in memory.
@@ -92,6 +110,8 @@ class Samples(ABC):
 class SampleArrays(Samples):
     """Scores and doubts, (n,) float64, labels, (n,) int64, and draws, (n, D) float, in memory; all but scores optional.
 
+    `tables` has columns by the names of tables, whose ids are rows.
+
     Raises
     ------
     InputFault
@@ -104,6 +124,7 @@ class SampleArrays(Samples):
         labels: np.ndarray | None,
         doubts: np.ndarray | None = None,
         draws: np.ndarray | None = None,
+        tables: dict | None = None,
     ):
         if doubts is not None and len(doubts) != len(scores):
             raise InputFault(f"there are {len(doubts)} doubts for {len(scores)} scores; give one per score")
@@ -113,6 +134,15 @@ class SampleArrays(Samples):
             raise InputFault(f"draws are {draws.shape}; give a row for each of the {len(scores)} scores, (n, D)")
         self.n, self.score_type, self.labelled = len(scores), scores.dtype, labels is not None
         self.columns = {"score": scores, "doubt": doubts, "label": labels, "draws": draws}
+        self.tables = tables or {}
+
+    def read_ids(self):
+        return np.arange(self.n)
+
+    def _table(self, name):
+        if name not in self.tables:
+            raise InputFault(f"the table {name} is missing; give it in tables, or select by a method that reads none")
+        yield {column: np.asarray(values) for column, values in self.tables[name].items()}
 
     def _batches(self, columns):
         arrays = []
@@ -139,6 +169,8 @@ class SampleTables(Samples):
         Only n samples, from this row of the files on; all from there by default.
     labelled : bool
         Whether the labels of the samples may be read.
+    tables : dict of str to path or list of paths, optional
+        Those that the method needs, whole or in shards.
 
     Raises
     ------
@@ -156,7 +188,9 @@ class SampleTables(Samples):
         first: int = 0,
         n: int | None = None,
         labelled: bool = True,
+        tables: dict | None = None,
     ):
+        self.tables = tables or {}
         self.samples_path, self.scores_path, self.doubts_path = samples_path, scores_path, doubts_path
         self.labelled = labelled
         n_rows = pq.read_metadata(samples_path).num_rows
@@ -171,6 +205,12 @@ class SampleTables(Samples):
             for batch in zip(*passes, strict=True):
                 yield tuple(_as_array(values) for values in batch)
                 progress.update(len(batch[0]))
+
+    def read_ids(self):
+        return np.concatenate([batch["sample_id"] for batch in self._read(self.samples_path, ["sample_id"])])
+
+    def _table(self, name):
+        return read_blocks(self.tables[name])
 
     def _column(self, name: str) -> Iterator[pa.Array]:
         if name == "label":
@@ -230,12 +270,12 @@ class SampleTables(Samples):
 
 
 def split_tables(
-    samples_path, scores_path, doubts_path, n_pool: int | None, labelled: bool
+    samples_path, scores_path, doubts_path, n_pool: int | None, labelled: bool, tables: dict | None = None
 ) -> tuple[SampleTables, SampleTables]:
     """Return the samples that are all kept, of which there are none without a pool, and those that are pruned."""
     n_own = 0 if n_pool is None else pq.read_metadata(samples_path).num_rows - n_pool
-    tables = samples_path, scores_path, doubts_path
-    return SampleTables(*tables, n=n_own), SampleTables(*tables, first=n_own, labelled=labelled)
+    paths = samples_path, scores_path, doubts_path
+    return SampleTables(*paths, n=n_own), SampleTables(*paths, first=n_own, labelled=labelled, tables=tables)
 
 
 def _single(scores: pa.Array) -> pa.FixedSizeListArray:
