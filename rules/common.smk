@@ -12,6 +12,7 @@ sys.path.insert(0, str(workflow.current_basedir.join("../workflow_scripts").get_
 
 from code_digest import code_digest
 from results_lock import run_is_over
+from score_extrapolation.faults import InputFault
 from score_extrapolation.amounts import PATTERN as AMOUNT_PATTERN
 from score_extrapolation.amounts import as_settings
 from score_extrapolation.parts import (
@@ -247,6 +248,11 @@ def extrapolator_needs(wildcards):
 def selection_needs(wildcards):
     """Return the tables that this selection method reads beside scores and samples, by the names that it gives them."""
     names = [name for name in EXPERIMENT.selection_needs(wildcards.method) if name != "samples"]
+    if names and wildcards.extrapolator in SPACES:
+        raise InputFault(
+            f"selection: {wildcards.method} reads {names[0]} of a training for scores, and {wildcards.score} has none; "
+            "prune by it with top"
+        )
     run = wildcards.score, wildcards.fraction, wildcards.seed
     return {name: [out(f"{path}.parquet") for path in table_paths(EXPERIMENT, name, *run)] for name in names}
 

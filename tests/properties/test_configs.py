@@ -71,7 +71,7 @@ def experiments(draw):
     chosen = {
         "ccs": ccs,
         "beta": {"name": "beta", "unsure_by": draw(st.sampled_from(names))},
-        "window": {"name": "window", "start": draw(dropped)},
+        "window": {"name": "window", "start": draw(st.just("auto") | dropped)},
         "d2": {"name": "d2", "k": draw(st.integers(1, 30))},
     }
     config["selection"]["methods"] = [chosen.get(name, name) for name in config["selection"]["methods"]]
@@ -113,7 +113,9 @@ def make_unsupervised(config, draw):
     without = {"knn": {"same_label": False}, "gnn": {"labels": False}}
     config["extrapolation"] = [entry | without[entry["name"]] for entry in entries][:1]
     config["subset"]["samplers"] = [s for s in config["subset"]["samplers"] if s != "stratified"] or ["random"]
-    methods = [m for m in config["selection"]["methods"] if m != "class_balanced"]
+    methods = [
+        m for m in config["selection"]["methods"] if m != "class_balanced" and m != {"name": "window", "start": "auto"}
+    ]
     config["selection"]["methods"] = methods or ["top"]
     config["retraining"]["labels"] = draw(st.sampled_from(["given", "found"]))
     config["evaluation"]["classes"] = draw(some([2, 30], least=0))

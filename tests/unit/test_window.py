@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 import oracles
 from score_extrapolation.faults import InputFault
-from score_extrapolation.selection import _samples, count_kept, select
+from score_extrapolation.plugins import method_options
+from score_extrapolation.selection import _best_window, _samples, count_kept, select
 
 
 @given(
@@ -40,6 +41,62 @@ def test_what_is_kept_at_a_higher_rate_is_kept_at_a_lower_one(seed, n, n_values)
     rates = [rate for rate in (0.2, 0.5, 0.7, 0.9) if 0 < count_kept(n, rate) <= n - round(0.1 * n)]
     kept = [set(select(scores, rate, "window")) for rate in rates]
     assert all(fewer <= more for more, fewer in itertools.pairwise(kept))
+
+
+# auto
+
+
+def tables_of(embeddings, subset):
+    return {
+        "embeddings": {"sample_id": np.arange(len(embeddings)), "embedding": embeddings},
+        "subset": {"sample_id": np.asarray(subset, np.int64)},
+    }
+
+
+@given(
+    n=st.integers(6, 60),
+    rate=st.sampled_from([0.0, 0.3, 0.5, 0.9]),
+    step=st.sampled_from([0.05, 0.1, 0.25, 1.0]),
+    ridge=st.sampled_from([0.5, 1.0]),
+    share=st.sampled_from([0.2, 1.0]),
+    seed=st.integers(0, 9),
+)
+def test_the_best_window_equals_the_oracle(n, rate, step, ridge, share, seed):
+    rng = np.random.default_rng(seed)
+    labels, subset = rng.integers(0, 3, n), np.sort(rng.permutation(n)[: max(1, round(share * n))])
+    scores = rng.integers(0, n, n)
+    embeddings = (np.eye(3)[labels] + rng.normal(size=(n, 3))).astype(np.float32)
+    n_kept = max(1, count_kept(n, rate))
+    labels = np.unique(labels, return_inverse=True)[1]
+    chosen = {"labels": labels, "tables": tables_of(embeddings, subset), "start": "auto", "step": step, "ridge": ridge}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_best_window, "CHUNK", 7)
+        kept = select(scores, 1 - n_kept / n, "window", **chosen)
+    first = oracles.best_window(scores, labels, embeddings, set(subset.tolist()), n_kept, step, ridge)
+    assert kept.tolist() == oracles.window(scores, first, n_kept)
+
+
+def test_a_window_of_wrong_labels_is_passed_over():
+    rng = np.random.default_rng(0)
+    labels = np.arange(100) % 2
+    embeddings = np.eye(2)[labels] + 0.1 * rng.normal(size=(100, 2))
+    given, scores = labels.copy(), np.arange(100, 0, -1)
+    given[:20] = 1 - given[:20]  # the highest scores
+    kept = select(scores, 0.8, "window", given, start="auto", step=0.1, tables=tables_of(embeddings, range(90, 100)))
+    assert kept.tolist() == list(range(20, 40))  # the first of those that are right
+    assert select(scores, 0.8, "window", given, start=0.2).tolist() == kept.tolist()
+
+
+def test_auto_reads_labels_and_tables_and_a_start_is_a_share():
+    assert method_options("selection", "window")(start="auto").needs() == ("embeddings", "subset", "samples")
+    assert method_options("selection", "window")().needs() == ()
+    with pytest.raises(InputFault, match="labels are missing"):
+        select(np.arange(10), 0.5, "window", start="auto", tables=tables_of(np.ones((10, 2)), [1]))
+    with pytest.raises(InputFault, match="the table embeddings is missing"):
+        select(np.arange(10), 0.5, "window", np.arange(10) % 2, start="auto")
+    for start in (-0.1, 1.0, "late"):
+        with pytest.raises(ValueError, match="start"):
+            select(np.arange(10), 0.5, "window", start=start)
 
 
 def test_rates_below_the_start_are_refused():

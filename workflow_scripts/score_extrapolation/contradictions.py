@@ -118,7 +118,7 @@ def _in_doubts(selection, scores: list[str]) -> Faults:
             yield (*location, option), f"= {shown(method[option])} is not computed; there are {listed(scores)}"
         share, least = method_constant("selection", method["name"], "DROPPED_OPTION"), min(selection.rates)
         # How much a number to keep removes shows when the samples are counted.
-        if share and method[share] > least and selection.keep is None:
+        if share and not isinstance(method[share], str) and method[share] > least and selection.keep is None:
             text = f"= {shown(method[share])} is more than selection.rates removes, {least}; lower it"
             yield (*location, share), text
 
