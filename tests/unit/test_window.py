@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from test_selection_streams import write_samples
 
 import oracles
 from score_extrapolation.faults import InputFault
 from score_extrapolation.plugins import method_options
-from score_extrapolation.selection import _best_window, _samples, count_kept, select
+from score_extrapolation.selection import _best_window, _samples, count_kept, select, select_tables
+from score_extrapolation.tables import KEPT, SUBSET, read_table, write_blocks, write_table, write_vectors
 
 
 @given(
@@ -74,6 +76,31 @@ def test_the_best_window_equals_the_oracle(n, rate, step, ridge, share, seed):
         kept = select(scores, 1 - n_kept / n, "window", **chosen)
     first = oracles.best_window(scores, labels, embeddings, set(subset.tolist()), n_kept, step, ridge)
     assert kept.tolist() == oracles.window(scores, first, n_kept)
+
+
+@pytest.mark.parametrize("rows", [[90], [30, 60]], ids=["whole", "in shards"])
+def test_auto_of_tables_is_that_of_arrays(rows, tmp_path):
+    rng = np.random.default_rng(1)
+    scores, labels, subset = rng.permutation(90).astype(np.float32), np.arange(90) % 3, np.arange(0, 90, 3)
+    embeddings = (np.eye(3)[labels] + rng.normal(size=(90, 3))).astype(np.float16)
+    write_samples(tmp_path, scores, labels)
+    ids = read_table(tmp_path / "samples.parquet")["sample_id"]
+    shards, start = [], 0
+    for n in rows:
+        own, start = slice(start, start + n), start + n
+        shards.append(tmp_path / f"embeddings-{n}.parquet")
+        write_vectors(shards[-1], {}, sample_id=ids[own], embedding=embeddings[own])
+    write_table(tmp_path / "subset.parquet", SUBSET, {}, sample_id=ids[subset], label=labels[subset])
+    paths, read = {"embeddings": shards, "subset": [tmp_path / "subset.parquet"]}, ("samples", "scores")
+    method = {"name": "window", "start": "auto"}
+    blocks = select_tables(*(tmp_path / f"{name}.parquet" for name in read), {"rate": 0.6}, method, 0, tables=paths)
+    write_blocks(tmp_path / "kept.parquet", KEPT, {}, blocks)
+    kept = np.searchsorted(ids, read_table(tmp_path / "kept.parquet")["sample_id"])
+    assert (
+        kept.tolist()
+        == select(scores, 0.6, "window", labels, start="auto", tables=tables_of(embeddings, subset)).tolist()
+    )
+    assert kept.tolist() != oracles.window(scores, 0, 36)  # another start than the first
 
 
 def test_a_window_of_wrong_labels_is_passed_over():

@@ -33,7 +33,7 @@ def share_out(n_kept: int, sizes: np.ndarray, weights: np.ndarray | None = None)
         How many of those are kept.
     """
     counts = [int(size) for size in sizes]
-    exact = counts if weights is None else [Fraction(weight.item()) for weight in np.asarray(weights)]
+    exact = [Fraction(weight.item()) for weight in np.asarray(sizes if weights is None else weights)]
     level = _fill(n_kept, counts, exact)
     # All with less than the level before them, in units of the weight.
     n_highest = [min(size, ceil(level * weight)) for size, weight in zip(counts, exact, strict=True)]
@@ -58,7 +58,7 @@ def share_out(n_kept: int, sizes: np.ndarray, weights: np.ndarray | None = None)
     return np.array(n_highest, np.int64), contested, n_more
 
 
-def _fill(n_kept: int, sizes: list[int], weights: list) -> Fraction:
+def _fill(n_kept: int, sizes: list[int], weights: list[Fraction]) -> Fraction:
     """Return the level at which places of level x weight, or all that a class has, add up to n_kept."""
     filled = sorted(
         (Fraction(size) / weight, size, weight) for size, weight in zip(sizes, weights, strict=True) if size

@@ -104,7 +104,7 @@ def _take(sums: list[float], left: np.ndarray, rows: np.ndarray, falls: np.ndarr
     """Return the rows that are taken: a heap has an entry for every sum that a sample has had, the last one counts."""
     heap = [(-sums[row], row) for row in np.flatnonzero(left).tolist()]
     heapq.heapify(heap)
-    waiting, taken = left.tolist(), []
+    waiting, taken = left.tolist(), list[int]()
     while len(taken) < n_kept:
         negative, row = heapq.heappop(heap)
         if not waiting[row] or -negative != sums[row]:
