@@ -429,8 +429,10 @@ def chances(draws, floor, k):
 def chance(draws, labels, floor, seed, n_kept):
     """Keep by going through all k for the first at which each sample's probability reaches its number."""
     n = len(draws)
-    first = np.random.default_rng(derive_seed(seed, "selection/chance")).random()
-    numbers = {i: (first + (math.sqrt(5) - 1) / 2 * j) % 1 for j, i in enumerate(chance_order(draws, labels))}
+    rng = np.random.default_rng(derive_seed(seed, "selection/chance"))
+    places = rng.permuted([list(range(16)) for _ in range(0, n, 16)], axis=1)
+    within = rng.random(n)
+    numbers = {i: (places[j // 16][j % 16] + within[j]) / 16 for j, i in enumerate(chance_order(draws, labels))}
     keys = {}
     for k in range(1, n + 1):
         for i, probability in enumerate(chances(draws, floor, k)):

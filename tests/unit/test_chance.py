@@ -80,7 +80,7 @@ def check_frequencies(n, n_seeds, floor, labelled):
         assert (count / n_seeds <= most + error).all()
         assert count.sum() == k * n_seeds
         differences.append(np.abs(count / n_seeds - exact).mean())
-    assert margins.max() <= 0.06 * n
+    assert margins.max() <= 1.3 * np.sqrt(n)
     return differences
 
 
