@@ -12,6 +12,7 @@ sys.path.insert(0, str(workflow.current_basedir.join("../workflow_scripts").get_
 
 from code_digest import code_digest
 from results_lock import run_is_over
+from score_extrapolation.faults import InputFault
 from score_extrapolation.amounts import PATTERN as AMOUNT_PATTERN
 from score_extrapolation.amounts import as_settings
 from score_extrapolation.parts import (
@@ -114,7 +115,7 @@ EXTRAPOLATORS = EXPERIMENT.extrapolators()
 RECIPES = EXPERIMENT.recipes()
 UNSUPERVISED = EXPERIMENT.unsupervised()
 NETWORKS = EXPERIMENT.embeddings.networks()
-METHODS = {method["name"]: method for method in EXPERIMENT.selection.methods}
+METHODS = [method["name"] for method in EXPERIMENT.selection.methods]
 SCORED_METHODS = [method for method in METHODS if method_constant("selection", method, "SCORED")]
 
 
@@ -244,6 +245,18 @@ def extrapolator_needs(wildcards):
     return {name: all_shards(name, wildcards, shard) for name in names}
 
 
+def selection_needs(wildcards):
+    """Return the tables that this selection method reads beside scores and samples, by the names that it gives them."""
+    names = [name for name in EXPERIMENT.selection_needs(wildcards.method) if name != "samples"]
+    if names and wildcards.extrapolator in SPACES:
+        raise InputFault(
+            f"selection: {wildcards.method} reads {names[0]} of a training for scores, and {wildcards.score} has none; "
+            "prune by it with top"
+        )
+    run = wildcards.score, wildcards.fraction, wildcards.seed
+    return {name: [out(f"{path}.parquet") for path in table_paths(EXPERIMENT, name, *run)] for name in names}
+
+
 def searched_in(wildcards):
     """Return what neighbours are chosen from, where a shard is searched: the subset, or each shard in turn."""
     folder = out(f"embeddings/{wildcards.recipe}/fraction-{wildcards.part}/seed-{wildcards.seed}")
@@ -290,7 +303,7 @@ def scores_of(wildcards):
 
 
 def doubts_of(wildcards):
-    """Return the other scores that a method reads, by which it leaves out the likely mislabelled, or nothing."""
+    """Return the other scores that a method reads beside those that it prunes by, or nothing."""
     doubt = EXPERIMENT.doubt(wildcards.method)
     if doubt is None:
         return []

@@ -1,12 +1,14 @@
 """Selection: which samples are kept: at a pruning rate (percent removed), or so many; of a pool, where there is one.
 
-Reads:  samples, extrapolation (or scores of the full data, or training_free)
+Reads:  samples, extrapolation (or scores of the full data, or training_free), and the tables that the method's options
+        say it needs
 Writes: selection/{arm}/seed-{seed}/{amount}.parquet
 """
 
 
 rule select_by_score:
     input:
+        unpack(selection_needs),
         samples=out("samples/train.parquet"),
         summary=out("samples/summary.json"),
         scores=scores_of,
@@ -25,9 +27,10 @@ rule select_by_score:
         **resources_of("selection"),
     params:
         stage="selection",
-        method=lambda wildcards: METHODS.get(wildcards.method, {"name": wildcards.method}),
+        method=lambda wildcards: EXPERIMENT.selection_method(wildcards.method),
         amount=lambda wildcards: as_settings(wildcards.amount),
         seed=lambda wildcards: int(wildcards.seed),
+        labelled=EXPERIMENT.reads_labels(),
         code=lambda wildcards: code_digest("select_samples.py", ("selection", wildcards.method)),
     script:
         "../workflow_scripts/select_samples.py"

@@ -5,6 +5,7 @@ import math
 from fractions import Fraction
 
 import numpy as np
+from scipy import stats
 
 from score_extrapolation.rng import derive_seed
 
@@ -21,6 +22,21 @@ def du(probabilities, labels, window):
             mean = sum(values) / window
             deviations.append(math.sqrt(sum((value - mean) ** 2 for value in values) / (window - 1)))
         scores.append(sum(deviations) / len(deviations))
+    return np.array(scores)
+
+
+def dual(probabilities, labels, window, epochs=None):
+    """DUAL of (K, m, C) softmax outputs: of all windows within the first epochs, the mean of deviation x (1 - mean)."""
+    n_epochs = len(probabilities) if epochs is None else epochs
+    scores = []
+    for i, label in enumerate(labels):
+        products = []
+        for k in range(n_epochs - window + 1):
+            values = [float(probabilities[epoch][i][label]) for epoch in range(k, k + window)]
+            mean = sum(values) / window
+            deviation = math.sqrt(sum((value - mean) ** 2 for value in values) / (window - 1))
+            products.append(deviation * (1 - mean))
+        scores.append(sum(products) / len(products))
     return np.array(scores)
 
 
@@ -157,16 +173,91 @@ def top(scores, rate):
     return sorted(sorted(range(len(scores)), key=lambda row: (-scores[row], row))[:n_kept])
 
 
-def class_balanced(scores, labels, rate):
-    """Rows sorted by the exact share of their class that is before them, then the higher score, then the row."""
+def window(scores, first, n_kept):
+    """Rows of n_kept scores that follow the first highest ones, sorted; of equal scores the lower row comes first."""
+    return sorted(sorted(range(len(scores)), key=lambda row: (-scores[row], row))[first : first + n_kept])
+
+
+def best_window(scores, labels, embeddings, subset, n_kept, step, ridge):
+    """The first place of the window whose ridge regression, fitted anew, is most often right outside the subset."""
+    n, order = len(scores), sorted(range(len(scores)), key=lambda row: (-scores[row], row))
+    judged = [row for row in range(n) if row not in subset] or list(range(n))
+    x, y = np.asarray(embeddings, np.float64), one_hot(labels, max(labels) + 1)
+    best, most = None, -1
+    for i in itertools.count():
+        first = round(i * step * n)
+        if i * step > 1 or first + n_kept > n:
+            return best
+        rows = order[first : first + n_kept]
+        weights = np.linalg.inv(x[rows].T @ x[rows] + ridge * np.eye(x.shape[1])) @ (x[rows].T @ y[rows])
+        right = sum(np.argmax(x[row] @ weights) == labels[row] for row in judged)
+        if right > most:
+            best, most = first, right
+
+
+def class_weights(scores, labels, shares):
+    """By label: its number of samples, 1, or the sum of its scores rounded to float32."""
+    weights = {}
+    for label in set(labels):
+        own = [float(score) for score, of in zip(scores, labels, strict=True) if of == label]
+        weights[label] = {"proportional": len(own), "equal": 1, "by_difficulty": np.float32(sum(own)).item()}[shares]
+    return weights
+
+
+def class_balanced(scores, labels, rate, shares="proportional"):
+    """Rows sorted by how many of their class are before them per weight, then the higher score, then the row."""
+    weights = class_weights(scores, labels, shares)
 
     def before(row):
         own = [other for other in range(len(scores)) if labels[other] == labels[row]]
         ahead = sum((-scores[other], other) < (-scores[row], row) for other in own)
-        return Fraction(ahead, len(own))
+        return ahead / Fraction(weights[labels[row]])
 
     n_kept = len(scores) - round(rate * len(scores))
     return sorted(sorted(range(len(scores)), key=lambda row: (before(row), -scores[row], row))[:n_kept])
+
+
+def beta_weights(scores, probabilities, removed, exponent):
+    """DUAL's weights: the score times the density of a beta distribution, of probabilities off 0 and 1 by 1e-6."""
+    p = [min(max(float(value), 1e-6), 1 - 1e-6) for value in probabilities]
+    highest = sorted(range(len(p)), key=lambda row: (-scores[row], row))[:10]
+    mu = sum(p[row] for row in highest) / len(highest)
+    b = 15 * (1 - mu) * (1 - removed**exponent)
+    density = stats.beta(16 - b, b).pdf if b else lambda value: value**15 / (1 - value)  # without a constant
+    return np.array([max(float(score), 0) * density(value) for score, value in zip(scores, p, strict=True)])
+
+
+def gumbel_draw(weights, noise, n_kept):
+    """Rows with the highest log weight plus noise, those of no weight last by their noise, sorted."""
+
+    def key(row):
+        return (0, -math.log(weights[row]) - noise[row]) if weights[row] else (1, -noise[row])
+
+    return sorted(sorted(range(len(weights)), key=key)[:n_kept])
+
+
+def unsure(probabilities, labels, epochs=None):
+    """Mean over the first epochs of 1 - p_y, of (K, m, C) softmax outputs."""
+    first = probabilities[:epochs]
+    return np.array([sum(1 - float(p[i][label]) for p in first) / len(first) for i, label in enumerate(labels)])
+
+
+def d2(scores, neighbor_rows, distances, gamma, left, n_kept):
+    """Rows in the order in which D2 takes them of those left: all sums are looked through for each."""
+    k, sums = len(neighbor_rows[0]), {}
+    for i in left:
+        heard = [
+            np.exp(-distances[i][m]) * scores[neighbor_rows[i][m]] for m in range(k) if neighbor_rows[i][m] in left
+        ]
+        sums[i] = scores[i] + sum(heard)
+    taken = []
+    while len(taken) < n_kept:
+        first = min(set(left) - set(taken), key=lambda row: (-sums[row], row))
+        taken.append(first)
+        for m, other in enumerate(neighbor_rows[first]):
+            if other in left and other not in taken:
+                sums[other] -= np.exp(-gamma * distances[first][m]) * sums[first]
+    return taken
 
 
 def ccs_left(scores, n_dropped, doubts=None):
@@ -284,19 +375,70 @@ def cross_validated(embeddings, scores, fold_of, k, weighting, labels=None):
     return np.array(estimates)
 
 
-def draw(trees, features, targets, wanted, seed, stage):
-    """For each row of `wanted` one tree and a place, then of those learned from in its leaf the one at that place."""
-    tree_of, places = (
-        np.random.default_rng(derive_seed(seed, f"{stage}/draw/{of}")).random(len(wanted)) for of in ("tree", "place")
-    )
-    tree_of = (tree_of * len(trees.estimators_)).astype(int)
+def random_number(sample_id, draw, seed, stage):
+    """The number at the place of its id in the stream of the draw."""
+    return np.random.default_rng(derive_seed(seed, f"{stage}/draws/{draw}")).random(sample_id + 1)[sample_id]
+
+
+def draw(trees, features, targets, wanted, seed, stage, n_draws):
+    """For each row of `wanted` and draw one tree and a place, then what was learned from at that place of its leaf."""
     drawn = []
-    for row, t, place in zip(wanted.astype(np.float32), tree_of, places, strict=True):
-        tree = trees.estimators_[t]
-        leaf = tree.apply(row[None])[0]
-        there = [i for i in range(len(features)) if tree.apply(features[i : i + 1].astype(np.float32))[0] == leaf]
-        drawn.append(float(targets[there[int(place * len(there))]]))
-    return drawn
+    for row, values in enumerate(wanted.astype(np.float32)):
+        for number in [random_number(row, d, seed, stage) * len(trees.estimators_) for d in range(n_draws)]:
+            tree = trees.estimators_[int(number)]
+            leaf = tree.apply(values[None])[0]
+            there = [i for i in range(len(features)) if tree.apply(features[i : i + 1].astype(np.float32))[0] == leaf]
+            drawn.append(np.float32(targets[there[int((number - int(number)) * len(there))]]))
+    return np.array(drawn).reshape(-1, n_draws)
+
+
+def knn_draws(subset, scores, others, k, weighting, ids, seed, n_draws):
+    """Of each other sample the neighbour at which the sum of the weights passes a random number."""
+    drawn = []
+    for vector, sample_id in zip(others, ids, strict=True):
+        distances = [math.dist(vector, one) for one in subset]
+        near = sorted(range(len(subset)), key=distances.__getitem__)[:k]
+        weights = [math.exp(distances[near[0]] - distances[i]) if weighting == "distance" else 1.0 for i in near]
+        for d in range(n_draws):
+            left = random_number(sample_id, d, seed, "extrapolation/knn") * sum(weights)
+            place = 0
+            while left >= weights[place]:
+                left -= weights[place]
+                place += 1
+            drawn.append(np.float32(scores[near[place]]))
+    return np.array(drawn).reshape(-1, n_draws)
+
+
+def chance_order(draws, labels):
+    """The rows by class, mean draw and row."""
+    labels = [0] * len(draws) if labels is None else labels
+    means = [sum(float(value) for value in row) for row in draws]
+    return sorted(range(len(draws)), key=lambda i: (labels[i], means[i], i))
+
+
+def chances(draws, floor, k):
+    """The probability of each sample to be kept among k: the definition, column by column."""
+    n, n_draws = np.shape(draws)
+    found = [0] * n
+    for column in np.transpose(draws).tolist():
+        for i in sorted(range(n), key=lambda i: (-column[i], i))[:k]:
+            found[i] += 1
+    return [(1 - floor) * among / n_draws + floor * k / n for among in found]
+
+
+def chance(draws, labels, floor, seed, n_kept):
+    """Keep by going through all k for the first at which each sample's probability reaches its number."""
+    n = len(draws)
+    rng = np.random.default_rng(derive_seed(seed, "selection/chance"))
+    places = rng.permuted([list(range(16)) for _ in range(0, n, 16)], axis=1)
+    within = rng.random(n)
+    numbers = {i: (places[j // 16][j % 16] + within[j]) / 16 for j, i in enumerate(chance_order(draws, labels))}
+    keys = {}
+    for k in range(1, n + 1):
+        for i, probability in enumerate(chances(draws, floor, k)):
+            if probability >= numbers[i]:
+                keys.setdefault(i, k)
+    return sorted(sorted(range(n), key=lambda i: (keys.get(i, n), numbers[i], i))[:n_kept])
 
 
 def ssp(embeddings, clusters, centroids):

@@ -235,6 +235,8 @@ def _jobs_before_selection(experiment: Config, arm: str, seed) -> dict[str, list
     found = []
     for one in (score, experiment.doubt(method)) if score else ():
         found += _jobs_of_score(experiment, one, extrapolator, part.removeprefix("fraction-"), seed) if one else []
+    for name in experiment.selection_needs(method):
+        found += _jobs(experiment, name, score, part.removeprefix("fraction-"), seed)
     if experiment.retraining.labels == "found":
         recipe, learned_on = labels_found_in(experiment, arm)
         trained_by = next(one["name"] for one in experiment.scores if one["training"] == recipe)

@@ -41,9 +41,10 @@ from score_extrapolation.selection import select
 from score_extrapolation.selection._samples import SampleArrays
 from score_extrapolation.shards import STAGES
 from score_extrapolation.study import write_html
-from score_extrapolation.tables import KEPT, write_table
+from score_extrapolation.tables import DRAWS, KEPT, write_table
 from score_extrapolation.training.recipe import Recipe
 from score_extrapolation.training_free import score_embeddings
+from selecting import tables_of
 from study_tables import make_scores, make_tables
 
 # Options that have no default, and small values of others.
@@ -53,6 +54,7 @@ NEEDED = {
     ("extrapolators", "gnn"): {"epochs": 3},
     ("extrapolators", "held_out"): {"k": 7},
     ("selection", "ccs"): {"dropped": 0.0},  # else it refuses to keep all
+    ("selection", "window"): {"start": 0.0},
 }
 SCOPES = {"neighbors/subset", "neighbors/label", "neighbors/all"}
 OWN = {"embeddings", "subset", "samples", "predictions", "dynamics", *SCOPES}
@@ -613,7 +615,7 @@ def check_extrapolator(name, options, step_up):
     np.testing.assert_array_equal(columns["computed"][order], np.isin(ids, subset_ids))
     of_subset = columns["score"][order][np.isin(ids, subset_ids)]
     if step_up:
-        assert (of_subset != scores).mean() > 0.5  # a drawn one may be the sample's own
+        assert (of_subset != scores).mean() > 0.5
         assert of_subset.min() >= scores.min()
         assert of_subset.max() <= scores.max()
         assert np.unique(of_subset).size > 1
@@ -623,7 +625,30 @@ def check_extrapolator(name, options, step_up):
     assert np.isnan(columns["spread"][columns["computed"]]).all()
     residual_spread = columns["spread"][~columns["computed"]]
     assert (np.isnan(residual_spread) | (residual_spread >= 0)).all()
-    np.testing.assert_array_equal(again["score"], columns["score"])
+    draws = columns["draws"]
+    assert draws.shape == (len(ids), DRAWS)
+    assert draws.dtype == np.float32
+    assert np.isfinite(draws).all()
+    # Of the residual set, and of a subset that is stepped up, different ones; of computed scores, the score.
+    uncertain = (draws != draws[:, :1]).any(axis=1)
+    assert uncertain[~columns["computed"]].mean() > 0.5
+    if step_up:
+        assert uncertain[columns["computed"]].mean() > 0.5
+    else:
+        np.testing.assert_array_equal(draws[columns["computed"]], np.repeat(scores[:, None], DRAWS, axis=1))
+    for name in ("score", "draws"):
+        np.testing.assert_array_equal(again[name], columns[name])
+
+
+@pytest.mark.parametrize("step_up", [False, True])
+@every("extrapolators")
+def test_an_extrapolator_draws_other_scores_with_another_seed(name, step_up, few_trees):
+    _, subset_ids, scores, tables = tables_and_scores()
+    options = options_of("extrapolators", name)
+    needed = {table: tables[table] for table in [*options.needs(), *(STEP_UP_NEEDS if step_up else ())]}
+    chosen = {"name": name, "step_up": step_up, **options.model_dump()}
+    draws, others = (extrapolate(chosen, subset_ids, scores, needed, seed)["draws"] for seed in (0, 1))
+    assert not np.array_equal(draws, others)
 
 
 @every("extrapolators")
@@ -653,10 +678,11 @@ def test_an_extrapolator_scores_shards_as_it_scores_all(name, cuts, step_up, few
         np.testing.assert_array_equal(parts["sample_id"], ids)
         np.testing.assert_array_equal(parts["computed"], whole["computed"])
         np.testing.assert_array_equal(parts["spread"], whole["spread"])
-        if split == "samples":
-            np.testing.assert_array_equal(parts["score"], whole["score"])
-        else:
-            np.testing.assert_allclose(parts["score"], whole["score"], rtol=0, atol=1e-6 * scores.std())
+        for column in ("score", "draws"):
+            if split == "samples":
+                np.testing.assert_array_equal(parts[column], whole[column])
+            else:
+                np.testing.assert_allclose(parts[column], whole[column], rtol=0, atol=1e-6 * scores.std())
 
 
 def in_order_of_ids(columns):
@@ -715,8 +741,11 @@ def test_a_selection_says_whether_it_reads_scores_and_which(name):
     assert redrawn in (True, None)
     if option:
         assert scored
-        assert getattr(options_of("selection", name), option) is None  # by itself it asks for no other score
+        assert getattr(options_of("selection", name), option) in (None, *method_names("scores"))
         assert getattr(options_of("selection", name, **{option: "aum"}), option) == "aum"
+    needs = tables_of(name, 3)
+    assert not needs or scored
+    assert set(needs) <= {"embeddings", "neighbors/all", "subset", "samples"}
     if redrawn:
         assert not scored
         assert not hasattr(load_method("selection", name), "keep")
@@ -730,7 +759,7 @@ def test_a_selection_keeps_that_many_samples_each_once(name, n_kept):
     rng = np.random.default_rng(0)
     scores, labels = rng.random(40), rng.integers(0, 3, 40)
     given = scores.copy()
-    samples = SampleArrays(scores, labels)
+    samples = SampleArrays(scores, labels, rng.random(40), tables=tables_of(name, 40))
     kept = load_method("selection", name).keep(options_of("selection", name), n_kept, samples, 0)
     rows = kept if isinstance(kept, np.ndarray) else np.flatnonzero(np.concatenate(list(kept)))
     assert len(rows) == len(set(rows.tolist())) == n_kept
@@ -740,8 +769,9 @@ def test_a_selection_keeps_that_many_samples_each_once(name, n_kept):
 
 @pytest.mark.parametrize("name", KEEPING)
 def test_a_selection_that_reads_no_scores_does_not_depend_on_them(name):
-    labels = np.random.default_rng(0).integers(0, 3, 40)
-    kept = [select(scores, 0.5, name, labels).tolist() for scores in (np.arange(40.0), -np.arange(40.0))]
+    labels, doubts = np.random.default_rng(0).integers(0, 3, 40), np.full(40, 0.5)
+    both, tables = (np.arange(40.0), -np.arange(40.0)), tables_of(name, 40)
+    kept = [select(scores, 0.5, name, labels, doubts=doubts, tables=tables).tolist() for scores in both]
     assert (kept[0] == kept[1]) == (not method_constant("selection", name, "SCORED"))
 
 

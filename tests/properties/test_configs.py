@@ -33,7 +33,7 @@ EXTRAPOLATORS = st.one_of(
     st.fixed_dictionaries({"name": st.just("gnn")}, optional={"k": some([5, 10]), "labels": st.booleans()}),
     st.fixed_dictionaries(
         {"name": st.just("held_out")},
-        optional={"k": st.integers(1, 99), "labels": st.booleans(), "draw": st.booleans()},
+        optional={"k": st.integers(1, 99), "labels": st.booleans()},
     ),
 ).flatmap(lambda entry: st.booleans().map(lambda step_up: {**entry, "step_up": True} if step_up else entry))
 
@@ -68,7 +68,13 @@ def experiments(draw):
     rates = config["selection"]["rates"] = draw(st.lists(FRACTIONS, min_size=1, max_size=3, unique=True))
     dropped = st.sampled_from([0.0, min(rates) / 2, min(rates)])  # no more than is pruned
     ccs = {"name": "ccs", "dropped": draw(dropped), "dropped_by": draw(st.sampled_from([None, *names]))}
-    config["selection"]["methods"] = [ccs if name == "ccs" else name for name in config["selection"]["methods"]]
+    chosen = {
+        "ccs": ccs,
+        "beta": {"name": "beta", "unsure_by": draw(st.sampled_from(names))},
+        "window": {"name": "window", "start": draw(st.just("auto") | dropped)},
+        "d2": {"name": "d2", "k": draw(st.integers(1, 30))},
+    }
+    config["selection"]["methods"] = [chosen.get(name, name) for name in config["selection"]["methods"]]
     config["retraining"]["budgets"] = draw(some(["epochs", "steps"]))
     has_pool = draw(st.booleans())
     config["evaluation"] = {
@@ -107,7 +113,9 @@ def make_unsupervised(config, draw):
     without = {"knn": {"same_label": False}, "gnn": {"labels": False}}
     config["extrapolation"] = [entry | without[entry["name"]] for entry in entries][:1]
     config["subset"]["samplers"] = [s for s in config["subset"]["samplers"] if s != "stratified"] or ["random"]
-    methods = [m for m in config["selection"]["methods"] if m != "class_balanced"]
+    methods = [
+        m for m in config["selection"]["methods"] if m != "class_balanced" and m != {"name": "window", "start": "auto"}
+    ]
     config["selection"]["methods"] = methods or ["top"]
     config["retraining"]["labels"] = draw(st.sampled_from(["given", "found"]))
     config["evaluation"]["classes"] = draw(some([2, 30], least=0))

@@ -40,7 +40,7 @@ CONFIG_FAULTS = {
     ),
     "an unknown score": (
         {"scores": ["dux"]},
-        'small.yaml: scores[0] = "dux" is none of aum, du, el2n, entropy, forgetting, tdds',
+        'small.yaml: scores[0] = "dux" is none of aum, du, dual, el2n, entropy, forgetting, tdds, unsure',
     ),
     "an unknown data set": (
         {"samples": {"dataset": "mnist"}},

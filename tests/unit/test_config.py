@@ -601,8 +601,8 @@ BAD = [  # what is set, to what, and the sentence, in which ... stands for anyth
     ("checkpoints.epochs", 0.5, "checkpoints.epochs = 0.5 is no whole number (epochs since the last)"),
     ("scores", "du", 'scores = "du" is no list; write ["du"]'),
     ("scores", [], "scores = [] is empty"),
-    ("scores", ["unsure"], 'scores[0] = "unsure" is none of ...du...'),
-    ("scores", [{"name": "unsure"}], 'scores[0].name = "unsure" is none of ...du...'),
+    ("scores", ["uncertain"], 'scores[0] = "uncertain" is none of ...du...'),
+    ("scores", [{"name": "uncertain"}], 'scores[0].name = "uncertain" is none of ...du...'),
     ("scores", [{"window": 10}], 'scores[0] = {"window": 10} names no method; give one of ...du...'),
     ("scores", [7], "scores[0] = 7 names no method; give one of ...du..."),
     ("scores", [{"name": "du", "window": 1}], "scores[0].window = 1 is below 2 (epochs in a window)"),
@@ -833,7 +833,7 @@ def test_all_faults_are_reported_at_once():
             ("device", "gpu"),
             ("samples.tset", 0.1),
             ("training.model", "resnet18"),
-            ("scores", [{"name": "du", "window": 1}, "unsure", {"name": "tdds", "window": 12}]),
+            ("scores", [{"name": "du", "window": 1}, "uncertain", {"name": "tdds", "window": 12}]),
             ("checkpoints.minutes", -1),
             ("subset.fractions", [20, 30]),
             ("retraining.epochs", 0),
@@ -869,7 +869,7 @@ def test_what_is_pruned_by_is_looked_for_only_among_scores_and_extrapolators_wit
     pruned_by = (("selection.scores", ["tdds"]), ("selection.extrapolators", ["gnn"]))
     faults = faults_of(changed(*pruned_by))
     assert [fault.split()[1] for fault in faults] == ["selection.scores[0]", "selection.extrapolators[0]"]
-    faults = faults_of(changed(*pruned_by, ("scores", ["unsure"]), ("extrapolation", ["unsure"])))
+    faults = faults_of(changed(*pruned_by, ("scores", ["uncertain"]), ("extrapolation", ["uncertain"])))
     assert [fault.split()[1] for fault in faults] == ["scores[0]", "extrapolation[0]"]
 
 

@@ -81,7 +81,7 @@ def test_ccs_can_drop_no_more_than_is_pruned_and_by_no_score_that_is_not_compute
 def test_an_arm_is_charged_for_both_scores_that_it_reads():
     ccs = {"name": "ccs", "dropped_by": "aum"}
     experiment = study(("selection.methods", [ccs]), ("scores", ["du", "aum"]))
-    assert (experiment.doubt("ccs"), experiment.doubt("top")) == ("aum", None)
+    assert [experiment.doubt(method) for method in ("ccs", "top", "beta")] == ["aum", None, "unsure"]
     row = rows_of_arm(experiment, "ccs/du/knn-10/fraction-20")[0]
     jobs = row["benchmarks"]
     assert [path.split("/")[-1] for path in jobs["scores"]] == ["du.tsv", "aum.tsv"]

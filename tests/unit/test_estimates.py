@@ -12,6 +12,7 @@ from score_extrapolation.evaluation import estimates, read_csv, write_csv
 from score_extrapolation.evaluation.agreement import pearson, spearman, tabulate_agreement
 from score_extrapolation.evaluation.estimates import FOLDS, RUN, choose, cross_validate, tabulate_estimates
 from score_extrapolation.extrapolators import extrapolate
+from score_extrapolation.extrapolators._draws import certain_draws
 from score_extrapolation.faults import InputFault
 from score_extrapolation.plugins import method_options
 from score_extrapolation.rng import derive_seed
@@ -179,7 +180,10 @@ def write(tmp_path):
             write_table(tmp_path / name, SCORES, {}, **columns)
         else:
             mask = np.isin(columns["sample_id"], computed)
-            write_table(tmp_path / name, EXTRAPOLATED, {}, **columns, computed=mask, spread=np.zeros(len(scores)))
+            draws = certain_draws(columns["score"])
+            write_table(
+                tmp_path / name, EXTRAPOLATED, {}, **columns, computed=mask, spread=np.zeros(len(scores)), draws=draws
+            )
         return tmp_path / name
 
     return write

@@ -13,6 +13,7 @@ from score_extrapolation.config import read_config
 from score_extrapolation.evaluation import write_csv
 from score_extrapolation.evaluation.agreement import pearson, read_scores, spearman, tabulate_agreement
 from score_extrapolation.evaluation.retraining import TIMED, compare_arms, summarize_retraining, tabulate_retraining
+from score_extrapolation.extrapolators._draws import certain_draws
 from score_extrapolation.tables import EXTRAPOLATED, SCORES, write_table
 from study_rows import agreement_rows, retraining_rows
 
@@ -68,6 +69,7 @@ def scored(tmp_path):
         score=scores,
         computed=computed,
         spread=np.zeros(7),
+        draws=certain_draws(scores),
     )
     #                 0  1  2  3  4  5  6  7
     truth = np.array([1, 8, 3, 2, 4, 7, 9, 0], np.float32)

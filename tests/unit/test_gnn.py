@@ -14,9 +14,11 @@ import torch
 import oracles
 from score_extrapolation import GNNExtrapolator
 from score_extrapolation.extrapolators import _gcn, _graph, extrapolate, gnn
+from score_extrapolation.extrapolators._draws import certain_draws
 from score_extrapolation.extrapolators.gnn import Options
 from score_extrapolation.faults import InputFault
 from score_extrapolation.neighbors import find_scope
+from score_extrapolation.tables import DRAWS
 
 CPU = torch.device("cpu")
 has_dgl = importlib.util.find_spec("dgl") is not None
@@ -576,8 +578,10 @@ def tables_case(n=90, m=40, k=8, ids=None):
     embeddings, samples = {"sample_id": ids, "embedding": vectors}, {"sample_id": ids, "label": labels}
     subset_ids = ids[np.sort(rng.permutation(n)[:m])]
     neighbors, _ = find_scope("all", embeddings, subset_ids, k, samples)
-    tables = {"embeddings": embeddings, "samples": samples, "neighbors/all": neighbors}
-    return subset_ids, rng.random(m).astype(np.float32), tables
+    scores = rng.random(m).astype(np.float32)
+    known = {"sample_id": subset_ids, "score": scores, "draws": certain_draws(scores)}
+    tables = {"embeddings": embeddings, "samples": samples, "neighbors/all": neighbors, "scores": known}
+    return subset_ids, scores, tables
 
 
 def test_the_stage_equals_the_class():
@@ -595,12 +599,12 @@ def test_the_stage_equals_the_class():
 
 def test_samples_are_aligned_by_their_ids():
     subset_ids, scores, tables = tables_case()
-    ids, predicted, _ = gnn.extrapolate(Options(k=5, epochs=2), subset_ids, scores, tables)
+    ids, predicted, *_ = gnn.extrapolate(Options(k=5, epochs=2), subset_ids, scores, tables)
     subset_ids, _, tables = tables_case(ids=np.arange(90) * 3 + 7)
     for name in ("samples", "neighbors/all"):  # a first row that the other tables do not have
         tables[name] = {key: np.concatenate([column[:1], column]) for key, column in tables[name].items()}
         tables[name]["sample_id"][0] = 1
-    new_ids, moved, _ = gnn.extrapolate(Options(k=5, epochs=2), subset_ids, scores, tables)
+    new_ids, moved, *_ = gnn.extrapolate(Options(k=5, epochs=2), subset_ids, scores, tables)
     np.testing.assert_array_equal(new_ids, ids * 3 + 7)
     np.testing.assert_array_equal(moved, predicted)
 
@@ -620,7 +624,7 @@ def test_without_labels_the_table_of_samples_is_not_read():
     options = Options(k=5, epochs=2, labels=False)
     assert options.needs() == ("neighbors/all", "embeddings")
     del tables["samples"]
-    _, predicted, _ = gnn.extrapolate(options, subset_ids, scores, tables)
+    _, predicted, *_ = gnn.extrapolate(options, subset_ids, scores, tables)
     vectors = tables["embeddings"]["embedding"]
     expected = GNNExtrapolator(k=5, epochs=2).fit(vectors, subset_ids, scores).predict()
     np.testing.assert_allclose(predicted, np.delete(expected, subset_ids), rtol=1e-5)
@@ -628,10 +632,49 @@ def test_without_labels_the_table_of_samples_is_not_read():
 
 def test_one_residual_sample_is_scored():
     subset_ids, scores, tables = tables_case(n=20, m=19)
-    ids, predicted, spread = gnn.extrapolate(Options(k=5, epochs=2), subset_ids, scores, tables)
+    ids, predicted, spread, draws = gnn.extrapolate(Options(k=5, epochs=2), subset_ids, scores, tables)
     assert ids.tolist() == np.setdiff1d(np.arange(20), subset_ids).tolist()
     assert np.isfinite(predicted).all()
     assert np.isnan(spread).tolist() == [True]
+    assert draws.shape == (1, DRAWS)
+
+
+# Draws
+
+
+def test_draws_are_predictions_and_what_the_network_was_short_of_on_samples_that_validated():
+    subset_ids, scores, tables = tables_case(n=300, m=200)
+    ids, _, _, draws = gnn.extrapolate(Options(k=5, epochs=2), subset_ids, scores, tables)
+    vectors, labels = tables["embeddings"]["embedding"], tables["samples"]["label"]
+    network = GNNExtrapolator(k=5, epochs=2).fit(vectors, subset_ids, scores, labels)
+    of = np.searchsorted(subset_ids, network.validation_rows_)
+    assert len(of) == 20
+    predictions = network.predict()
+    np.testing.assert_allclose(network.validation_predictions_, predictions[network.validation_rows_], atol=1e-6)
+    residuals = scores[of] - predictions[network.validation_rows_]
+    added = draws - predictions[ids, None]
+    nearest = np.abs(added[..., None] - residuals).min(axis=-1)
+    assert nearest.max() < 1e-5
+    assert len(np.unique(added.round(4))) == 20
+    assert added.mean() == pytest.approx(residuals.mean(), abs=0.05)
+    np.testing.assert_allclose(network.draw()[ids], draws, atol=1e-5)
+
+
+def test_where_the_subset_s_scores_are_uncertain_so_is_what_the_network_was_short_of():
+    subset_ids, scores, tables = tables_case(n=300, m=200)
+    plain = gnn.extrapolate(Options(k=5, epochs=2), subset_ids, scores, tables)
+    spread_out = scores[:, None] + np.random.default_rng(0).normal(0, 10, (200, DRAWS)).astype(np.float32)
+    tables["scores"] = tables["scores"] | {"draws": spread_out}
+    wider = gnn.extrapolate(Options(k=5, epochs=2), subset_ids, scores, tables)
+    np.testing.assert_array_equal(wider[1], plain[1])
+    assert wider[3].std() == pytest.approx(10, rel=0.15)
+    assert plain[3].std() < 1
+
+
+def test_of_one_labelled_sample_nothing_validates_and_draws_are_predictions():
+    subset_ids, scores, tables = tables_case(n=20, m=1)
+    _, predicted, _, draws = gnn.extrapolate(Options(k=5, epochs=2), subset_ids, scores, tables)
+    np.testing.assert_array_equal(draws, np.repeat(predicted[:, None], DRAWS, axis=1).astype(np.float32))
 
 
 # Faults

@@ -11,6 +11,7 @@ from score_extrapolation.extrapolators._forest import Forest
 from score_extrapolation.extrapolators._step_up import step_up
 from score_extrapolation.faults import InputFault
 from score_extrapolation.neighbors import find_scope
+from score_extrapolation.tables import DRAWS
 
 K = 8  # neighbours that are stored
 
@@ -170,9 +171,9 @@ def test_what_is_learned_and_what_neighbours_say_are_the_scores_as_computed():
     _, subset_ids, scores, tables, _ = world()
     computed = tables | {"scores": {"sample_id": subset_ids, "score": scores}}
     options = held_out.Options(k=5)
-    ids, estimates, spread = held_out.extrapolate(options, subset_ids, scores, computed)
+    found = held_out.extrapolate(options, subset_ids, scores, computed)
     stepped = held_out.extrapolate(options, subset_ids, 3 + scores[::-1], computed)
-    for values, again in zip((ids, estimates, spread), stepped, strict=True):
+    for values, again in zip(found, stepped, strict=True):
         np.testing.assert_array_equal(again, values)
     computed["scores"]["score"] = 10 + scores
     assert held_out.extrapolate(options, subset_ids, scores, computed)[1].min() > 9
@@ -186,7 +187,7 @@ def test_step_up_is_of_the_subset_s_scores_and_leaves_the_extrapolated_ones():
         tables[name] = noted | {"sample_id": np.tile(ids, 4)}
     columns, plain = (extrapolate(chosen(step_up=x), subset_ids, scores, tables, 2) for x in (True, False))
     np.testing.assert_array_equal(columns["score"][columns["computed"]], step_up(subset_ids, scores, tables, 2)[0])
-    for name in ("score", "spread"):
+    for name in ("score", "spread", "draws"):
         np.testing.assert_array_equal(columns[name][~columns["computed"]], plain[name][~plain["computed"]])
 
 
@@ -266,25 +267,27 @@ def test_lengths_that_differ_are_refused():
         )
 
 
-def test_drawn_scores_are_those_of_samples_learned_from_and_the_subset_s_are_drawn_where_stepped_up():
+def test_draws_are_scores_of_samples_learned_from_and_the_subset_s_are_of_its_step():
     _, subset_ids, scores, tables, _ = world()
     rng = np.random.default_rng(1)
     for name, known in (("dynamics", subset_ids), ("nested/dynamics", tables["nested/scores"]["sample_id"])):
         history = rng.random((4, len(known))).astype(np.float32)
         epochs = np.repeat(np.arange(4, dtype=np.int32), len(known))
         tables[name] = {"epoch": epochs, "sample_id": np.tile(known, 4), "probability": history.reshape(-1)}
-    expected, drawn, stepped, both = (
-        extrapolate(chosen(draw=draw, step_up=step_up), subset_ids, scores, tables, 2)
-        for step_up in (False, True)
-        for draw in (False, True)
-    )
-    known = set(scores.tolist())
-    for columns in (drawn, both):
-        assert {np.float32(score) for score in residual(columns)[1]} <= {np.float32(score) for score in known}
-        np.testing.assert_array_equal(columns["spread"], expected["spread"])
-    assert pearson(residual(expected)[1], residual(drawn)[1]) > 0.3
-    of_subset = [columns["score"][columns["computed"]] for columns in (expected, drawn, stepped, both)]
-    np.testing.assert_array_equal(of_subset[0], of_subset[1])
-    np.testing.assert_array_equal(of_subset[3], step_up(subset_ids, scores, tables, 2, True)[1])
-    assert len(set(map(bytes, of_subset))) == 3
-    np.testing.assert_array_equal(residual(drawn)[1], residual(both)[1])
+    learned_from = np.setdiff1d(subset_ids, tables["nested/scores"]["sample_id"])
+    for stepped in (False, True):
+        columns = extrapolate(chosen(step_up=stepped), subset_ids, scores, tables, 2)
+        draws, own = columns["draws"][~columns["computed"]], columns["draws"][columns["computed"]]
+        assert set(draws.ravel().tolist()) <= set(scores[np.isin(subset_ids, learned_from)].tolist())
+        assert pearson(residual(columns)[1], draws.mean(axis=1)) > 0.8
+        assert pearson(draws[:, 0], draws[:, 1]) < 0.8
+        expected = step_up(subset_ids, scores, tables, 2)[1] if stepped else np.repeat(scores[:, None], DRAWS, axis=1)
+        np.testing.assert_array_equal(own, expected)
+
+
+def test_draws_are_of_the_forest_by_sample_id():
+    features, scores = fit_case()
+    ours = HeldOutExtrapolator(seed=4).fit(*features, scores)
+    draws, ids = ours.draw(*features), np.arange(60)
+    np.testing.assert_array_equal(ours.draw(*(of[::-1] for of in features), ids[::-1]), draws[::-1])
+    assert not np.array_equal(ours.draw(*features, ids + 1), draws)

@@ -10,6 +10,7 @@ from score_extrapolation.extrapolators import extrapolate, knn
 from score_extrapolation.extrapolators.knn import KNNExtrapolator, weighted_scores
 from score_extrapolation.faults import InputFault
 from score_extrapolation.neighbors import find_scope
+from score_extrapolation.tables import DRAWS
 
 
 def random_case(m=60, q=25, d=8, seed=0):
@@ -167,6 +168,49 @@ def test_a_prefix_of_the_stored_neighbours_equals_the_class(k, weighting, same_l
     np.testing.assert_array_equal(columns["sample_id"][~columns["computed"]], residual)
     np.testing.assert_array_equal(columns["score"][~columns["computed"]], mean)
     np.testing.assert_array_equal(columns["spread"][~columns["computed"]], spread)
+
+
+# Draws
+
+
+@pytest.mark.parametrize("weighting", ["distance", "uniform"])
+def test_draws_are_the_neighbours_at_which_the_weights_pass_a_random_number(weighting):
+    base, scores, queries = random_case()
+    ids = np.random.default_rng(2).permutation(50)[: len(queries)]
+    drawn = KNNExtrapolator(7, weighting).fit(base, scores).draw(queries, seed=3, sample_ids=ids)
+    expected = oracles.knn_draws(base, scores, queries, 7, weighting, ids.tolist(), 3, DRAWS)
+    np.testing.assert_array_equal(drawn, expected)
+
+
+@pytest.mark.parametrize("weighting", ["distance", "uniform"])
+def test_draws_come_as_often_as_the_neighbours_weigh(weighting):
+    base, scores, queries = random_case()
+    predictor = KNNExtrapolator(5, weighting).fit(base, scores)
+    mean, spread = predictor.predict(queries[:1], return_spread=True)
+    draws = predictor.draw(np.repeat(queries[:1], 2000, axis=0))
+    assert draws.mean() == pytest.approx(mean[0], abs=4 * spread[0] / np.sqrt(draws.size))
+    assert draws.std() == pytest.approx(spread[0], rel=0.05)
+    assert set(draws.ravel().tolist()) <= set(np.float32(scores).tolist())
+
+
+def test_neighbours_too_far_to_weigh_are_never_drawn():
+    draws = knn.draw_neighbors(np.array([[0.0, 800.0, 900.0]]), "distance", np.array([[0.0, 0.5, 1 - 2**-53]]))
+    assert draws.tolist() == [[0, 0, 0]]
+    draws = knn.draw_neighbors(np.zeros((1, 3)), "uniform", np.array([[0.0, 0.34, 1 - 2**-53]]))
+    assert draws.tolist() == [[0, 1, 2]]
+
+
+def test_the_table_has_the_draws_of_the_class_and_of_stepped_up_scores_theirs():
+    embeddings, subset_ids, scores, neighbors = table_case(k=20)
+    columns = extrapolate({"name": "knn", "k": 4}, subset_ids, scores, {"neighbors/subset": neighbors}, 5)
+    residual, of = neighbors["sample_id"], embeddings["embedding"]
+    expected = KNNExtrapolator(4).fit(of[subset_ids], scores).draw(of[residual], seed=5, sample_ids=residual)
+    np.testing.assert_array_equal(columns["draws"][~columns["computed"]], expected)
+    # Each column is drawn from the same column of the neighbours' draws.
+    known = np.float32(scores)[:, None] + 100 * np.arange(DRAWS, dtype=np.float32)
+    tables = {"neighbors/subset": neighbors, "scores": {"draws": known}}
+    draws = knn.extrapolate(knn.Options(k=4), subset_ids, scores, tables, 5)[3]
+    np.testing.assert_allclose(draws - 100 * np.arange(DRAWS), expected, atol=1e-4)
 
 
 def test_more_neighbours_than_are_stored_are_an_error():

@@ -30,7 +30,7 @@ def test_names_are_the_files_that_begin_with_no_underscore():
 
 def test_every_folder_of_methods_is_a_kind():
     assert {"convnet", "timm"} <= set(method_names("models"))
-    assert {"aum", "du", "el2n", "entropy", "forgetting", "tdds"} <= set(method_names("scores"))
+    assert {"aum", "du", "dual", "el2n", "entropy", "forgetting", "tdds"} <= set(method_names("scores"))
     assert {"ccs", "random", "rs2", "top"} <= set(method_names("selection"))
     assert {"random", "stratified", "zcoreset"} <= set(method_names("subset"))
     assert {"knn"} <= set(method_names("extrapolators"))

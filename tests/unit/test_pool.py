@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from test_checkpoints import N, stop_after, store  # noqa: F401 - store is a fixture
 from test_config import assert_says, changed, faults_of
 from test_epochs import EVERYTHING, network, recipe, result, task
-from test_selection_streams import every_method, write_samples
+from test_selection_streams import every_method, table_paths, write_samples
 from test_store import archive, fault_of, prepare, random_images, read_back  # noqa: F401 - archive is a fixture
 
 from score_extrapolation.config import read_config
@@ -23,6 +23,7 @@ from score_extrapolation.training.engine import Trainer
 from score_extrapolation.training.epochs import MixedEpochs
 from score_extrapolation.training.images import ResidentImages
 from score_extrapolation.training.runs import train_here
+from selecting import NOT_NESTED, OPTIONS, random_doubts, reads_doubts, tables_of
 from study_paths import universe_path
 
 # The store
@@ -117,9 +118,10 @@ def tables(tmp_path):
 
 def kept_of(tables, method, rate, n_pool=N_POOL, seed=0):
     scored = tables / "scores.parquet" if method_constant("selection", method, "SCORED") else None
-    options = {"ccs": {"dropped": 0.0}}.get(method, {})
+    doubts = tables / "doubts.parquet" if reads_doubts(method) else None
+    chosen, paths = {"name": method, **OPTIONS.get(method, {})}, table_paths(tables, method)
     blocks = select_tables(
-        tables / "samples.parquet", scored, {"rate": rate}, {"name": method, **options}, seed, None, n_pool
+        tables / "samples.parquet", scored, {"rate": rate}, chosen, seed, doubts, n_pool, tables=paths
     )
     write_blocks(tables / "kept.parquet", KEPT, {"stage": "selection"}, blocks)
     kept = read_table(tables / "kept.parquet")
@@ -135,15 +137,20 @@ def test_all_own_samples_are_kept_and_of_the_pool_what_a_selection_of_it_alone_k
     tables, method, batch, monkeypatch
 ):
     samples, scores = (read_table(tables / f"{name}.parquet") for name in ("samples", "scores"))
-    options = {"ccs": {"dropped": 0.0}}.get(method, {})
+    of_all, of_pool = tables_of(method, N_OWN + N_POOL), {}
+    for name, columns in of_all.items():  # their ids are rows of all, here those of the pool alone
+        of_pool[name] = {
+            key: values[N_OWN:] - (N_OWN if values.dtype == np.int64 else 0) for key, values in columns.items()
+        }
+    given = {"doubts": random_doubts(N_OWN + N_POOL)[N_OWN:], "tables": of_pool, **OPTIONS.get(method, {})}
     monkeypatch.setattr(_samples, "BATCH", batch)
     before = None
     for rate in (0, 0.25, 0.5, 0.9):
         rows, kept = kept_of(tables, method, rate)
         pool = scores["score"][N_OWN:], rate, method, samples["label"][N_OWN:]
-        assert rows.tolist() == [*range(N_OWN), *(N_OWN + select(*pool, seed=0, **options))]
+        assert rows.tolist() == [*range(N_OWN), *(N_OWN + select(*pool, seed=0, **given))]
         assert len(rows) == N_OWN + count_kept(N_POOL, rate)
-        assert set(rows) <= (set(rows) if before is None else before)
+        assert before is None or set(rows) <= before or method in NOT_NESTED
         before = set(rows)
         if method_constant("selection", method, "SCORED"):
             np.testing.assert_array_equal(kept["score"], scores["score"][rows])

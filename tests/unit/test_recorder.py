@@ -23,7 +23,12 @@ from score_extrapolation.training.runs import train_on
 
 N, N_CLASSES, N_EPOCHS = 23, 4, 12
 # Options under which twelve epochs make several windows.
-OPTIONS = {"du": {"window": 5}, "tdds": {"trajectory": 8, "window": 4}, "el2n": {"epochs": 3}}
+OPTIONS = {
+    "du": {"window": 5},
+    "dual": {"window": 4, "epochs": 9},
+    "tdds": {"trajectory": 8, "window": 4},
+    "el2n": {"epochs": 3},
+}
 EVERY = [{"name": name, **OPTIONS.get(name, {})} for name in method_names("scores")]
 
 

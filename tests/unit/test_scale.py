@@ -9,7 +9,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from score_extrapolation.models import build_model
-from score_extrapolation.tables import EXTRAPOLATED, SAMPLES, SCORES, write_table, write_vectors
+from score_extrapolation.tables import DRAWS, EXTRAPOLATED, SAMPLES, SCORES, write_table, write_vectors
 from score_extrapolation.training.dynamics import DynamicsWriter
 from workflow.conftest import CHECKOUT
 
@@ -58,7 +58,8 @@ def test_bytes_are_those_of_files(tmp_path):
     write_table(path, SCORES, {}, sample_id=ids, score=scores)
     assert bytes_a_sample(path) == pytest.approx(SCALE["SCORE"], rel=0.15)
     spread = np.where(ids % 5 == 0, np.nan, scores)
-    write_table(path, EXTRAPOLATED, {}, sample_id=ids, score=scores, computed=ids % 5 == 0, spread=spread)
+    columns = {"sample_id": ids, "score": scores, "computed": ids % 5 == 0, "spread": spread}
+    write_table(path, EXTRAPOLATED, {}, **columns, draws=rng.choice(scores[:10_000], (N, DRAWS)))
     assert bytes_a_sample(path) == pytest.approx(SCALE["EXTRAPOLATED"], rel=0.25)
     distances = np.sort(rng.gamma(50, 0.1, (N, 20)).astype(np.float32), axis=1)
     for m in (10_000, 10_000_000):  # ids of as many take two and three bytes

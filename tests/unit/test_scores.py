@@ -11,21 +11,24 @@ import oracles
 from score_extrapolation.faults import InputFault
 from score_extrapolation.plugins import load_method, method_names
 from score_extrapolation.records import Observer
-from score_extrapolation.scores import score_dynamics, score_file
+from score_extrapolation.scores import _windows, score_dynamics, score_file
 from score_extrapolation.training.dynamics import DynamicsWriter
 
 # Options under which 14 epochs make several windows; a score that is not named here has its defaults.
 OPTIONS = {
     "du": {"window": 10},
+    "dual": {"window": 5, "epochs": 12},
     "tdds": {"trajectory": 9, "window": 4, "decay": 0.7},
     "el2n": {"epochs": 5},
 }
 ORACLES = {
     "du": oracles.du,
+    "dual": oracles.dual,
     "tdds": oracles.tdds,
     "el2n": oracles.el2n,
     "forgetting": oracles.forgetting,
     "aum": lambda probabilities, labels: oracles.aum(np.log(probabilities), labels),
+    "unsure": oracles.unsure,
     "entropy": lambda probabilities, labels: oracles.entropy(probabilities),
 }
 every_score = pytest.mark.parametrize("name", method_names("scores"))
@@ -248,6 +251,29 @@ def test_du_equals_the_oracle(n_epochs, n_classes, window, dtype):
 
 
 @stored_as
+@pytest.mark.parametrize(
+    "n_epochs, n_classes, options",
+    [
+        (2, 2, {"window": 2}),
+        (12, 10, {"window": 10}),
+        (25, 7, {"window": 4}),
+        (25, 7, {"window": 4, "epochs": 9}),
+        (14, 3, {"window": 4, "epochs": 4}),  # one window, which later epochs do not change
+        (14, 3, {"window": 7, "epochs": 14}),
+    ],
+)
+def test_dual_equals_the_oracle(n_epochs, n_classes, options, dtype):
+    check_against_the_oracle("dual", (n_epochs, n_classes, 23), dtype, options)
+
+
+def test_dual_of_four_samples_by_eye():
+    # Never wavers; wavers around 1/2; as much, lower; as much, higher.
+    p = np.array([[0.3, 0.4, 0.0, 0.8], [0.3, 0.6, 0.2, 1.0], [0.3, 0.4, 0.0, 0.8]])
+    scores = score_dynamics("dual", of_two_classes(p), np.zeros(4, int), window=2)
+    np.testing.assert_allclose(scores, np.sqrt(0.02) * np.array([0, 0.5, 0.9, 0.1]), atol=1e-12)
+
+
+@stored_as
 @pytest.mark.parametrize("trajectory_from", ["last", "first"])
 @pytest.mark.parametrize(
     "n_epochs, n_classes, trajectory, window, decay",
@@ -272,13 +298,14 @@ def test_tdds_equals_the_oracle(n_epochs, n_classes, trajectory, window, decay, 
 
 @stored_as
 @pytest.mark.parametrize("n_epochs, n_classes, epochs", [(1, 2, 1), (10, 10, 10), (12, 3, 10), (5, 100, 2)])
-def test_el2n_equals_the_oracle(n_epochs, n_classes, epochs, dtype):
+def test_el2n_and_unsure_of_the_first_epochs_equal_their_oracles(n_epochs, n_classes, epochs, dtype):
     check_against_the_oracle("el2n", (n_epochs, n_classes, 23), dtype, {"epochs": epochs})
+    check_against_the_oracle("unsure", (n_epochs, n_classes, 23), dtype, {"epochs": epochs})
 
 
 @stored_as
 @pytest.mark.parametrize("n_epochs, n_classes", [(1, 2), (2, 2), (50, 2), (12, 10), (5, 100)])
-@pytest.mark.parametrize("name", ["forgetting", "aum", "entropy"])
+@pytest.mark.parametrize("name", ["forgetting", "aum", "entropy", "unsure"])
 def test_scores_without_options_equal_their_oracles(name, n_epochs, n_classes, dtype):
     check_against_the_oracle(name, (n_epochs, n_classes, 23), dtype, {})
 
@@ -311,12 +338,12 @@ def test_a_single_class_has_finite_scores(name):
 # However it is computed
 
 
-@pytest.mark.parametrize("name", ["du", "tdds"])
+@pytest.mark.parametrize("name", ["du", "dual", "tdds"])
 @pytest.mark.parametrize("block", [1, 7, 49, 50, 51])
 def test_a_score_in_blocks_equals_the_score_at_once(name, block, monkeypatch):
     probabilities, labels = history(14, 3, 50)
     at_once = score_dynamics(name, probabilities, labels, **OPTIONS[name])
-    monkeypatch.setattr(load_method("scores", name), "BLOCK", block)
+    monkeypatch.setattr(_windows if name != "tdds" else load_method("scores", name), "BLOCK", block)
     in_blocks = score_dynamics(name, probabilities, labels, **OPTIONS[name])
     np.testing.assert_allclose(in_blocks, at_once, rtol=1e-14)  # numpy adds up a single column in another order
 
@@ -369,12 +396,16 @@ def test_memory_mapped_history_is_scored_and_left_as_it_is(name, tmp_path):
     "name, options, needed, sentence",
     [
         ("du", {"window": 4}, 5, "du, window = 4"),
+        ("dual", {"window": 4}, 4, "dual, window = 4"),
+        ("dual", {"window": 4, "epochs": 6}, 6, "dual, window = 4, epochs = 6"),
         ("tdds", {"trajectory": 6, "window": 3}, 6, "tdds, trajectory = 6, window = 3"),
         (
             *("tdds", {"trajectory": 6, "window": 3, "trajectory_from": "first"}, 6),
             "tdds, trajectory = 6, window = 3, trajectory_from = first",
         ),
         ("el2n", {"epochs": 5}, 5, "el2n, epochs = 5"),
+        ("unsure", {}, 1, "unsure"),
+        ("unsure", {"epochs": 5}, 5, "unsure, epochs = 5"),
         ("forgetting", {}, 1, "forgetting"),
         ("aum", {}, 1, "aum"),
         ("entropy", {}, 1, "entropy"),
@@ -412,6 +443,9 @@ def test_an_unknown_score_is_refused():
         ("du", {"window": 1}, "window"),
         ("du", {"window": 2.5}, "window"),
         ("du", {"window": "10"}, "window"),
+        ("dual", {"window": 5, "epochs": 4}, "has a window of 5 in 4 epochs"),
+        ("dual", {"epochs": 9}, "has a window of 10 in 9 epochs"),  # the default window
+        ("dual", {"window": 1}, "window"),
         ("tdds", {"trajectory": 4, "window": 5}, "has a window of 5 in a trajectory of 4 epochs"),
         ("tdds", {"trajectory": 9}, "has a window of 10 in a trajectory of 9 epochs"),  # the default window
         ("tdds", {"trajectory": 2, "window": 2}, "trajectory"),
@@ -423,6 +457,7 @@ def test_an_unknown_score_is_refused():
         ("tdds", {"trajectory_from": "middle"}, "trajectory_from"),
         ("el2n", {"epochs": 0}, "epochs"),
         ("el2n", {"window": 10}, "window"),
+        ("unsure", {"epochs": 0}, "epochs"),
         ("forgetting", {"epochs": 10}, "epochs"),
         ("aum", {"window": 10}, "window"),
         ("entropy", {"window": 10}, "window"),

@@ -9,12 +9,9 @@ from hypothesis import strategies as st
 
 import oracles
 from score_extrapolation.faults import InputFault
-from score_extrapolation.plugins import method_constant, method_names
 from score_extrapolation.selection import count_kept, select
+from selecting import METHODS, NOT_NESTED, OPTIONS, doubts_of, tables_of
 
-# Those that keep a list, and options with which they keep as many as any rate says.
-METHODS = [name for name in method_names("selection") if not method_constant("selection", name, "REDRAWN")]
-OPTIONS = {"ccs": {"dropped": 0.0}}
 every_method = pytest.mark.parametrize("method", METHODS)
 
 
@@ -45,8 +42,14 @@ def test_a_number_to_keep_keeps_what_the_rate_of_as_many_keeps(n, data):
     n_kept = data.draw(st.integers(1, n - 1))
     scores, labels = scores_and_labels(n)
     for method in METHODS:
-        kept = select(scores, method=method, labels=labels, n_kept=n_kept, **OPTIONS.get(method, {}))
-        by_rate = select(scores, 1 - n_kept / n, method, labels, **OPTIONS.get(method, {}))
+        given = {
+            "labels": labels,
+            "doubts": doubts_of(method, n),
+            "tables": tables_of(method, n),
+            **OPTIONS.get(method, {}),
+        }
+        kept = select(scores, method=method, n_kept=n_kept, **given)
+        by_rate = select(scores, 1 - n_kept / n, method, **given)
         assert len(kept) == n_kept
         np.testing.assert_array_equal(kept, by_rate)
 
@@ -72,7 +75,8 @@ def test_every_method_keeps_the_number_that_the_rate_says(n, rate):
             with pytest.raises(InputFault, match="keeps none"):
                 select(scores, rate, method, labels)
             continue
-        kept = select(scores, rate, method, labels, **OPTIONS.get(method, {}))
+        given = {"doubts": doubts_of(method, n), "tables": tables_of(method, n), **OPTIONS.get(method, {})}
+        kept = select(scores, rate, method, labels, **given)
         assert len(kept) == n_kept
         assert (np.diff(kept) > 0).all()
         assert kept[0] >= 0
@@ -82,10 +86,10 @@ def test_every_method_keeps_the_number_that_the_rate_says(n, rate):
 @every_method
 def test_what_is_kept_at_a_higher_rate_is_kept_at_a_lower_one(method):
     scores, labels = scores_and_labels(200)
-    options = OPTIONS.get(method, {})
-    kept = [set(select(scores, rate, method, labels, **options)) for rate in (0.0, 0.1, 0.5, 0.9, 0.95)]
+    given = {"doubts": doubts_of(method, 200), "tables": tables_of(method, 200), **OPTIONS.get(method, {})}
+    kept = [set(select(scores, rate, method, labels, **given)) for rate in (0.0, 0.1, 0.5, 0.9, 0.95)]
     assert kept[0] == set(range(200))
-    assert all(fewer < more for more, fewer in itertools.pairwise(kept))
+    assert all(fewer < more for more, fewer in itertools.pairwise(kept)) == (method not in NOT_NESTED)
 
 
 @given(scores=st.lists(st.integers(-3, 3), min_size=4, max_size=40), rate=st.sampled_from([0, 0.1, 0.25, 0.5, 0.8]))
@@ -128,9 +132,7 @@ def test_keeping_nothing_is_refused():
 
 
 def test_an_unknown_method_or_option_is_refused():
-    with pytest.raises(
-        InputFault, match=r"'best' is none of the selection; there are: ccs, class_balanced, random.*top"
-    ):
+    with pytest.raises(InputFault, match=r"'best' is none of the selection; there are: beta, ccs, .*random.*top"):
         select([1.0, 2.0], 0.5, "best")
     with pytest.raises(ValueError, match="bins"):
         select([1.0, 2.0], 0.5, "top", bins=3)
@@ -139,7 +141,8 @@ def test_an_unknown_method_or_option_is_refused():
 @every_method
 def test_the_same_seed_keeps_the_same(method):
     scores, labels = scores_and_labels(50)
-    first, again = (select(scores, 0.5, method, labels, seed=3) for _ in range(2))
+    given = {"doubts": doubts_of(method, 50), "tables": tables_of(method, 50)}
+    first, again = (select(scores, 0.5, method, labels, seed=3, **given) for _ in range(2))
     np.testing.assert_array_equal(first, again)
 
 
@@ -177,6 +180,49 @@ def test_class_balanced_keeps_the_same_share_of_every_class_rounded_up(counts, r
     assert all(found >= least * of - 1e-9 for found, of in zip(kept, counts, strict=True))
     if n_kept >= len(counts):
         assert kept.min() >= 1
+
+
+@given(
+    scores=st.lists(st.integers(1, 9), min_size=1, max_size=40),
+    rate=st.sampled_from([0, 0.1, 0.25, 0.5, 0.7, 0.9]),
+    seed=st.integers(0, 5),
+    shares=st.sampled_from(["equal", "by_difficulty"]),
+)
+def test_other_shares_of_the_classes_equal_the_oracle(scores, rate, seed, shares):
+    labels = np.random.default_rng(seed).choice([0, 3, 7], len(scores), p=[0.1, 0.3, 0.6])
+    if count_kept(len(scores), rate) == 0:
+        return
+    expected = oracles.class_balanced(scores, labels.tolist(), rate, shares)
+    assert select(scores, rate, "class_balanced", labels, shares=shares).tolist() == expected
+
+
+def test_equal_shares_by_eye():
+    labels, scores = [0, 0, 0, 0, 0, 0, 1], [9, 8, 7, 6, 5, 4, 1]
+    assert select(scores, method="class_balanced", labels=labels, n_kept=2, shares="equal").tolist() == [0, 6]
+    assert select(scores, method="class_balanced", labels=labels, n_kept=4, shares="equal").tolist() == [0, 1, 2, 6]
+
+
+def test_shares_by_difficulty_by_eye():
+    labels = [0] * 4 + [1] * 4
+    scores = [0.2, 0.1, 0.1, 0.2, 0.8, 0.4, 0.6, 0.6]  # means of 0.15 and 0.6: one of five places, and four
+    chosen = {"method": "class_balanced", "labels": labels, "shares": "by_difficulty"}
+    assert select(scores, n_kept=5, **chosen).tolist() == [0, 4, 5, 6, 7]
+    assert select(scores, n_kept=6, **chosen).tolist() == [0, 3, 4, 5, 6, 7]  # the other class has no more
+
+
+@pytest.mark.parametrize("shares", ["equal", "by_difficulty"])
+def test_other_shares_are_nested_over_rates(shares):
+    scores, labels = scores_and_labels(200)
+    rates = (0.0, 0.1, 0.5, 0.9, 0.95)
+    kept = [set(select(scores, rate, "class_balanced", labels, shares=shares)) for rate in rates]
+    assert all(fewer < more for more, fewer in itertools.pairwise(kept))
+
+
+@pytest.mark.parametrize("scores, mean", [([1, 2, -3, 1], -1), ([1, 2, 0, 0], 0), ([1, 2, 3, np.inf], "inf")])
+def test_shares_by_difficulty_of_a_class_without_difficulty_are_refused(scores, mean):
+    message = f"class_balanced: the mean score of class 1 is {mean}, and shares = by_difficulty needs numbers above 0"
+    with pytest.raises(InputFault, match=message):
+        select(scores, 0.5, "class_balanced", [0, 0, 1, 1], shares="by_difficulty")
 
 
 def test_class_balanced_of_one_class_is_top():

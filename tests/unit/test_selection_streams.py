@@ -14,15 +14,22 @@ from hypothesis import strategies as st
 import oracles
 from score_extrapolation import tables
 from score_extrapolation.faults import InputFault
-from score_extrapolation.plugins import method_constant, method_names
+from score_extrapolation.plugins import method_constant
 from score_extrapolation.rng import derive_seed
 from score_extrapolation.selection import _highest, _samples, count_kept, select, select_tables
 from score_extrapolation.shares import share_out
-from score_extrapolation.tables import KEPT, SAMPLES, SCORES, read_metadata, read_table, write_blocks, write_table
+from score_extrapolation.tables import (
+    KEPT,
+    SAMPLES,
+    SCORES,
+    read_metadata,
+    read_table,
+    write_blocks,
+    write_table,
+    write_vectors,
+)
+from selecting import METHODS, NOT_NESTED, OPTIONS, doubts_of, made_tables, random_doubts, reads_doubts, tables_of
 
-# Those that keep a list, and options with which they keep as many as any rate says.
-METHODS = [name for name in method_names("selection") if not method_constant("selection", name, "REDRAWN")]
-OPTIONS = {"ccs": {"dropped": 0.0}}
 every_method = pytest.mark.parametrize("method", METHODS)
 few_values = st.sampled_from([-np.inf, -2.5, -0.0, 0.0, 1e-42, 1.0, 1.0000001, 7.0, np.inf])
 RATES = [0, 0.1, 0.25, 0.5, 0.7, 0.9]
@@ -41,14 +48,29 @@ def write_samples(folder, scores, labels=None, ids=None):
     sources = np.array([f"image {i}" for i in ids], object)
     write_table(folder / "samples.parquet", SAMPLES, {}, sample_id=ids, label=labels, source=sources)
     write_table(folder / "scores.parquet", SCORES, {}, sample_id=ids, score=np.asarray(scores, np.float32))
+    write_table(folder / "doubts.parquet", SCORES, {}, sample_id=ids, score=random_doubts(n))
+    for name, columns in made_tables(ids).items():
+        write_vectors(table_file(folder, name), {}, **columns)
+
+
+def table_file(folder, name):
+    """Return where `write_samples` writes a table that a method may need."""
+    return folder / f"{name.replace('/', '_')}.parquet"
+
+
+def table_paths(folder, method):
+    return {name: table_file(folder, name) for name in tables_of(method, 1)}
 
 
 def selected(folder, rate, method, seed=0):
     """Return the table of what is kept."""
     scored = method_constant("selection", method, "SCORED")
     scores_path = folder / "scores.parquet" if scored else None
-    chosen = {"name": method, **OPTIONS.get(method, {})}
-    blocks = select_tables(folder / "samples.parquet", scores_path, {"rate": rate}, chosen, seed)
+    doubts_path = folder / "doubts.parquet" if reads_doubts(method) else None
+    chosen, paths = {"name": method, **OPTIONS.get(method, {})}, table_paths(folder, method)
+    blocks = select_tables(
+        folder / "samples.parquet", scores_path, {"rate": rate}, chosen, seed, doubts_path, tables=paths
+    )
     write_blocks(folder / "kept.parquet", KEPT, {"stage": "selection"}, blocks)
     return read_table(folder / "kept.parquet")
 
@@ -150,6 +172,25 @@ def test_places_are_shared_out_as_by_listing_all_shares(sizes, share):
         assert (n_highest.tolist(), contested.tolist(), n_more) == (before, equal, n_kept - sum(before))
 
 
+@given(
+    classes=st.lists(st.tuples(st.integers(0, 30), st.sampled_from([1, 1, 0.1, 0.5, 3, 7.25])), min_size=1, max_size=8),
+    share=st.floats(0, 1),
+)
+def test_places_are_shared_out_by_weights_as_by_listing_what_is_before(classes, share):
+    sizes, weights = map(list, zip(*classes, strict=True))
+    if not any(sizes):
+        return
+    n_kept = max(1, round(share * sum(sizes)))
+    n_highest, contested, n_more = share_out(n_kept, np.array(sizes), np.array(weights))
+    before = sorted((i / Fraction(w), c) for c, (size, w) in enumerate(classes) for i in range(size))
+    boundary = before[n_kept - 1][0]
+    below = [sum(at < boundary and c == i for at, c in before) for i in range(len(sizes))]
+    equal = [any(at == boundary and c == i for at, c in before) for i in range(len(sizes))]
+    if sum(below) + sum(equal) == n_kept:  # there is a place for each
+        below, equal = [b + e for b, e in zip(below, equal, strict=True)], [False] * len(sizes)
+    assert (n_highest.tolist(), contested.tolist(), n_more) == (below, equal, n_kept - sum(below))
+
+
 def test_places_among_classes_of_a_billion_are_shared_out_exactly():
     # In float64 499,999,999 / 999,999,999 and 500,000,000 / 1,000,000,001 differ by less than a rounding error.
     n_highest, contested, n_more = share_out(10**9, np.array([999_999_999, 1_000_000_001]))
@@ -167,9 +208,11 @@ def test_tables_and_arrays_give_the_same_and_a_higher_rate_keeps_a_part_of_a_low
     for method in METHODS:
         kept = [rows_kept(folder, rate, method, 3) for rate in RATES if count_kept(n, rate)]
         rates, options = [rate for rate in RATES if count_kept(n, rate)], OPTIONS.get(method, {})
-        expected = [select(scores, rate, method, labels, 3, **options).tolist() for rate in rates]
+        given = {"doubts": doubts_of(method, n), "tables": tables_of(method, n), **options}
+        expected = [select(scores, rate, method, labels, 3, **given).tolist() for rate in rates]
         assert kept == expected
-        assert all(set(fewer) <= set(more) for more, fewer in itertools.pairwise(kept))
+        nested = all(set(fewer) <= set(more) for more, fewer in itertools.pairwise(kept))
+        assert nested or method in NOT_NESTED
 
 
 @every_method
@@ -240,7 +283,7 @@ def test_nan_is_refused_with_its_row_and_writes_nothing(method, batch, tmp_path,
     with pytest.raises(InputFault, match=r"^2 scores are NaN, the first in row 5; none can be ranked$"):
         selected(tmp_path, 0.5, method)
     assert not (tmp_path / "kept.parquet").exists()
-    assert len(list(tmp_path.iterdir())) == 2
+    assert sorted(path.stem for path in tmp_path.iterdir()) == ["doubts", "neighbors_all", "samples", "scores"]
 
 
 @pytest.mark.parametrize("batch", [2, 100])
@@ -268,7 +311,10 @@ def test_a_rate_is_checked_for_tables_too(rate, fault, tmp_path):
 def peak_bytes(folder, method):
     """Return what numpy holds at most while a method selects, and Arrow from block to block."""
     scores_path = folder / "scores.parquet" if method_constant("selection", method, "SCORED") else None
-    blocks = select_tables(folder / "samples.parquet", scores_path, {"rate": 0.5}, {"name": method}, 0)
+    doubts_path = folder / "doubts.parquet" if reads_doubts(method) else None
+    chosen, paths = {"name": method}, table_paths(folder, method)
+    read = folder / "samples.parquet", scores_path
+    blocks = select_tables(*read, {"rate": 0.5}, chosen, 0, doubts_path, tables=paths)
     before, of_arrow = pa.total_allocated_bytes(), 0
 
     def watched():
@@ -290,20 +336,24 @@ def test_memory_does_not_grow_with_the_samples(tmp_path, monkeypatch):
     monkeypatch.setattr(_samples, "BATCH", 2048)
     monkeypatch.setattr(_highest, "COUNTERS", 2**12)
     monkeypatch.setattr(tables, "ROW_GROUP", 2**13)
-    peaks = {method: [] for method in METHODS}
+    peaks = {method: [] for method in ("top", "class_balanced", "window", "random", "ccs", "beta", "chance")}
     for n in (50_000, 400_000):
         rng = np.random.default_rng(0)
         write_samples(tmp_path, rng.normal(size=n), rng.integers(0, 20, n), np.arange(n))
-        for method in METHODS:
+        for method in peaks:
             peak_bytes(tmp_path, method)  # what is held from the first call on does not count
             peaks[method].append(peak_bytes(tmp_path, method))
-    for method in ("top", "class_balanced"):
+    for method in ("top", "class_balanced", "window"):
         fewer, more = peaks[method]
         assert more - fewer < 0.5 * 350_000, peaks  # what Parquet notes of each row group, here of 8,192 rows
     fewer, more = peaks["random"]
     assert 4 * 350_000 < more - fewer < 6 * 350_000, peaks  # its permutation, 4 bytes, and a mask
     fewer, more = peaks["ccs"]
     assert 40 * 350_000 < more - fewer < 66 * 350_000, peaks  # its docstring says 63
+    fewer, more = peaks["beta"]
+    assert 40 * 350_000 < more - fewer < 66 * 350_000, peaks  # its docstring says some 60
+    fewer, more = peaks["chance"]
+    assert 20 * 350_000 < more - fewer < 32 * 350_000, peaks  # its docstring says 32, of one draw
 
 
 def test_a_method_may_ask_for_whole_columns(monkeypatch):

@@ -112,6 +112,7 @@ def test_gathered_shards_are_the_file_of_the_whole(row_group, n_groups, tmp_path
     rng, ids = np.random.default_rng(0), np.arange(1000)
     columns = {"sample_id": ids, "score": rng.random(1000), "computed": rng.random(1000) < 0.2}
     columns["spread"] = np.where(columns["computed"], np.nan, rng.random(1000))
+    columns["draws"] = rng.random((1000, tables.DRAWS))
     cuts, paths = [0, 0, 10, 600, 1000, 1000], []
     for start, stop in itertools.pairwise(cuts):
         paths.append(tmp_path / f"{len(paths)}.parquet")

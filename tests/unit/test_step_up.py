@@ -12,6 +12,7 @@ from score_extrapolation.extrapolators._forest import Forest
 from score_extrapolation.faults import InputFault
 from score_extrapolation.neighbors import find_scope
 from score_extrapolation.rng import derive_seed
+from score_extrapolation.tables import DRAWS
 
 TREES = _forest.TREES
 
@@ -213,8 +214,10 @@ def test_stepped_scores_are_what_is_extrapolated():
     stepped = step_up(ids, scores, tables, 4)
     expected = extrapolate({"name": "knn", "k": 5}, ids, stepped, tables)
     columns = extrapolate({"name": "knn", "k": 5, "step_up": True}, ids, scores, tables, 4)
-    for name, column in expected.items():
-        np.testing.assert_array_equal(columns[name], column)
+    for name in expected.keys() - {"draws"}:
+        np.testing.assert_array_equal(columns[name], expected[name])
+    # The neighbours' draws are drawn from, and not the scores that are expected of them.
+    assert not set(columns["draws"].ravel().tolist()) <= set(np.float32(stepped).tolist())
     plain = extrapolate({"name": "knn", "k": 5, "step_up": False}, ids, scores, tables, 4)
     np.testing.assert_array_equal(plain["score"][plain["computed"]], scores)
 
@@ -277,10 +280,13 @@ def test_a_draw_is_as_often_a_score_as_the_leaves_have_it():
     group = np.repeat([0.0, 1.0], 300)
     targets = np.where(rng.random(600) < np.where(group == 0, 0.2, 0.7), 1.0, 0.0)
     forest = Forest(group[:, None], targets, 0, "test")
-    drawn = forest.draw(np.repeat([[0.0], [1.0]], 20_000, axis=0), 1, "test")
-    assert set(drawn.tolist()) == {0.0, 1.0}
-    for half, value in ((drawn[:20_000], 0.0), (drawn[20_000:], 1.0)):
+    drawn = forest.draw(np.repeat([[0.0], [1.0]], 2000, axis=0), 1, "test")
+    assert drawn.shape == (4000, DRAWS)
+    assert set(drawn.ravel().tolist()) == {0.0, 1.0}
+    for half, value in ((drawn[:2000], 0.0), (drawn[2000:], 1.0)):
         assert half.mean() == pytest.approx(targets[group == value].mean(), abs=0.02)
+        # Independent columns: of two, both are 1 as often as chance has it.
+        assert (half[:, 0] * half[:, 1]).mean() == pytest.approx(half.mean() ** 2, abs=0.04)
     expected = forest.predict(np.array([[0.0], [1.0]]))
     np.testing.assert_allclose(expected, [targets[group == 0].mean(), targets[group == 1].mean()], atol=0.03)
 
@@ -288,8 +294,18 @@ def test_a_draw_is_as_often_a_score_as_the_leaves_have_it():
 def test_a_draw_equals_the_leaves_followed_by_hand():
     dynamics, _, larger = small_case()
     forest = Forest(dynamics.T, larger, 2, "test")
-    features = np.random.default_rng(5).random((30, 6))
-    assert forest.draw(features, 7, "x").tolist() == oracles.draw(forest._trees, dynamics.T, larger, features, 7, "x")
+    features = np.random.default_rng(5).random((10, 6))
+    expected = oracles.draw(forest._trees, dynamics.T, larger, features, 7, "x", DRAWS)
+    np.testing.assert_array_equal(forest.draw(features, 7, "x"), expected)
+
+
+def test_what_is_drawn_of_a_sample_belongs_to_its_id():
+    dynamics, _, larger = small_case()
+    forest = Forest(dynamics.T, larger, 2, "test")
+    features, ids = np.random.default_rng(5).random((30, 6)), np.random.default_rng(6).permutation(1000)[:30]
+    drawn = forest.draw(features, 7, "x", ids)
+    for rows in (slice(0, 1), slice(4, 30), [28, 3, 9]):
+        np.testing.assert_array_equal(forest.draw(features[rows], 7, "x", ids[rows]), drawn[rows])
 
 
 def test_draws_repeat_themselves_and_another_seed_draws_others():
@@ -297,14 +313,15 @@ def test_draws_repeat_themselves_and_another_seed_draws_others():
     step = StepUp(3).fit(dynamics, scores, larger)
     first = step.draw(dynamics, scores)
     np.testing.assert_array_equal(step.draw(dynamics, scores), first)
-    assert set(first.tolist()) <= set(larger.tolist())
+    assert set(first.ravel().tolist()) <= set(np.float32(larger).tolist())
     assert not np.array_equal(StepUp(4).fit(dynamics, scores, larger).draw(dynamics, scores), first)
-    assert step.draw(dynamics[:, :0], scores[:0]).shape == (0,)
+    assert step.draw(dynamics[:, :0], scores[:0]).shape == (0, DRAWS)
 
 
-def test_drawn_scores_have_the_spread_that_expected_ones_lose():
+def test_draws_have_the_spread_that_expected_scores_lose():
     ids, scores, tables, truth = world(m=2000, n_nested=1000, noise=0.2)
-    expected, drawn = _step_up.step_up(ids, scores, tables, 0, True)
+    expected, draws = _step_up.step_up(ids, scores, tables, 0)
     assert expected.std() < 0.9 * truth.std()
-    assert drawn.std() == pytest.approx(truth.std(), rel=0.05)
-    assert pearson(expected, truth) > pearson(drawn, truth) > 0.4
+    assert draws[:, 0].std() == pytest.approx(truth.std(), rel=0.05)
+    assert pearson(expected, truth) > pearson(draws[:, 0], truth) > 0.4
+    assert pearson(draws.mean(axis=1), expected) > 0.9

@@ -17,6 +17,7 @@ COLUMNS = {
     "score": np.array([0.5, np.nan, -1.25, 3e30, np.inf], np.float32),
     "computed": np.array([True, False, True, False, False]),
     "spread": np.array([np.nan, 0.1, np.nan, 0.0, 2.0], np.float32),
+    "draws": np.arange(5 * tables.DRAWS, dtype=np.float32).reshape(5, tables.DRAWS) / 7,
 }
 
 
@@ -54,7 +55,9 @@ def test_rows_are_sorted_by_id_whatever_order_and_form_they_come_in(name, form, 
     if form == "lists":
         columns = {column: values.tolist() for column, values in columns.items()}
     if form == "arrow":
-        columns = {column: pa.chunked_array([pa.array(v[:2]), pa.array(v[2:])]) for column, v in columns.items()}
+        for column, values in columns.items():
+            halves = (pa.array(half.tolist(), schema.field(column).type) for half in (values[:2], values[2:]))
+            columns[column] = pa.chunked_array(halves)
     write_table(tmp_path / "mixed.parquet", schema, {}, **columns)
     write_table(tmp_path / "sorted.parquet", schema, {}, **columns_of(schema))
     for column, values in read_table(tmp_path / "mixed.parquet").items():

@@ -200,6 +200,10 @@ def test_what_reads_no_label_is_taken():
             "selection.methods[1] = class_balanced reads labels, and samples.labelled is false; take another of ",
         ),
         (
+            ("selection.methods", ["top", {"name": "window", "start": "auto"}]),
+            "selection.methods[1] = window reads labels, and samples.labelled is false; write a number ",
+        ),
+        (
             ("subset.samplers", ["random", "stratified"]),
             "subset.samplers[1] = stratified reads labels, and samples.labelled is false; take another of ",
         ),

@@ -18,6 +18,7 @@ pytestmark = pytest.mark.slow
 
 COMMANDS = re.findall(r"^python (tests/benchmarks/.+)$", README, re.M)
 TOY = {
+    "chances": "--n 200 --seeds 5",
     "gnn": "--n 600 --epochs 2 --plain torch",
     "ingestion": "--n 400 --side 16 --image-size 8 --repetitions 1",
     "jobs": f"--jobs 100 --repetitions 1 --configs '{CHECKOUT}/config/cifar10_small.yaml'",

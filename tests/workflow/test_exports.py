@@ -1,5 +1,6 @@
 """The README's section on formats: its line of config, its command, and every snippet that reads what is written."""
 
+import itertools
 import os
 import re
 import shutil
@@ -15,7 +16,7 @@ from .conftest import CHECKOUT, README, copy_checkout, environment
 
 SECTION = README.split("## The lists in the format of your trainer\n")[1].split("\n## ")[0]
 SNIPPETS = re.findall(r"```python\n(.*?)```", SECTION, re.S)
-ARM = "top/du/held_out-10-step_up/fraction-20/seed-0/rate-50"
+ARM = "chance/du/held_out-10-step_up/fraction-20/seed-0/rate-50"
 
 # torchvision without its C++ operators, as beside a torch for CPUs alone, asks for two of them when it is imported.
 IMPORTED = "from score_extrapolation.torchvision_import import torchvision\n"
@@ -70,9 +71,9 @@ def test_every_list_is_written_in_every_format_of_the_config(exported):
     formats = {"csv": ".csv", "links": "", "torch": ".npy", "weights": ".npy", "huggingface": "", "webdataset": ""}
     assert {path.name for path in folder.iterdir()} == set(formats)
     for name, suffix in formats.items():
-        for extrapolator in ("knn-10", "held_out-10-step_up"):
+        for method, extrapolator in itertools.product(("chance", "top"), ("knn-10", "held_out-10-step_up")):
             for rate in (30, 50):
-                run = folder / name / "top/du" / extrapolator / "fraction-20/seed-0"
+                run = folder / name / method / "du" / extrapolator / "fraction-20/seed-0"
                 assert (run / f"rate-{rate}{suffix}").exists()
     assert "results/my_images/export/<format>/`, in the folders that it has under\n`selection/`" in SECTION
 

@@ -131,4 +131,4 @@ def test_a_run_goes_on_when_the_terminal_that_started_it_is_closed(fresh):
     run = psutil.Process(int((fresh.folder / "run.pid").read_text()))
     run.wait(600)
     printed = (fresh.folder / "run.log").read_text()
-    assert "Done:\n  results/digits/selection/top/du/knn-5" in printed, printed
+    assert "Done:\n  results/digits/selection/chance/du/knn-5" in printed, printed

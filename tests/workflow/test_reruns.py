@@ -20,10 +20,10 @@ def test_a_second_run_does_nothing(copied):
 def test_a_new_rate_adds_its_own_jobs_and_the_tables_over_all_rates(copied):
     copied.write_config(selection={"rates": [0.5, 0.9, 0.7], "extrapolators": ["knn-5"]})
     planned = copied.planned("study")
-    # Three arms: random, knn, full-data scores.
+    # Five arms: random, and by chance and from the top by knn and by full-data scores.
     assert planned.pop("select_without_score") == 1
-    assert planned.pop("select_by_score") == 2
-    assert planned.pop("retrain_model") == 3
+    assert planned.pop("select_by_score") == 4
+    assert planned.pop("retrain_model") == 5
     of_tables = ("tabulate", "plot", "table", "figure", "study")
     assert all(rule.startswith(of_tables) for rule in planned)
 
@@ -49,7 +49,7 @@ def test_a_comment_in_a_scores_file_reruns_nothing(copied):
 
 def test_changed_code_of_a_score_reruns_it_and_what_follows_but_no_training(copied):
     path = copied.folder / LIBRARY / "scores/du.py"
-    changed = path.read_text().replace("return self.sum_of_std / (", "return 2 * self.sum_of_std / (")
+    changed = path.read_text().replace("return self.sums / (", "return 2 * self.sums / (")
     assert changed != path.read_text()
     path.write_text(changed)
     planned = copied.planned("study")
@@ -102,7 +102,7 @@ def test_kept_needs_no_truth_no_baseline_and_no_retraining(fresh):
     planned = fresh.planned("kept")
     assert planned == {
         **{rule: 1 for rule in ("prepare_samples", "draw_subset", "train_subset", "score_subset", "embed_samples")},
-        **{"find_neighbors": 1, "extrapolate_scores": 1, "select_by_score": 2, "kept": 1},
+        **{"find_neighbors": 1, "extrapolate_scores": 1, "select_by_score": 4, "kept": 1},
     }
 
 
@@ -129,7 +129,8 @@ def test_numbers_to_keep_take_the_place_of_rates(copied):
     given = ("--config", "selection={keep: [400, 5000]}")
     planned = copied.planned("study", *given)
     assert planned.keys() & {"train_subset", "extrapolate_scores"} == set()
-    assert planned["retrain_model"] == 2 * 3  # two numbers: by full-data scores, by extrapolated ones, at random
+    # Two numbers: by full-data scores and by extrapolated ones, two ways each, at random.
+    assert planned["retrain_model"] == 2 * 5
     table = "results/digits/evaluation/retraining.csv"
     copied.run("--cores", "2", "kept", table, "--config", "selection={keep: [400]}")
     kept = pq.read_table(copied.results / "selection/top/du/knn-5/fraction-20/seed-0/keep-400.parquet")
@@ -137,6 +138,6 @@ def test_numbers_to_keep_take_the_place_of_rates(copied):
     with open(copied.results / "evaluation/retraining.csv") as file:
         rates = {row["arm"]: float(row["rate"]) for row in csv.DictReader(file) if row["n_kept"] == "400"}
     assert rates == {arm: round(1 - 400 / 1348, 4) for arm in rates}
-    assert len(rates) == 3
+    assert len(rates) == 5
     printed = copied.run("--cores", "2", "kept", *given, fails=True)
     assert "5000 samples to keep are not 1 to 1347 of 1348; give another number" in printed

@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 
+from score_extrapolation.selection import select
 from score_extrapolation.tables import read_metadata, read_table
 
 RUN = "fraction-20/seed-0"
@@ -22,6 +23,20 @@ def test_kept_lists_are_the_highest_scores_and_lie_within_one_another(finished):
     assert set(kept[90]) < set(kept[50])
 
 
+def test_by_chance_those_are_kept_whose_draws_are_among_the_highest_or_who_are_lucky(finished):
+    scores = read_table(finished.results / f"extrapolation/{RUN}/du/knn-5.parquet")
+    samples = read_table(finished.results / "samples/train.parquet")
+    kept = {}
+    for rate in (50, 90):
+        table = read_table(finished.results / f"selection/chance/du/knn-5/{RUN}/rate-{rate}.parquet")
+        expected = select(
+            scores["score"], rate / 100, "chance", samples["label"], seed=0, draws=scores["draws"], floor=0.3
+        )
+        np.testing.assert_array_equal(table["sample_id"], expected)
+        kept[rate] = set(table["sample_id"].tolist())
+    assert kept[90] < kept[50]
+
+
 def test_computed_scores_are_kept_and_the_others_are_extrapolated_from_them(finished):
     scores = read_table(finished.results / f"extrapolation/{RUN}/du/knn-5.parquet")
     subset = read_table(finished.results / f"scores/{RUN}/du.parquet")
@@ -34,7 +49,8 @@ def test_computed_scores_are_kept_and_the_others_are_extrapolated_from_them(fini
 def test_every_list_is_trained_on_and_better_than_chance(finished):
     with open(finished.results / "evaluation/retraining.csv", encoding="utf-8") as file:
         runs = {(row["arm"], float(row["rate"])): row for row in csv.DictReader(file)}
-    arms = ("random", "top/du/knn-5/fraction-20", "top/du/computed/fraction-100")
+    scored = ("du/knn-5/fraction-20", "du/computed/fraction-100")
+    arms = ("random", *(f"{method}/{scores}" for method in ("chance", "top") for scores in scored))
     assert runs.keys() == {("random", 0.0), *((arm, rate) for arm in arms for rate in (0.5, 0.9))}
     for (arm, rate), row in runs.items():
         trained = finished.results / f"retraining/epochs/{arm}/seed-0/rate-{round(rate * 100)}"

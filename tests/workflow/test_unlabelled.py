@@ -1,6 +1,7 @@
 """The README's config for images that nobody has labelled, from a folder of images to the lists and the report."""
 
 import csv
+import itertools
 import json
 import re
 
@@ -49,8 +50,8 @@ def unlabelled(tmp_path_factory):
 def test_lists_are_of_images_without_labels(unlabelled):
     summary = json.loads((unlabelled.results / "samples/summary.json").read_text())
     assert (summary["classes"], summary["n"]) == ([], {"train": N})
-    for rate in (30, 50):
-        kept = read_table(unlabelled.results / f"selection/top/du/knn-10/fraction-20/seed-0/rate-{rate}.parquet")
+    for method, rate in itertools.product(("chance", "top"), (30, 50)):
+        kept = read_table(unlabelled.results / f"selection/{method}/du/knn-10/fraction-20/seed-0/rate-{rate}.parquet")
         assert len(kept["sample_id"]) == N - round(rate / 100 * N)
         assert set(kept["label"]) == {-1}
         assert all((unlabelled.folder / source).is_file() for source in kept["source"])

@@ -93,7 +93,7 @@ def test_a_second_run_does_nothing_and_another_share_trains_within_the_subset_al
     within.write_config(**WITHIN, subset={"nested": 0.4})
     planned = within.planned("study")
     assert planned["train_subset"] == 2  # 8 %, and 3.2 % within that
-    assert planned["retrain_model"] == 2
+    assert planned["retrain_model"] == 4  # by two extrapolators, each by chance and from the top
     within.write_config(**WITHIN)
 
 

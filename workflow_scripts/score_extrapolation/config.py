@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field
 
 from .contradictions import AUTO, find_contradictions
 from .faults import InputFault
-from .paradigm_contradictions import is_unsupervised
+from .paradigm_contradictions import is_unsupervised, needs_of_selection
 from .parts import EVERYTHING, is_within, subset_part
 from .plugins import Section, method_constant, method_options
 from .resources import Resources, Slurm
@@ -114,10 +114,23 @@ class Config(Section):
         listed = (entry for entry in self.export.formats if entry["name"] == name)
         return next(listed, {"name": name, **method_options("exports", name)().model_dump()})
 
+    def selection_method(self, name: str) -> dict:
+        """Return name and options of a selection method; of one that the config does not list, the defaults."""
+        listed = (method for method in self.selection.methods if method["name"] == name)
+        return next(listed, {"name": name, **method_options("selection", name)().model_dump()})
+
     def doubt(self, method: str) -> str | None:
-        """Return the other score that a selection method reads, by which it leaves out the likely mislabelled."""
-        entry = next((entry for entry in self.selection.methods if entry["name"] == method), {})
-        return entry.get(method_constant("selection", method, "DOUBT_OPTION"))
+        """Return the other score that a selection method reads beside the one that is pruned by, or None."""
+        option = method_constant("selection", method, "DOUBT_OPTION")
+        return self.selection_method(method)[option] if option else None
+
+    def reads_labels(self) -> bool:
+        """Say whether a selection may read labels: there are some, and no training for scores does without."""
+        return self.samples.labelled and not self.unsupervised()
+
+    def selection_needs(self, method: str) -> tuple[str, ...]:
+        """Return the names of the tables that a selection method reads beside scores."""
+        return needs_of_selection(self.selection_method(method))
 
     def recipes(self) -> dict[str, dict]:
         """Return the recipe of each training that a score is computed from, by its name in paths."""
@@ -174,15 +187,19 @@ class Config(Section):
         return method_constant("extrapolators", self.extrapolators()[extrapolator]["name"], "SHARDS")
 
     def largest_k(self, scope: str, part: str) -> int:
-        """Return how many neighbours to search for: once, at the maximum of the extrapolators that read this scope."""
+        """Return how many neighbours to search for: once, at the maximum of the methods that read this scope."""
+        ks = [] if is_within(part) else [m["k"] for m in self.selection.methods if self._reads(m["name"], scope)]
         if part == EVERYTHING and self.samples.pool is None:
-            return self.evaluation.neighborhoods or 0
+            return max([self.evaluation.neighborhoods or 0, *ks])
         names = {f"neighbors/{scope}"}
         if is_within(part):
             # Within a subset, those who learn a step there; all, where estimates have them extrapolate there too.
             names = {f"nested/neighbors/{scope}"} | (names if "nested" in self.evaluation.estimates else set())
-        ks = [entry["k"] for label, entry in self.extrapolators().items() if names & set(self.needs(label))]
+        ks += [entry["k"] for label, entry in self.extrapolators().items() if names & set(self.needs(label))]
         return max(ks, default=0)
+
+    def _reads(self, method: str, scope: str) -> bool:
+        return f"neighbors/{scope}" in self.selection_needs(method)
 
 
 def _parts(fractions: list[float], samplers: list[str]) -> list[str]:

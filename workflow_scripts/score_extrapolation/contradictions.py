@@ -111,14 +111,14 @@ def _in_parts(selection, subset) -> Faults:
 
 
 def _in_doubts(selection, scores: list[str]) -> Faults:
-    """A score by which the likely mislabelled are dropped must be computed; no more can be dropped than is pruned."""
+    """Another score that is read must be computed; no more can be dropped than is pruned."""
     for i, method in enumerate(selection.methods):
         location, option = ("selection", "methods", i), method_constant("selection", method["name"], "DOUBT_OPTION")
         if option and scores and method[option] not in (None, *scores):
             yield (*location, option), f"= {shown(method[option])} is not computed; there are {listed(scores)}"
         share, least = method_constant("selection", method["name"], "DROPPED_OPTION"), min(selection.rates)
         # How much a number to keep removes shows when the samples are counted.
-        if share and method[share] > least and selection.keep is None:
+        if share and not isinstance(method[share], str) and method[share] > least and selection.keep is None:
             text = f"= {shown(method[share])} is more than selection.rates removes, {least}; lower it"
             yield (*location, share), text
 

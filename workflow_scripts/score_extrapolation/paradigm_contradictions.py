@@ -39,6 +39,13 @@ def is_unsupervised(training) -> bool:
     return method_constant("paradigms", training.paradigm["name"], "ENGINE") == "turtle"
 
 
+def needs_of_selection(method: dict) -> tuple[str, ...]:
+    """Return the names of the tables that a selection method, name and options, reads beside scores."""
+    options = {key: value for key, value in method.items() if key != "name"}
+    options = method_options("selection", method["name"])(**options)
+    return options.needs() if hasattr(options, "needs") else ()
+
+
 def _in_paradigm(paradigm: dict, location: tuple, samples) -> Faults:
     """What is kept is retrained on by a loop over its images, whose best epoch only held-out images can tell."""
     name, best_of, retrains = paradigm["name"], paradigm.get("best_of"), location == ("retraining",)
@@ -121,10 +128,14 @@ def _in_what_reads_labels(sound: dict, found: str) -> Faults:
             text = "leave out same_label, or write labels: false"
             yield ("extrapolation", i), f"= {label} reads labels, and {found}; {text}"
     named = [(("subset", "samplers", i), "subset", name) for i, name in enumerate(_listed(sound, "subset", "samplers"))]
-    named += [
-        (("selection", "methods", i), "selection", method["name"])
-        for i, method in enumerate(_listed(sound, "selection", "methods"))
-    ]
+    for i, method in enumerate(_listed(sound, "selection", "methods")):
+        named.append((("selection", "methods", i), "selection", method["name"]))
+        if set(needs_of_selection(method)) & set(OF_LABELS):
+            text = "write a number instead of auto, or take another of"
+            yield (
+                ("selection", "methods", i),
+                f"= {method['name']} reads labels, and {found}; {text} {listed(method_names('selection'))}",
+            )
     for location, kind, name in named:
         if name in method_names(kind) and method_constant(kind, name, "LABELLED"):
             yield location, f"= {name} reads labels, and {found}; take another of {listed(method_names(kind))}"

@@ -24,8 +24,8 @@ class ScoreRecorder:
     Parameters
     ----------
     scores : str, or list of str and dict
-        A score such as ``"du"``, ``"tdds"``, ``"el2n"``, ``"aum"``, ``"forgetting"``, ``"entropy"``; or several, those
-        with options as ``{"name": "du", "window": 10}``.
+        A score such as ``"du"``, ``"dual"``, ``"tdds"``, ``"el2n"``, ``"aum"``; or several, those with
+        options as ``{"name": "du", "window": 10}``.
     n_samples : int, optional
         n, of a data set whose samples are 0..n-1. Give this or `sample_ids`.
     sample_ids : (n,) int array, optional
@@ -51,8 +51,8 @@ class ScoreRecorder:
     -----
     Memory on the device of the logits, for each sample: 4 bytes for what is noted of it (``"du"`` and ``"el2n"``, say,
     note one number each), 4 more, and with ``"tdds"`` 4 C, or 2 C in float16, for C classes. On the host: 4 window + 8
-    bytes for ``"du"``, 4 (trajectory - 1) for ``"tdds"``, 8 to 10 for the others, and 8 to 24 for the ids. The number
-    of epochs does not matter.
+    bytes for ``"du"`` and ``"dual"``, 4 (trajectory - 1) for ``"tdds"``, 8 to 10 for the others, and 8 to 24 for the
+    ids. The number of epochs does not matter.
 
     A batch costs a softmax and a few operations of its size on the device, and does not wait for the device; an epoch's
     end does, and copies 4 bytes for each number noted of a sample to the host. Of several processes, gather a batch's

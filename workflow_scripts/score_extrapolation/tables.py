@@ -22,8 +22,15 @@ NUMBERS = 2**26
 SAMPLES = pa.schema([("sample_id", pa.int64()), ("label", pa.int64()), ("source", pa.string())])
 SUBSET = pa.schema([("sample_id", pa.int64()), ("label", pa.int64())])
 SCORES = pa.schema([("sample_id", pa.int64()), ("score", pa.float32())])
+DRAWS = 12  # scores that a sample may have, drawn from what is predicted of it
 EXTRAPOLATED = pa.schema(
-    [("sample_id", pa.int64()), ("score", pa.float32()), ("computed", pa.bool_()), ("spread", pa.float32())]
+    [
+        ("sample_id", pa.int64()),
+        ("score", pa.float32()),
+        ("computed", pa.bool_()),
+        ("spread", pa.float32()),
+        ("draws", pa.list_(pa.field("element", pa.float32(), nullable=False), DRAWS)),  # as read back
+    ]
 )
 KEPT = pa.schema([("sample_id", pa.int64()), ("label", pa.int64()), ("source", pa.string()), ("score", pa.float32())])
 
@@ -31,11 +38,11 @@ Paths = str | os.PathLike | list  # of a file, or of shards in order
 
 
 def _to_arrow(values, field: pa.Field) -> pa.Array:
+    if isinstance(values, pa.Array | pa.ChunkedArray):
+        return values.cast(field.type)
     if pa.types.is_fixed_size_list(field.type):
         flat = pa.array(np.ascontiguousarray(values).reshape(-1), field.type.value_type)
         return pa.FixedSizeListArray.from_arrays(flat, type=field.type)
-    if isinstance(values, pa.Array | pa.ChunkedArray):
-        return values.cast(field.type)
     # A score that is not known is null in the file and NaN in memory.
     return pa.array(values, field.type, from_pandas=pa.types.is_floating(field.type))
 

@@ -8,9 +8,12 @@ An extrapolator is a file of this folder with
   ``neighbors/label`` and ``neighbors/all`` (see `neighbors`), which has the largest ``k`` of those who read it: theirs
   are its first columns. ``nested/NAME`` is the same of the smaller task in which the subset is all that there is, and a
   share of it is the subset (see `parts`),
-- ``extrapolate(options, subset_ids, subset_scores, tables, seed, device) -> (sample_ids, scores, spread)`` for the
-  residual set; `tables` maps each of those names to its table, and ``scores`` to that of the computed scores, `seed` is
-  what any random draw is derived from, `device` is ``auto``, ``cpu`` or ``cuda``.
+- ``extrapolate(options, subset_ids, subset_scores, tables, seed, device) -> (sample_ids, scores, spread, draws)`` for
+  the residual set. ``draws``, (r, tables.DRAWS) float32, are scores that a sample may have, drawn independently from
+  what is predicted of it, by its id (`_draws` has functions for it). `tables` maps each of those names to its table,
+  and ``scores`` to that of the computed scores, to which are added the ``draws`` of the subset's: as computed, or as
+  they may be where they are stepped up. `seed` is what any random draw is derived from, `device` is ``auto``, ``cpu``
+  or ``cuda``.
 
 Where samples are split into shards (see `shards`), a literal in the file says how it is done:
 
@@ -24,13 +27,12 @@ Where samples are split into shards (see `shards`), a literal in the file says h
   `blocks` iterates over the table of neighbours in pieces, `sample_ids` are all, `rows` is the slice of them that is
   the shard; ``infer(options, layer, state, graph, degrees, samples, rows, read, device) -> (r, w) float`` for each
   layer, from 1, and shard: `degrees` are those of all shards, `samples` the whole table, and ``read(rows)`` returns the
-  embeddings of some rows of it, or what the layer before made of them. The last layer's are scores, (r, 1).
+  embeddings of some rows of it, or what the layer before made of them. The last layer's are ``(scores, draws)``.
 - left out: one job reads all shards of everything.
 
-The scores are the same, to rounding in ``layers``; `tests/contracts` checks it.
+Scores and draws are the same, to rounding in ``layers``; `tests/contracts` checks it.
 
-Every extrapolator can be given ``step_up: true`` (see `_step_up`): the subset's scores are then stepped up first. Where
-its options have a ``draw`` that is true, those of the subset are drawn as well.
+Every extrapolator can be given ``step_up: true`` (see `_step_up`): the subset's scores are then stepped up first.
 """
 
 from collections.abc import Iterable
@@ -38,6 +40,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from ..plugins import load_method, method_options
+from ._draws import certain_draws
 
 
 def extrapolate(
@@ -66,10 +69,10 @@ def extrapolate(
         Columns of `tables.EXTRAPOLATED`; computed says which samples are the subset's, whose spread is NaN.
     """
     module, options = _loaded(extrapolator)
-    tables, known, own_scores = _known_scores(extrapolator, options, subset_ids, subset_scores, tables, seed)
-    residual_ids, scores, spread = module.extrapolate(options, subset_ids, known, tables, seed, device)
+    tables, known = _known_scores(extrapolator, subset_ids, subset_scores, tables, seed)
+    found = module.extrapolate(options, subset_ids, known, tables, seed, device)
     own = slice(None) if shard_ids is None else np.isin(subset_ids, shard_ids)
-    return _columns(subset_ids[own], own_scores[own], residual_ids, scores, spread)
+    return _columns(subset_ids[own], known[own], tables["scores"]["draws"][own], *found)
 
 
 def train(extrapolator: dict, subset_ids, subset_scores, tables: dict, seed: int = 0, device: str = "cpu") -> dict:
@@ -81,9 +84,10 @@ def train(extrapolator: dict, subset_ids, subset_scores, tables: dict, seed: int
         Named arrays: all that `infer` reads beside the graph, the embeddings and the labels.
     """
     module, options = _loaded(extrapolator)
-    tables, known, own_scores = _known_scores(extrapolator, options, subset_ids, subset_scores, tables, seed)
+    tables, known = _known_scores(extrapolator, subset_ids, subset_scores, tables, seed)
     state = module.train(options, subset_ids, known, tables, seed, device)
-    return {"subset.sample_id": subset_ids, "subset.score": own_scores, **state}
+    own = {"subset.sample_id": subset_ids, "subset.score": known, "subset.draws": tables["scores"]["draws"]}
+    return {**own, **state}
 
 
 def join(extrapolator: dict, blocks: Iterable[dict], sample_ids: np.ndarray, rows: slice) -> dict[str, np.ndarray]:
@@ -105,9 +109,10 @@ def infer(extrapolator: dict, layer: int, state, graph, degrees, samples, rows: 
     ids, subset_ids = samples["sample_id"][rows], state["subset.sample_id"]
     if layer < module.LAYERS:
         return {"sample_id": ids, "hidden": made}
+    scores, draws = made
     own, residual = np.isin(subset_ids, ids), ~np.isin(ids, subset_ids)
-    spread = np.full(residual.sum(), np.nan)
-    return _columns(subset_ids[own], state["subset.score"][own], ids[residual], made[residual, 0], spread)
+    of_subset = subset_ids[own], state["subset.score"][own], state["subset.draws"][own]
+    return _columns(*of_subset, ids[residual], scores[residual], np.full(residual.sum(), np.nan), draws[residual])
 
 
 def _loaded(extrapolator: dict):
@@ -117,24 +122,26 @@ def _loaded(extrapolator: dict):
     return load_method("extrapolators", extrapolator["name"]), options
 
 
-def _known_scores(extrapolator: dict, options, subset_ids, subset_scores, tables: dict, seed: int):
-    """Return all tables, the scores to extrapolate and those that the subset itself gets, stepped up if asked for.
+def _known_scores(extrapolator: dict, subset_ids, subset_scores, tables: dict, seed: int):
+    """Return all tables, and the scores that the subset gets and that are extrapolated, stepped up if asked for.
 
     Each shard learns the step anew, from the nested part of the subset, and takes it for all of the subset: the cost of
     a `_forest.Forest` in every shard, for one file and one job less to wait for.
     """
-    tables = tables | {"scores": {"sample_id": subset_ids, "score": subset_scores}}
-    if not extrapolator.get("step_up"):
-        return tables, subset_scores, subset_scores
-    from ._step_up import step_up
+    if extrapolator.get("step_up"):
+        from ._step_up import step_up
 
-    return tables, *step_up(subset_ids, subset_scores, tables, seed, getattr(options, "draw", False))
+        known, draws = step_up(subset_ids, subset_scores, tables, seed)
+    else:
+        known, draws = subset_scores, certain_draws(subset_scores)
+    return tables | {"scores": {"sample_id": subset_ids, "score": subset_scores, "draws": draws}}, known
 
 
-def _columns(subset_ids, own_scores, residual_ids, scores, spread) -> dict[str, np.ndarray]:
+def _columns(subset_ids, own_scores, own_draws, residual_ids, scores, spread, draws) -> dict[str, np.ndarray]:
     return {
         "sample_id": np.concatenate([subset_ids, residual_ids]),
         "score": np.concatenate([own_scores, scores]),
         "computed": np.arange(len(subset_ids) + len(residual_ids)) < len(subset_ids),
         "spread": np.concatenate([np.full(len(subset_ids), np.nan), spread]),
+        "draws": np.concatenate([own_draws, draws]),
     }

@@ -60,9 +60,9 @@ class StepUp:
         """Take the step from the larger training: (K, m) and (m,) -> (m,) float64, in the range of scores seen."""
         return self._forest.predict(_features(dynamics, scores))
 
-    def draw(self, dynamics: np.ndarray, scores: np.ndarray) -> np.ndarray:
-        """Return for each a score that it may have after the step, (m,) float64, in the place of the expected one."""
-        return self._forest.draw(_features(dynamics, scores), self.seed, "extrapolation/step_up")
+    def draw(self, dynamics: np.ndarray, scores: np.ndarray, sample_ids: np.ndarray | None = None) -> np.ndarray:
+        """Return scores that each may have after the step, (m, DRAWS) float32; see `HeldOutExtrapolator.draw`."""
+        return self._forest.draw(_features(dynamics, scores), self.seed, "extrapolation/step_up", sample_ids)
 
 
 def _features(dynamics: np.ndarray, scores: np.ndarray) -> np.ndarray:
@@ -73,7 +73,7 @@ def _features(dynamics: np.ndarray, scores: np.ndarray) -> np.ndarray:
     return np.column_stack([dynamics.T, scores])
 
 
-def step_up(subset_ids: np.ndarray, subset_scores: np.ndarray, tables: dict, seed: int, draw: bool = False):
+def step_up(subset_ids: np.ndarray, subset_scores: np.ndarray, tables: dict, seed: int):
     """Step up the scores of a subset.
 
     Parameters
@@ -84,22 +84,19 @@ def step_up(subset_ids: np.ndarray, subset_scores: np.ndarray, tables: dict, see
     tables : dict
         ``dynamics``, ``nested/dynamics`` and ``nested/scores``.
     seed : int
-    draw : bool
-        Whether to draw scores too.
 
     Returns
     -------
     estimates : (m,) float64
         Of the scores in a training on everything.
-    drawn : (m,) float64
-        Scores that they may be there; the estimates again, unless some are to be drawn.
+    draws : (m, DRAWS) float32
+        Scores that they may be there.
     """
     nested = tables["nested/scores"]
     known = subset_scores[rows_of(subset_ids, nested["sample_id"])]
     step = StepUp(seed).fit(_history(tables["nested/dynamics"], nested["sample_id"]), nested["score"], known)
     record = _history(tables["dynamics"], subset_ids), subset_scores
-    estimates = step.predict(*record)
-    return estimates, step.draw(*record) if draw else estimates
+    return step.predict(*record), step.draw(*record, subset_ids)
 
 
 def _history(dynamics: dict, sample_ids: np.ndarray) -> np.ndarray:

@@ -14,9 +14,12 @@ from ..rng import derive_seed
 from ..tables import rows_of
 from ..training.devices import resolve_device
 from . import _gcn, _graph, _layers
+from ._draws import draws_from_residuals
 
 SHARDS = "layers"
 LAYERS = 3
+
+DRAWN = "extrapolation/gnn/draws"
 
 VALIDATION, VALIDATION_MOST = 0.1, 5000  # share of the subset; samples
 BATCH = 128  # the paper's
@@ -66,16 +69,22 @@ class Options(Section):
 def extrapolate(options: Options, subset_ids, subset_scores, tables, seed: int = 0, device: str = "auto"):
     """Score the residual set; see the package's docstring. The network has no spread: it is NaN.
 
-    `seed` is the experiment's, `device` where the network runs: ``auto`` (a GPU if there is one), ``cpu`` or ``cuda``.
+    Draws are predictions, each plus what one was short of on a sample that validated. `seed` is the experiment's,
+    `device` where the network runs: ``auto`` (a GPU if there is one), ``cpu`` or ``cuda``.
     """
     extrapolator, sample_ids, subset_rows = _fit(options, subset_ids, subset_scores, tables, seed, device)
     residual = np.delete(np.arange(len(sample_ids)), subset_rows)
-    return sample_ids[residual], extrapolator.predict()[residual], np.full(len(residual), np.nan)
+    ids, scores = sample_ids[residual], extrapolator.predict()[residual]
+    residuals = _residuals(extrapolator, subset_rows, tables)
+    draws = draws_from_residuals(ids, scores, residuals, derive_seed(seed, DRAWN))
+    return ids, scores, np.full(len(residual), np.nan), draws
 
 
 def train(options: Options, subset_ids, subset_scores, tables, seed: int = 0, device: str = "auto"):
-    """Train the network that `infer` reads, as `extrapolate` does."""
-    return _fit(options, subset_ids, subset_scores, tables, seed, device)[0].state()
+    """Train the network that `infer` reads, as `extrapolate` does, and note what its draws are made of."""
+    extrapolator, _, subset_rows = _fit(options, subset_ids, subset_scores, tables, seed, device)
+    residuals, drawn_by = _residuals(extrapolator, subset_rows, tables), np.array([derive_seed(seed, DRAWN)])
+    return {**extrapolator.state(), "draws.residuals": residuals, "draws.seed": drawn_by}
 
 
 def join(options: Options, blocks, sample_ids: np.ndarray, rows: slice) -> dict[str, np.ndarray]:
@@ -84,10 +93,14 @@ def join(options: Options, blocks, sample_ids: np.ndarray, rows: slice) -> dict[
 
 
 def infer(options: Options, layer: int, state, graph, degrees, samples, rows: slice, read, device: str = "auto"):
-    """Return what a layer makes of a shard; of the last, scores."""
+    """Return what a layer makes of a shard; of the last, scores and their draws."""
     labels = samples["label"] if options.labels else None
     made = _layers.infer(layer, state, graph, degrees, rows, labels, read, resolve_device(device))
-    return _finite(made) if layer == LAYERS else made
+    if layer < LAYERS:
+        return made
+    scores = _finite(made[:, 0])
+    seed = int(state["draws.seed"][0])
+    return scores, draws_from_residuals(samples["sample_id"][rows], scores, state["draws.residuals"], seed)
 
 
 def _fit(options: Options, subset_ids, subset_scores, tables, seed: int, device: str):
@@ -108,6 +121,13 @@ def _fit(options: Options, subset_ids, subset_scores, tables, seed: int, device:
         *(subset_rows, subset_scores, labels),
     )
     return extrapolator, sample_ids, subset_rows
+
+
+def _residuals(extrapolator: "GNNExtrapolator", subset_rows: np.ndarray, tables: dict) -> np.ndarray:
+    """Return what the scores that the validating samples may have are above the network's, (DRAWS v,) float64."""
+    validation = rows_of(subset_rows, extrapolator.validation_rows_)
+    draws = tables["scores"]["draws"][validation].astype(np.float64)
+    return (draws - extrapolator.validation_predictions_[:, None]).reshape(-1)
 
 
 class GNNExtrapolator:
@@ -148,6 +168,8 @@ class GNNExtrapolator:
         Of that epoch; NaN where it is undefined, as for constant scores.
     validation_rows_ : (v,) int64 array
         Of the subset's samples, those that validated.
+    validation_predictions_ : (v,) float64 array
+        The network's scores of them.
 
     Notes
     -----
@@ -220,6 +242,8 @@ class GNNExtrapolator:
             *(subset_rows[trained], targets[trained].astype(np.float32), subset_rows[held_out], targets[held_out]),
         )
         self.best_epoch_, self.validation_pearson_ = best["epoch"], best["validation_pearson"]
+        self._validation_scores = scores[held_out]
+        self.validation_predictions_ = self._predict(self._nodes.parts(self.validation_rows_))
         return self
 
     def predict(self) -> np.ndarray:
@@ -230,7 +254,20 @@ class GNNExtrapolator:
         InputFault
             Training diverged.
         """
-        return _finite(self._mean + self._deviation * _gcn.predict(self.network_, self._nodes).astype(np.float64))
+        return _finite(self._predict())
+
+    def _predict(self, parts: tuple | None = None) -> np.ndarray:
+        """Return the network's scores of all samples, or of those that some parts of the graph lead to."""
+        return self._mean + self._deviation * _gcn.predict(self.network_, self._nodes, parts).astype(np.float64)
+
+    def draw(self, sample_ids: np.ndarray | None = None) -> np.ndarray:
+        """Return scores that each sample may have, (n, DRAWS) float32: predictions, each plus a validation residual.
+
+        What is drawn of a sample depends on its id, (n,) int64 >= 0, by default its row.
+        """
+        ids = np.arange(self._nodes.graph.n_rows) if sample_ids is None else sample_ids
+        residuals = self._validation_scores - self.validation_predictions_
+        return draws_from_residuals(ids, self.predict(), residuals, derive_seed(self.seed, DRAWN))
 
     def state(self) -> dict[str, np.ndarray]:
         """Return all that it takes to predict again, shard by shard (see `_layers`)."""

@@ -15,13 +15,10 @@ class Options(Section):
     """`k`: neighbours whose mean score is a feature.
 
     `labels`: whether labels are read: the label's probability is a feature then, and neighbours are of the same label.
-    `draw`: whether each sample gets a score that it may have, drawn, in the place of the one to be expected; those of
-    the subset too, where they are stepped up.
     """
 
     k: int = Field(50, ge=1, description="neighbours whose mean score is a feature")
     labels: bool = True
-    draw: bool = False
 
     def needs(self) -> tuple[str, ...]:
         """The same twice: of the samples outside the subset, and of the subset's outside the one nested in it."""
@@ -44,14 +41,13 @@ def extrapolate(options: Options, subset_ids, subset_scores, tables, seed: int =
     extrapolator.fit(*_predictions(nested["predictions"], seen_ids), seen_neighbors, known)
     residual_ids, neighbors, spread = _neighbors(options, tables)
     features = *_predictions(tables["predictions"], residual_ids), neighbors
-    scores = extrapolator.draw(*features, residual_ids) if options.draw else extrapolator.predict(*features)
-    return residual_ids, scores, spread
+    return residual_ids, extrapolator.predict(*features), spread, extrapolator.draw(*features, residual_ids)
 
 
 def _neighbors(options: Options, tables: dict):
     """Return ids, mean score of the neighbours and its spread, of all samples that have neighbours in a subset."""
     scores = tables["scores"]["sample_id"], tables["scores"]["score"]
-    return knn.extrapolate(knn.Options(k=options.k, same_label=options.labels), *scores, tables)
+    return knn.average_neighbors(knn.Options(k=options.k, same_label=options.labels), *scores, tables)
 
 
 def _predictions(table: dict, sample_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -118,13 +114,12 @@ class HeldOutExtrapolator:
         return self._forest.predict(self._features(probability, entropy, neighbor_scores))
 
     def draw(self, probability, entropy, neighbor_scores, sample_ids=None) -> np.ndarray:
-        """Return for each a score that it may have, (r,) float64, in the place of the one to be expected.
+        """Return scores that each may have, (r, DRAWS) float32, beside the one to be expected.
 
         Expected scores are drawn together towards the mean of all, those of samples more than those of classes. What is
         highest among them is not what is highest among the scores: too much of some classes, and of what looks hard to
-        every network. Drawn ones have the spread and the shares of the scores themselves. They agree less with the
-        truth, and are for selecting by them alone. What is drawn of a sample depends on its id, (r,) int64 >= 0; left
-        out, ids are 0 to r - 1.
+        every network. Draws have the spread and the shares of the scores themselves: the selection method ``chance``
+        reads them. What is drawn of a sample depends on its id, (r,) int64 >= 0; left out, ids are 0 to r - 1.
         """
         features = self._features(probability, entropy, neighbor_scores)
         return self._forest.draw(features, self.seed, "extrapolation/held_out", sample_ids)

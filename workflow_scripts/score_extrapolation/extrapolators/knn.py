@@ -1,5 +1,6 @@
 """k nearest neighbours: the weighted mean of the nearest subset samples' scores (paper, section 3)."""
 
+from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
@@ -8,10 +9,12 @@ from pydantic import Field
 from ..neighbors.exact import find_neighbors
 from ..neighbors.label import find_label_neighbors
 from ..plugins import Section
-from ..tables import rows_of
+from ..tables import DRAWS, rows_of
+from ._draws import random_numbers
 
 SHARDS = "samples"
 BLOCK = 65_536
+STAGE = "extrapolation/knn"
 
 
 class Options(Section):
@@ -44,23 +47,63 @@ def weighted_scores(neighbor_scores: np.ndarray, distances: np.ndarray, weightin
     spread : (q,) float64
         Weighted standard deviation, >= 0: how much the neighbours disagree, in units of the score.
     """
-    scores = neighbor_scores.astype(np.float64)
-    distances = distances.astype(np.float64)
-    weights = (
-        np.exp(distances.min(axis=1, keepdims=True) - distances) if weighting == "distance" else np.ones_like(scores)
-    )
-    weights /= weights.sum(axis=1, keepdims=True)
+    scores, weights = neighbor_scores.astype(np.float64), _weights(distances, weighting)
     mean = (weights * scores).sum(axis=1)
     # Rounding can carry a mean past the scores that it is a mean of.
     mean = np.clip(mean, scores.min(axis=1), scores.max(axis=1))
     return mean, np.sqrt((weights * (scores - mean[:, None]) ** 2).sum(axis=1))
 
 
+def draw_neighbors(distances: np.ndarray, weighting: str, numbers: np.ndarray) -> np.ndarray:
+    """Draw neighbours of each sample as often as they weigh in its mean.
+
+    Parameters
+    ----------
+    distances : (q, k) float
+    weighting : {"distance", "uniform"}
+    numbers : (q, D) float
+        In [0, 1), what is drawn by.
+
+    Returns
+    -------
+    (q, D) int64
+        Columns of `distances`.
+    """
+    below = np.cumsum(_weights(distances, weighting), axis=1)
+    below /= below[:, -1:]  # 1, whatever is lost in rounding: no number is beyond
+    return np.stack([(below <= number[:, None]).sum(axis=1) for number in numbers.T], axis=1)
+
+
+def _weights(distances: np.ndarray, weighting: str) -> np.ndarray:
+    """Return (q, k) float64, whose rows sum to 1."""
+    distances = distances.astype(np.float64)
+    nearest = distances.min(axis=1, keepdims=True)
+    weights = np.exp(nearest - distances) if weighting == "distance" else np.ones_like(distances)
+    return weights / weights.sum(axis=1, keepdims=True)
+
+
 def extrapolate(options: Options, subset_ids, subset_scores, tables, seed: int = 0, device: str = "cpu"):
     """Score the residual set from the stored neighbours; see the package's docstring.
 
+    What is drawn are scores that the neighbours have, or may have where they are stepped up, as often as they weigh in
+    the mean. Cost: O((1 + DRAWS) n k). All is done on the CPU: `device` does not matter.
+    """
+    draws = np.empty((len(tables[options.needs()[0]]["sample_id"]), DRAWS), np.float32)
+
+    def draw(block, sample_ids, rows, distances):
+        places = draw_neighbors(distances, options.weighting, random_numbers(sample_ids, seed, STAGE))
+        drawn = np.take_along_axis(rows, places, axis=1)
+        draws[block] = tables["scores"]["draws"][drawn, np.arange(DRAWS)]
+
+    return *average_neighbors(options, subset_ids, subset_scores, tables, draw), draws
+
+
+def average_neighbors(options: Options, subset_ids, subset_scores, tables, visit: Callable | None = None):
+    """Return the ids of all who have neighbours, (q,), the weighted mean of these' scores and the spread of them.
+
     The neighbours are stored nearest first at the largest k of the config: those of this k are their first columns.
-    Cost: O(n k). Nothing is drawn, and all is done on the CPU: `seed` and `device` do not matter.
+    ``visit(block, sample_ids, rows, distances)`` is called of each slice of the q samples with its (b,) ids, (b, k)
+    rows of `subset_ids` and (b, k) distances.
     """
     (scope,) = options.needs()
     table = tables[scope]
@@ -70,9 +113,11 @@ def extrapolate(options: Options, subset_ids, subset_scores, tables, seed: int =
     for start in range(0, len(mean), BLOCK):
         block = slice(start, start + BLOCK)
         ids = table["neighbor_ids"][block, : options.k]
-        scores = subset_scores[rows_of(subset_ids, ids.reshape(-1))].reshape(ids.shape)
+        rows = rows_of(subset_ids, ids.reshape(-1)).reshape(ids.shape)
         distances = table["neighbor_distances"][block, : options.k]
-        mean[block], spread[block] = weighted_scores(scores, distances, options.weighting)
+        mean[block], spread[block] = weighted_scores(subset_scores[rows], distances, options.weighting)
+        if visit:
+            visit(block, table["sample_id"][block], rows, distances)
     return table["sample_id"], mean, spread
 
 
@@ -169,14 +214,27 @@ class KNNExtrapolator:
         ValueError
             Labels are missing.
         """
-        embeddings, labels = np.asarray(embeddings), self._labels(labels, len(embeddings))
-        if self.same_label:
-            queries = np.arange(len(embeddings))
-            rows, distances = find_label_neighbors(self.embeddings_, self.labels_, embeddings, labels, queries, self.k)
-        else:
-            rows, distances = find_neighbors(self.embeddings_, embeddings, self.k)
+        rows, distances = self._find(embeddings, labels)
         mean, spread = weighted_scores(self.scores_[rows], distances, self.weighting)
         return (mean, spread) if return_spread else mean
+
+    def draw(self, embeddings: np.ndarray, labels=None, *, seed: int = 0, sample_ids=None) -> np.ndarray:
+        """Return scores that samples may have, (q, DRAWS) float32: those of neighbours, as often as these weigh.
+
+        What is drawn of a sample depends on its id, (q,) int64 >= 0, by default its row. Else as `predict`.
+        """
+        rows, distances = self._find(embeddings, labels)
+        ids = np.arange(len(rows)) if sample_ids is None else np.asarray(sample_ids)
+        drawn = draw_neighbors(distances, self.weighting, random_numbers(ids, seed, STAGE))
+        return self.scores_[np.take_along_axis(rows, drawn, axis=1)].astype(np.float32)
+
+    def _find(self, embeddings, labels) -> tuple[np.ndarray, np.ndarray]:
+        """Return rows of the k nearest of the subset, and their distances, (q, k) each."""
+        embeddings, labels = np.asarray(embeddings), self._labels(labels, len(embeddings))
+        if not self.same_label:
+            return find_neighbors(self.embeddings_, embeddings, self.k)
+        queries = np.arange(len(embeddings))
+        return find_label_neighbors(self.embeddings_, self.labels_, embeddings, labels, queries, self.k)
 
     def _labels(self, labels, n: int):
         """Return the labels as an array of n; None where they are not read."""

@@ -21,7 +21,7 @@ def score_dynamics(name: str, probabilities: np.ndarray, labels: np.ndarray, **o
     Parameters
     ----------
     name : str
-        ``"du"``, ``"tdds"``, ``"el2n"``, ``"aum"``, ``"forgetting"`` or ``"entropy"``: a file of ``scores/``.
+        A file of ``scores/``, such as ``"du"``, ``"dual"``, ``"tdds"``, ``"el2n"``, ``"aum"``, ``"forgetting"``.
     probabilities : (K, m, C) float array
         Softmax of each epoch; may be memory-mapped, one epoch is read at a time.
     labels : (m,) int array

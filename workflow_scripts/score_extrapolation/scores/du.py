@@ -5,13 +5,13 @@ from pydantic import Field
 
 from ..plugins import Section
 from ..progress import LOGGER
+from ._windows import SumOverWindows
 
 RECORD = "probability"
 # The score's correlation with the mean of 1 - p_y in the last epochs below which it is said that the training was too
 # short. On CIFAR-10 it is 0.39 of 7,800 steps, 0.17 of 3,140, -0.10 of 1,580, and of 780, whose scores are worth
 # nothing, -0.44.
 INVERTED_BELOW = -0.25
-BLOCK = 65_536  # samples whose window is unpacked to float64 at a time: 5 MB at a window of 10
 
 
 class Options(Section):
@@ -24,14 +24,14 @@ class Options(Section):
         return self.window + 1
 
 
-class Accumulator:
+class Accumulator(SumOverWindows):
     """DU, streaming: the mean over windows k = 0..K-J-1 of the standard deviation (ddof 1) of p_y in k..k+J-1.
 
     There are K - J windows, not K - J + 1: the last epoch closes none, as in the paper's formula and the official
     code. Range: 0 (never wavers) to about 0.53 (jumps between 0 and 1 at J = 10); higher = more uncertain = kept.
     Early in a training what wavers is what is learned first, the easiest; a warning says so where the training ended
     there.
-    Memory: a ring of the last J values and a float64 sum, n (J + 2) float32 numbers. Time: O(n J) an epoch.
+    Memory and time are those of `_windows.SumOverWindows`.
 
     Parameters
     ----------
@@ -40,36 +40,27 @@ class Accumulator:
     """
 
     def __init__(self, options: Options, n_samples: int):
-        self.window = options.window
-        self.n_samples = n_samples
-        self.n_epochs = 0
-        self.ring: np.ndarray | None = None
-        self.sum_of_std = np.zeros(n_samples)
+        super().__init__(n_samples, options.window)
 
     def update(self, values: np.ndarray) -> None:
         """Take one epoch's p_y, (n,) float; the samples' order is the caller's, the same each time."""
-        if self.ring is None:
-            self.ring = np.empty((self.window, self.n_samples), values.dtype)
         if self.n_epochs >= self.window:
             # The ring holds the window that ended with the epoch before this one.
-            for start in range(0, self.n_samples, BLOCK):
-                block = self.ring[:, start : start + BLOCK].astype(np.float64)
-                self.sum_of_std[start : start + BLOCK] += block.std(axis=0, ddof=1)
-        self.ring[self.n_epochs % self.window] = values
-        self.n_epochs += 1
+            self.add_window(_deviation)
+        self.note(values)
 
     def finish(self) -> np.ndarray:
         """Return the scores, (n,) float64."""
         self._warn_of_inversion()
-        return self.sum_of_std / (self.n_epochs - self.window)
+        return self.sums / (self.n_epochs - self.window)
 
     def _warn_of_inversion(self) -> None:
         """Say so where what was learned most easily is what wavers most."""
         assert self.ring is not None, "there was an epoch"
         p_y = self.ring.mean(axis=0)
-        if not self.n_samples or min(np.ptp(self.sum_of_std), np.ptp(p_y)) == 0:
+        if not self.n_samples or min(np.ptp(self.sums), np.ptp(p_y)) == 0:
             return
-        correlation = np.corrcoef(self.sum_of_std, 1 - p_y)[0, 1]
+        correlation = np.corrcoef(self.sums, 1 - p_y)[0, 1]
         if correlation < INVERTED_BELOW:
             LOGGER.warning(
                 "du: the samples learned most easily have the highest scores (correlation with 1 - p in the last %d "
@@ -77,3 +68,7 @@ class Accumulator:
                 "training.epochs or subset.fractions, or lower training.batch_size",
                 *(self.window, correlation, self.n_samples),
             )
+
+
+def _deviation(block: np.ndarray) -> np.ndarray:
+    return block.std(axis=0, ddof=1)

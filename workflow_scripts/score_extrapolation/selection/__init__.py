@@ -3,18 +3,22 @@
 A selection method is a file of this folder with
 
 - ``SCORED = True``: whether it reads scores, a literal,
-- ``LABELLED = True``, a literal, in those that read labels,
-- ``DOUBT_OPTION = "dropped_by"``, a literal, in those that may read a second score too, called doubts here: the option
-  that names it, or is None,
+- ``LABELLED = True``, a literal, in those that need labels,
+- ``DOUBT_OPTION = "dropped_by"``, a literal, in those that read a second score too, called doubts here: the option that
+  names it, or is None where none is read,
 - ``DROPPED_OPTION = "dropped"``, a literal, in those that drop a share of all samples before: the option that says how
   much, which cannot be more than a pruning rate,
-- ``class Options(Section)``: its settings,
+- ``class Options(Section)``: its settings; those that read more than scores and labels have ``needs()``, which returns
+  the names of tables as an extrapolator's does (see `extrapolators`): ``embeddings`` and ``neighbors/all`` of the
+  training that the score is computed from, ``subset``, and ``samples`` where labels are read,
 - ``keep(options, n_kept, samples, seed)``, which returns the (n_kept,) rows that are kept, in any order; or, for more
   samples than fit into memory, an iterator of masks, one for each batch of ``samples.batches``.
 
 ``samples`` has ``n``, ``batches("score", "label")``, ``class_sizes()``, and ``read("score")`` for a whole column, or
-``read("doubt")`` (`_samples.Samples`). ``_highest.keep_highest`` keeps the highest scores of all or of each class, as
-many as it is told, without holding them.
+``read("doubt")``; ``labelled`` says whether there are labels, and the column ``"draws"`` has scores that each sample
+may have: the score itself where it is certain (`_samples.Samples`); ``table(name)`` yields one
+that is needed, block by block. ``_highest.keep_highest`` keeps the highest scores
+of all or of each class, as many as it is told, without holding them.
 
 A method with ``REDRAWN = True``, a literal, has no ``keep``: it stands for a training that sees other samples in each
 epoch (`training.epochs.Epochs`), as many as the rate would leave, so that there is no list of what is kept.
@@ -65,6 +69,8 @@ def select(
     seed: int = 0,
     doubts=None,
     n_kept: int | None = None,
+    draws=None,
+    tables: dict | None = None,
     **options,
 ) -> np.ndarray:
     """Return the rows of the samples to keep.
@@ -76,15 +82,22 @@ def select(
     rate : float, optional
         The fraction removed, in [0, 1). Either it is given or `n_kept`.
     method : str
-        ``"top"``, ``"class_balanced"``, ``"ccs"`` or ``"random"``: a file of ``selection/``.
+        A file of ``selection/``, such as ``"chance"``, ``"top"``, ``"class_balanced"``, ``"ccs"`` or ``"random"``.
     labels : (n,) int array, optional
-        For methods that balance classes.
+        For methods that balance classes; ``"chance"`` does where they are given.
     seed : int
         For methods that draw.
     doubts : (n,) float array, optional
-        Another score of the same samples, for methods one of whose options names it: ``dropped_by`` of ``"ccs"``.
+        Another score of the same samples, for methods one of whose options names it: ``dropped_by`` of ``"ccs"``,
+        ``unsure_by`` of ``"beta"``.
     n_kept : int, optional
         How many are kept, in 1..n - 1.
+    draws : (n, D) float array, optional
+        Scores that each sample may have, drawn from what is predicted of it, for ``"chance"``; left out, scores are
+        certain.
+    tables : dict of str to dict, optional
+        Tables that a method needs beside scores, ``"neighbors/all"`` of ``"d2"``: arrays by the names of their columns,
+        ``sample_id`` among them, increasing, which are rows of the scores.
     **options
         The method's own.
 
@@ -109,13 +122,23 @@ def select(
     """
     classes = None if labels is None else np.unique(np.asarray(labels), return_inverse=True)[1]
     doubts = None if doubts is None else np.asarray(doubts, np.float64)
-    samples = SampleArrays(np.asarray(scores, np.float64), classes, doubts)
+    if draws is not None:
+        draws = np.asarray(draws, np.result_type(np.asarray(draws), np.float32))
+    samples = SampleArrays(np.asarray(scores, np.float64), classes, doubts, draws, tables)
     amount = {"rate": rate, "n_kept": n_kept}
     return np.flatnonzero(np.concatenate(list(_kept(samples, amount, {"name": method, **options}, seed))))
 
 
 def select_tables(
-    samples_path, scores_path, amount: dict, method: dict, seed: int, doubts_path=None, n_pool: int | None = None
+    samples_path,
+    scores_path,
+    amount: dict,
+    method: dict,
+    seed: int,
+    doubts_path=None,
+    n_pool: int | None = None,
+    labelled: bool = True,
+    tables: dict | None = None,
 ) -> Iterator[dict]:
     """Select by sample_id, with no more than a batch of samples in memory if the method allows it.
 
@@ -124,7 +147,8 @@ def select_tables(
     samples_path : path
         A table with the columns of `tables.SAMPLES`.
     scores_path : path or None
-        A table with columns sample_id and score, for the same samples; None for a method that reads none.
+        A table with columns sample_id and score, for the same samples, and draws where scores are extrapolated; None
+        for a method that reads none.
     amount : dict
         ``{"rate": ...}`` or ``{"n_kept": ...}``, as in `select`.
     seed
@@ -135,6 +159,10 @@ def select_tables(
         As `scores_path`, of the score that an option of the method names beside its own.
     n_pool : int, optional
         Only the last so many samples are pruned, the amount is of them, and all before them are kept. None: all.
+    labelled : bool
+        Whether labels may be read.
+    tables : dict of str to path or list of paths, optional
+        Those that the method's options say it needs, each whole or in shards.
 
     Returns
     -------
@@ -146,7 +174,7 @@ def select_tables(
     InputFault
         As of `select`, and where the tables are not of the same samples.
     """
-    own, samples = split_tables(samples_path, scores_path, doubts_path, n_pool)
+    own, samples = split_tables(samples_path, scores_path, doubts_path, n_pool, labelled, tables)
     masks = _kept(samples, amount, method, seed)
     kept = (block.filter(mask) for block, mask in zip(samples.blocks(), masks, strict=True))
     for block in chain(own.blocks(), kept):

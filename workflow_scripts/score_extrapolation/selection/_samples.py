@@ -10,9 +10,10 @@ import pyarrow.parquet as pq
 
 from ..faults import InputFault
 from ..progress import Progress
+from ..tables import read_blocks
 
 # What a method may read, by the word for it in sentences.
-PLURALS = {"score": "scores", "doubt": "doubts", "label": "labels"}
+PLURALS = {"score": "scores", "doubt": "doubts", "label": "labels", "draws": "draws"}
 BATCH = 2**17  # large enough that a batch's cost is that of its rows, small enough for the processor's cache
 
 
@@ -25,23 +26,44 @@ class Samples(ABC):
         How many there are.
     score_type : numpy.dtype
         Of the scores: float32 or float64.
+    labelled : bool
+        Whether there are labels to read.
     """
 
     n: int
     score_type: np.dtype
+    labelled: bool
     first: int = 0  # where these samples begin in files whose batches are read
 
     @abstractmethod
     def _batches(self, columns: tuple[str, ...]) -> Iterator[tuple[np.ndarray, ...]]: ...
+
+    @abstractmethod
+    def read_ids(self) -> np.ndarray:
+        """Return the samples' ids, (n,) int64, increasing."""
+
+    @abstractmethod
+    def _table(self, name: str) -> Iterator[dict[str, np.ndarray]]: ...
+
+    def table(self, name: str) -> Iterator[dict[str, np.ndarray]]:
+        """Yield a table that the method's options say it needs, block by block, in order of sample_id.
+
+        Only rows of these samples come, each with its `sample_id`; not every table has all of them.
+        """
+        ids = self.read_ids()
+        for block in self._table(name):
+            own = (block["sample_id"] >= ids[0]) & (block["sample_id"] <= ids[-1])
+            yield {column: values[own] for column, values in block.items()}
 
     def batches(self, *columns: str) -> Iterator[tuple[np.ndarray, ...]]:
         """Yield the columns batch by batch, from the first row on: a pass over the data, of one batch in memory.
 
         Parameters
         ----------
-        *columns : {"score", "doubt", "label"}
+        *columns : {"score", "doubt", "label", "draws"}
             score: (b,), higher = more important; doubt: another score of the same samples, which only a method reads
-            whose options name one; label: int64, the classes' numbers, from 0.
+            whose options name one; label: int64, the classes' numbers, from 0; draws: (b, D) scores that each may have,
+            of certain scores these, (b, 1).
 
         Raises
         ------
@@ -50,12 +72,12 @@ class Samples(ABC):
         """
         for batch in self._batches(columns):
             for column, values in zip(columns, batch, strict=True):
-                if column != "label" and np.isnan(values).any():
+                if column != "label" and np.isnan(values).any():  # of a sample with a draw that is NaN, too
                     raise self._nan_fault(column)
             yield batch
 
     def read(self, column: str) -> np.ndarray:
-        """Return a whole column, (n,), for methods that need all samples at once."""
+        """Return a whole column, (n,) or (n, D), for methods that need all samples at once."""
         return np.concatenate([values for (values,) in self.batches(column)])
 
     def class_sizes(self) -> np.ndarray:
@@ -78,7 +100,7 @@ class Samples(ABC):
     def _nan_fault(self, column: str) -> InputFault:
         n_nan, first, row = 0, None, self.first
         for (scores,) in self._batches((column,)):
-            is_nan = np.isnan(scores)
+            is_nan = np.isnan(scores.reshape(len(scores), -1)).any(axis=1)
             if first is None and is_nan.any():
                 first = row + is_nan.argmax()
             n_nan, row = n_nan + is_nan.sum(), row + len(scores)
@@ -86,19 +108,41 @@ class Samples(ABC):
 
 
 class SampleArrays(Samples):
-    """Scores and doubts, (n,) float64, and labels, (n,) int64, in memory; doubts and labels may be None.
+    """Scores and doubts, (n,) float64, labels, (n,) int64, and draws, (n, D) float, in memory; all but scores optional.
+
+    `tables` has columns by the names of tables, whose ids are rows.
 
     Raises
     ------
     InputFault
-        There are more or fewer doubts than scores.
+        There are more or fewer doubts or draws than scores, or draws are not (n, D).
     """
 
-    def __init__(self, scores: np.ndarray, labels: np.ndarray | None, doubts: np.ndarray | None = None):
+    def __init__(
+        self,
+        scores: np.ndarray,
+        labels: np.ndarray | None,
+        doubts: np.ndarray | None = None,
+        draws: np.ndarray | None = None,
+        tables: dict | None = None,
+    ):
         if doubts is not None and len(doubts) != len(scores):
             raise InputFault(f"there are {len(doubts)} doubts for {len(scores)} scores; give one per score")
-        self.n, self.score_type = len(scores), scores.dtype
-        self.columns = {"score": scores, "doubt": doubts, "label": labels}
+        if draws is None:
+            draws = scores[:, None]
+        elif draws.ndim != 2 or len(draws) != len(scores) or not draws.shape[1]:
+            raise InputFault(f"draws are {draws.shape}; give a row for each of the {len(scores)} scores, (n, D)")
+        self.n, self.score_type, self.labelled = len(scores), scores.dtype, labels is not None
+        self.columns = {"score": scores, "doubt": doubts, "label": labels, "draws": draws}
+        self.tables = tables or {}
+
+    def read_ids(self):
+        return np.arange(self.n)
+
+    def _table(self, name):
+        if name not in self.tables:
+            raise InputFault(f"the table {name} is missing; give it in tables, or select by a method that reads none")
+        yield {column: np.asarray(values) for column, values in self.tables[name].items()}
 
     def _batches(self, columns):
         arrays = []
@@ -123,6 +167,10 @@ class SampleTables(Samples):
         The same of another score; None for a method that reads no other.
     first, n : int, optional
         Only n samples, from this row of the files on; all from there by default.
+    labelled : bool
+        Whether the labels of the samples may be read.
+    tables : dict of str to path or list of paths, optional
+        Those that the method needs, whole or in shards.
 
     Raises
     ------
@@ -132,8 +180,19 @@ class SampleTables(Samples):
 
     score_type = np.dtype(np.float32)
 
-    def __init__(self, samples_path, scores_path=None, doubts_path=None, first: int = 0, n: int | None = None):
+    def __init__(
+        self,
+        samples_path,
+        scores_path=None,
+        doubts_path=None,
+        first: int = 0,
+        n: int | None = None,
+        labelled: bool = True,
+        tables: dict | None = None,
+    ):
+        self.tables = tables or {}
         self.samples_path, self.scores_path, self.doubts_path = samples_path, scores_path, doubts_path
+        self.labelled = labelled
         n_rows = pq.read_metadata(samples_path).num_rows
         self.first, self.n = first, n_rows - first if n is None else n
         for path in filter(None, (scores_path, doubts_path)):
@@ -144,17 +203,27 @@ class SampleTables(Samples):
         passes = [self._column(name) for name in columns]
         with Progress(self.n, f"read {' and '.join(columns)}", "samples") as progress:
             for batch in zip(*passes, strict=True):
-                yield tuple(values.to_numpy(zero_copy_only=False) for values in batch)
+                yield tuple(_as_array(values) for values in batch)
                 progress.update(len(batch[0]))
+
+    def read_ids(self):
+        return np.concatenate([batch["sample_id"] for batch in self._read(self.samples_path, ["sample_id"])])
+
+    def _table(self, name):
+        return read_blocks(self.tables[name])
 
     def _column(self, name: str) -> Iterator[pa.Array]:
         if name == "label":
+            if not self.labelled:
+                raise _missing(name)
             return (batch["label"] for batch in self._read(self.samples_path, ["label"]))
-        path = {"score": self.scores_path, "doubt": self.doubts_path}[name]
+        path = self.doubts_path if name == "doubt" else self.scores_path
         if not path:
             raise _missing(name)
-        if name == "score":  # whose ids are compared once, by `blocks`
-            return (batch["score"] for batch in self._read(path, ["score"]))
+        if name == "draws" and name not in pq.read_schema(path).names:
+            return (_single(batch["score"]) for batch in self._read(path, ["score"]))
+        if name != "doubt":  # whose ids are compared once, by `blocks`
+            return (batch[name] for batch in self._read(path, [name]))
         return (batch["score"] for batch in self._with_scores(["sample_id"], path))
 
     def blocks(self) -> Iterator[pa.RecordBatch]:
@@ -200,11 +269,26 @@ class SampleTables(Samples):
                 break
 
 
-def split_tables(samples_path, scores_path, doubts_path, n_pool: int | None) -> tuple[SampleTables, SampleTables]:
+def split_tables(
+    samples_path, scores_path, doubts_path, n_pool: int | None, labelled: bool, tables: dict | None = None
+) -> tuple[SampleTables, SampleTables]:
     """Return the samples that are all kept, of which there are none without a pool, and those that are pruned."""
     n_own = 0 if n_pool is None else pq.read_metadata(samples_path).num_rows - n_pool
-    tables = samples_path, scores_path, doubts_path
-    return SampleTables(*tables, n=n_own), SampleTables(*tables, first=n_own)
+    paths = samples_path, scores_path, doubts_path
+    return SampleTables(*paths, n=n_own), SampleTables(*paths, first=n_own, labelled=labelled, tables=tables)
+
+
+def _single(scores: pa.Array) -> pa.FixedSizeListArray:
+    """Return certain scores as draws, one of each."""
+    return pa.FixedSizeListArray.from_arrays(scores, 1)
+
+
+def _as_array(values: pa.Array) -> np.ndarray:
+    """Return (b,), or (b, D) of lists."""
+    if not pa.types.is_fixed_size_list(values.type):
+        return values.to_numpy(zero_copy_only=False)
+    flat = values.flatten().to_numpy(zero_copy_only=False)
+    return flat.reshape(-1, values.type.list_size)
 
 
 def _missing(column: str) -> InputFault:

@@ -1,0 +1,233 @@
+"""The selection by chance: exact numbers, nested, and each sample as often as its probability says."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import oracles
+from score_extrapolation.faults import InputFault
+from score_extrapolation.selection import _samples, chance, select, select_tables
+from score_extrapolation.tables import EXTRAPOLATED, SAMPLES, read_table, write_table
+
+FLOORS = [0.0, 0.3, 1.0]
+
+
+def case(n, n_draws=12, n_classes=4, seed=0):
+    """Return draws of samples in classes whose scores differ, of which some are known well and some badly; labels."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, n_classes, n)
+    means = rng.normal(size=n) + 0.5 * labels
+    return (means[:, None] + rng.gamma(2, 0.5, n)[:, None] * rng.normal(size=(n, n_draws))), labels
+
+
+def samples_of(draws, labels=None):
+    return _samples.SampleArrays(draws.mean(axis=1), labels, draws=draws)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    n=st.integers(1, 12),
+    n_draws=st.integers(1, 4),
+    values=st.sampled_from([2, 5, 1000]),
+    labelled=st.booleans(),
+    floor=st.sampled_from([0.0, 0.01, 0.3, 0.8, 1.0]),
+    seed=st.integers(0, 2**32),
+    data=st.data(),
+)
+def test_it_keeps_what_going_through_all_k_keeps(n, n_draws, values, labelled, floor, seed, data):
+    rng = np.random.default_rng(seed)
+    draws = rng.integers(0, values, (n, n_draws)).astype(np.float32)
+    labels = rng.integers(0, 3, n) if labelled else None
+    n_kept = data.draw(st.integers(1, n))
+    found = chance.keep(chance.Options(floor=floor), n_kept, samples_of(draws, labels), seed)
+    assert sorted(found.tolist()) == oracles.chance(draws, labels, floor, seed, n_kept)
+
+
+@pytest.mark.parametrize("floor", FLOORS)
+def test_probabilities_sum_to_k_and_grow_with_it(floor):
+    draws, _ = case(30)
+    probabilities = np.array([oracles.chances(draws, floor, k) for k in range(31)])
+    np.testing.assert_allclose(probabilities.sum(axis=1), np.arange(31))
+    assert (np.diff(probabilities, axis=0) >= 0).all()
+
+
+def check_frequencies(n, n_seeds, floor, labelled):
+    """Compare how often each sample is kept with its probability p(k); return the mean of the differences, for each k.
+
+    Whoever is kept among k has a key up to the k-th smallest, and whoever is not has one from the next on. So with d,
+    how far these are from k at most, the frequency is between p(k - d) and p(k + d), but for the chance of the seeds.
+    """
+    draws, labels = case(n)
+    samples, options = samples_of(draws, labels if labelled else None), chance.Options(floor=floor)
+    cuts = np.array([round(share * n) for share in (0.1, 0.2, 0.5, 0.8)])
+    counts, next_keys = np.zeros((len(cuts), n)), np.zeros((n_seeds, 2, len(cuts)), int)
+    for seed in range(n_seeds):
+        keys, numbers = chance.find_keys(options, samples, seed)
+        order = np.lexsort((numbers, keys))
+        for i, k in enumerate(cuts):
+            counts[i, order[:k]] += 1
+        next_keys[seed] = keys[order][[cuts - 1, cuts]]
+    margins = np.maximum(next_keys[:, 0].max(axis=0) - cuts, cuts - next_keys[:, 1].min(axis=0) + 1)
+    differences = []
+    for k, d, count in zip(cuts, margins, counts, strict=True):
+        least, exact, most = (np.array(oracles.chances(draws, floor, max(0, min(n, at)))) for at in (k - d, k, k + d))
+        # Where a sample is always kept, or never, one seed may still be another's rounding.
+        error = 5 * np.sqrt(np.maximum(most * (1 - least), 1 / n_seeds) / n_seeds)
+        assert (count / n_seeds >= least - error).all()
+        assert (count / n_seeds <= most + error).all()
+        assert count.sum() == k * n_seeds
+        differences.append(np.abs(count / n_seeds - exact).mean())
+    assert margins.max() <= 1.3 * np.sqrt(n)
+    return differences
+
+
+@pytest.mark.parametrize("floor", FLOORS)
+def test_a_sample_is_kept_as_often_as_its_probability_says(floor):
+    assert max(check_frequencies(100, 500, floor, labelled=True)) < 0.03
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("labelled", [False, True])
+@pytest.mark.parametrize("floor", FLOORS)
+def test_a_sample_is_kept_as_often_as_its_probability_says_over_many_seeds(floor, labelled):
+    assert max(check_frequencies(300, 10_000, floor, labelled)) < 0.02
+
+
+def test_with_a_floor_of_1_all_are_kept_alike():
+    draws, labels = case(60)
+    counts = np.zeros(60)
+    for seed in range(2000):
+        counts[chance.keep(chance.Options(floor=1.0), 15, samples_of(draws, labels), seed)] += 1
+    np.testing.assert_allclose(counts, 500, atol=5 * np.sqrt(2000 * 0.25 * 0.75))
+
+
+@pytest.mark.parametrize("labelled", [False, True])
+def test_the_number_of_keys_up_to_k_is_k_but_for_little(labelled):
+    draws, labels = case(2000)
+    samples = samples_of(draws, labels if labelled else None)
+    cuts, off = np.array([200, 400, 1000, 1600]), []
+    for seed in range(40):
+        keys, _ = chance.find_keys(chance.Options(), samples, seed)
+        off.append([(keys <= k).sum() - k for k in cuts])
+    # The deviation of independent numbers is sqrt(sum p (1 - p)).
+    probabilities = np.array([oracles.chances(draws, 0.3, k) for k in cuts])
+    independent = np.sqrt((probabilities * (1 - probabilities)).sum(axis=1))
+    assert (np.sqrt(np.mean(np.square(off), axis=0)) < 0.75 * independent).all()
+    assert np.abs(off).max() < 0.02 * 2000
+
+
+def test_each_class_and_each_level_of_the_score_gets_its_share():
+    # Draws that say nothing: all have the same chance, k / n.
+    rng = np.random.default_rng(0)
+    labels, draws = rng.integers(0, 10, 3000), rng.random((3000, 12))
+    probability = np.array([oracles.chances(draws, 0.3, 900)])[0]
+    for seed in range(5):
+        kept = np.zeros(3000)
+        kept[chance.keep(chance.Options(), 900, samples_of(draws, labels), seed)] = 1
+        for label in range(10):
+            of_class = labels == label
+            # Two standard deviations of independent numbers, which a tenth of all cases would exceed.
+            assert kept[of_class].sum() == pytest.approx(probability[of_class].sum(), abs=16)
+
+
+@pytest.mark.parametrize("floor", FLOORS)
+@pytest.mark.parametrize("n", [1, 2, 3, 200])
+def test_what_is_kept_of_fewer_is_kept_of_more(n, floor):
+    draws, labels = case(n)
+    kept = [
+        set(chance.keep(chance.Options(floor=floor), k, samples_of(draws, labels), 3).tolist()) for k in range(1, n + 1)
+    ]
+    assert [len(rows) for rows in kept] == list(range(1, n + 1))
+    assert all(fewer < more for fewer, more in itertools.pairwise(kept))
+
+
+@pytest.mark.parametrize("draws", [None, "certain"])
+def test_certain_scores_without_a_floor_are_ranked(draws):
+    scores = np.random.default_rng(0).integers(0, 30, 80).astype(np.float64)
+    certain = None if draws is None else np.repeat(scores[:, None], 12, axis=1)
+    for rate in (0.1, 0.5, 0.9):
+        kept = select(scores, rate, "chance", draws=certain, floor=0.0)
+        assert kept.tolist() == oracles.top(scores, rate)
+
+
+def test_equal_scores_keep_the_lower_rows_but_for_the_floor():
+    assert select(np.full(40, 2.0), 0.5, "chance", floor=0.0).tolist() == list(range(20))
+    kept = select(np.full(400, 2.0), 0.5, "chance", floor=0.5)
+    assert (kept < 200).mean() == pytest.approx(0.75, abs=0.03)  # 0.5 + 0.5 x 0.5 of the lower half
+
+
+@pytest.mark.filterwarnings("error")
+def test_infinite_draws_are_ranked():
+    draws = np.array([[np.inf, -np.inf], [0, 0], [-np.inf, -np.inf], [np.inf, np.inf]])
+    assert select(np.zeros(4), 0.25, "chance", draws=draws, floor=0.0).tolist() == [0, 1, 3]
+
+
+def test_options_out_of_range_and_draws_that_do_not_fit_are_refused():
+    for floor in (-0.1, 1.1, np.nan):
+        with pytest.raises(ValueError, match="floor"):
+            select(np.zeros(4), 0.5, "chance", floor=floor)
+    for draws in (np.zeros(4), np.zeros((3, 12)), np.zeros((4, 0))):
+        with pytest.raises(InputFault, match=r"^draws are \(.*\); give a row for each of the 4 scores, \(n, D\)$"):
+            select(np.zeros(4), 0.5, "chance", draws=draws)
+    draws = np.zeros((4, 3))
+    draws[2, 1] = np.nan
+    with pytest.raises(InputFault, match=r"^1 draws are NaN, the first in row 2; none can be ranked$"):
+        select(np.zeros(4), 0.5, "chance", draws=draws)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64])
+def test_draws_of_any_type_are_left_as_they_are(dtype):
+    draws = (case(50)[0] * 10).astype(dtype)
+    given = draws.copy()
+    kept = select(np.zeros(50), 0.5, "chance", draws=draws)
+    np.testing.assert_array_equal(draws, given)
+    np.testing.assert_array_equal(kept, select(np.zeros(50), 0.5, "chance", draws=draws.astype(np.float64)))
+
+
+# Tables
+
+
+def write_tables(folder, n=300, n_pool=0):
+    draws, labels = case(n)
+    draws = draws.astype(np.float32)
+    ids = np.sort(np.random.default_rng(1).permutation(10 * n)[:n])
+    sources = np.array([str(i) for i in ids], object)
+    write_table(folder / "samples.parquet", SAMPLES, {}, sample_id=ids, label=labels, source=sources)
+    scores = {"score": draws.mean(axis=1), "computed": ids < 0, "spread": np.zeros(n), "draws": draws}
+    write_table(folder / "scores.parquet", EXTRAPOLATED, {}, sample_id=ids, **scores)
+    return ids, draws, labels
+
+
+def ids_kept(folder, rate=0.6, seed=4, **given):
+    paths = folder / "samples.parquet", folder / "scores.parquet"
+    blocks = select_tables(*paths, {"rate": rate}, {"name": "chance", "floor": 0.3}, seed, **given)
+    return np.concatenate([block["sample_id"].to_numpy() for block in blocks])
+
+
+@pytest.mark.parametrize("batch", [7, 100, 10_000])
+@pytest.mark.parametrize("labelled", [False, True])
+def test_draws_are_read_from_the_table_of_scores(batch, labelled, tmp_path, monkeypatch):
+    monkeypatch.setattr(_samples, "BATCH", batch)
+    monkeypatch.setattr(chance, "BLOCK", batch)
+    ids, draws, labels = write_tables(tmp_path)
+    kept = select(draws.mean(axis=1), 0.6, "chance", labels if labelled else None, 4, draws=draws)
+    np.testing.assert_array_equal(ids_kept(tmp_path, labelled=labelled), ids[kept])
+
+
+def test_labels_that_may_not_be_read_change_nothing(tmp_path):
+    write_tables(tmp_path)
+    with_labels, kept = ids_kept(tmp_path), ids_kept(tmp_path, labelled=False)
+    assert not np.array_equal(with_labels, kept)
+    columns = read_table(tmp_path / "samples.parquet")
+    write_table(tmp_path / "samples.parquet", SAMPLES, {}, **columns | {"label": np.full(300, -1)})
+    np.testing.assert_array_equal(ids_kept(tmp_path, labelled=False), kept)
+    np.testing.assert_array_equal(ids_kept(tmp_path), kept)
+
+
+def test_of_a_pool_only_its_draws_are_read(tmp_path):
+    ids, draws, labels = write_tables(tmp_path)
+    rows = select(np.zeros(200), 0.6, "chance", labels[100:], 4, draws=draws[100:])
+    np.testing.assert_array_equal(ids_kept(tmp_path, n_pool=200), np.concatenate([ids[:100], ids[100:][rows]]))
