@@ -42,6 +42,11 @@ def test_of_its_recipe_it_keeps_what_it_reads():
     assert study(("training.model", "resnet9"), ("training.augmentation.flip", True)).recipes()["base"] == recipe
 
 
+def test_a_selection_reads_labels_where_trainings_for_scores_do():
+    assert read_config(changed()).reads_labels()
+    assert not study().reads_labels()
+
+
 def test_what_is_kept_is_retrained_on_images_all_the_same():
     assert study().retraining.paradigm == {"name": "supervised"}
     (fault,) = faults_of(changed(*BASE, ("retraining.paradigm", "unsupervised")))
