@@ -13,7 +13,7 @@ import hypothesis
 hypothesis.settings.register_profile("here", deadline=None)
 hypothesis.settings.load_profile("here")
 
-# Files of long tests, the longest first: a process takes file after file, and should not be left with a long one at the end.
+# Files of long tests, the longest first: a process takes file after file, and no long one should be left at the end.
 LONGEST_FIRST = (
     "test_small_run.py",
     "test_study.py",
