@@ -13,7 +13,7 @@ import hypothesis
 hypothesis.settings.register_profile("here", deadline=None)
 hypothesis.settings.load_profile("here")
 
-# Files of long tests, the longest first: a process takes file after file, and no long one should be left at the end.
+# Files of tests/workflow, the longest first: a process takes file after file, and no long one should be left at the end.
 LONGEST_FIRST = (
     "test_small_run.py",
     "test_study.py",
@@ -37,5 +37,5 @@ LONGEST_FIRST = (
 
 def pytest_collection_modifyitems(items):
     """Put the files of long tests first."""
-    places = {name: place for place, name in enumerate(LONGEST_FIRST)}
-    items.sort(key=lambda item: places.get(item.path.name, len(places)))
+    places = {f"workflow/{name}": place for place, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: places.get(f"{item.path.parent.name}/{item.path.name}", len(places)))
