@@ -13,7 +13,7 @@ import hypothesis
 hypothesis.settings.register_profile("here", deadline=None)
 hypothesis.settings.load_profile("here")
 
-# Files of tests/workflow, the longest first: a process takes file after file, and no long one should be left at the end.
+# Of tests/workflow, the longest first: a process takes file after file, and no long one should be left at the end.
 LONGEST_FIRST = (
     "test_small_run.py",
     "test_study.py",
