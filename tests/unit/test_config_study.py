@@ -92,14 +92,14 @@ def test_an_arm_is_charged_for_both_scores_that_it_reads():
 def test_what_draws_anew_has_no_list_and_pays_for_none():
     (row, *_) = rows_of_arm(study(("selection.methods", ["rs2"])), "rs2")
     assert row["benchmarks"]["selection"] == []
-    assert row["metrics"] == f"{FOLDER}/retraining/epochs/rs2/seed-0/rate-20/metrics.json"
+    assert row["metrics"] == f"{FOLDER}/retraining/epochs/rs2/seed-0/rate-50/metrics.json"
 
 
 def test_budgets_double_the_trainings_but_for_that_without_pruning():
     experiment = study(("retraining.budgets", ["epochs", "steps"]))
     rows = retraining_rows(experiment, ["random"])
     runs = [(row["budget"], row["rate"]) for row in rows if row["seed"] == 0]
-    assert runs == [*(("epochs", r) for r in (0.2, 0.5, 0.8)), *(("steps", r) for r in (0.2, 0.5, 0.8)), ("epochs", 0)]
+    assert runs == [*(("epochs", r) for r in (0.5, 0.8)), *(("steps", r) for r in (0.5, 0.8)), ("epochs", 0)]
     assert {row["metrics"].split("/")[3] for row in rows} == {"epochs", "steps"}
     assert "budgets" not in experiment.training.model_dump()
 

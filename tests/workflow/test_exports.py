@@ -158,4 +158,4 @@ def test_only_the_export_is_made_again_where_its_options_change(exported, tmp_pa
     config = (tmp_path / "copy/my.yaml").read_text().replace("shuffle_seed: 0", "shuffle_seed: 1")
     (tmp_path / "copy/my.yaml").write_text(config)
     printed = run_short(tmp_path / "copy", "export", "--configfile", "my.yaml", "--dry-run", "--nocolor")
-    assert re.findall(r"^rule (\w+):", printed, re.M) == [*["export_folder"] * 4, "export"]
+    assert re.findall(r"^rule (\w+):", printed, re.M) == [*["export_folder"] * 8, "export"]

@@ -20,7 +20,7 @@ SPLIT = {
         {"name": "held_out", "k": 5, "step_up": True},
         {"name": "unsplit", "k": 5},
     ],
-    "selection": {"rates": [0.5], "extrapolators": ["knn-5", "gnn-5"]},
+    "selection": {"rates": [0.5], "methods": ["chance", "random"], "extrapolators": ["knn-5", "gnn-5"]},
     "evaluation": {"full_data_scores": False, "estimates": ["cross_validation"]},
 }
 OF_SAMPLES = ("knn-5", "knn-5-same_label-step_up", "held_out-5-step_up")
@@ -143,7 +143,7 @@ def test_the_time_of_every_shard_is_counted(split):
         return sum(pd.read_csv(path, sep="\t")["s"].mean() for path in paths)
 
     run = "fraction-20/seed-0"
-    knn, gnn = runs.loc["top/du/knn-5/fraction-20"], runs.loc["top/du/gnn-5/fraction-20"]
+    knn, gnn = runs.loc["chance/du/knn-5/fraction-20"], runs.loc["chance/du/gnn-5/fraction-20"]
     assert knn["embeddings_s"] == pytest.approx(seconds(f"embeddings/base/{run}/*.tsv"))
     assert knn["neighbors_s"] == pytest.approx(seconds(f"neighbors/base/{run}/subset/*.tsv"))
     assert gnn["neighbors_s"] == pytest.approx(seconds(f"neighbors/base/{run}/all/*.tsv"))
