@@ -1,4 +1,4 @@
-"""`config/digits_adversarial.yaml`, with one seed, from its start to the report: adversarial retraining, attacks, and their Table 4."""
+"""`config/digits_adversarial.yaml`, with one seed: adversarial retraining, attacks, their Table 4 and the report."""
 
 import csv
 import json
