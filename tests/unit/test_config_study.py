@@ -69,12 +69,12 @@ def test_a_share_is_a_fraction_and_all_is_null(share, text):
 
 
 def test_ccs_can_drop_no_more_than_is_pruned_and_by_no_score_that_is_not_computed():
-    ccs = {"name": "ccs", "dropped": 0.3, "dropped_by": "aum"}
+    ccs = {"name": "ccs", "dropped": 0.6, "dropped_by": "aum"}
     faults = faults_of(changed(("selection.methods", ["top", ccs])))
     assert_say(
         faults,
         'selection.methods[1].dropped_by = "aum" is not computed; there are du',
-        "selection.methods[1].dropped = 0.3 is more than selection.rates removes, 0.2; lower it",
+        "selection.methods[1].dropped = 0.6 is more than selection.rates removes, 0.5; lower it",
     )
 
 

@@ -308,7 +308,7 @@ ARMS = ["top/du/knn-10/fraction-20", "top/du/computed/fraction-100", "random"]
 
 def test_each_arm_is_charged_with_the_stages_it_needs():
     rows = retraining_rows(experiment(seeds=[4]), ARMS)
-    benchmarks = {row["arm"]: row["benchmarks"] for row in rows if row["rate"] == 0.2}
+    benchmarks = {row["arm"]: row["benchmarks"] for row in rows if row["rate"] == 0.5}
     assert list(benchmarks["random"]) == ["samples", "selection", "retraining"]
     scoring = ["samples", "subset", "training", "scores"]
     assert list(benchmarks["top/du/computed/fraction-100"]) == [*scoring, "selection", "retraining"]
@@ -318,7 +318,7 @@ def test_each_arm_is_charged_with_the_stages_it_needs():
     knn = benchmarks["top/du/knn-10/fraction-20"]
     assert knn["neighbors"] == [f"{folder}/neighbors/base/fraction-20/seed-4/subset.tsv"]
     assert knn["extrapolation"] == [f"{folder}/extrapolation/fraction-20/seed-4/du/knn-10.tsv"]
-    assert knn["retraining"] == [f"{folder}/retraining/epochs/top/du/knn-10/fraction-20/seed-4/rate-20.tsv"]
+    assert knn["retraining"] == [f"{folder}/retraining/epochs/top/du/knn-10/fraction-20/seed-4/rate-50.tsv"]
 
 
 def test_an_extrapolator_is_charged_with_the_neighbours_that_it_reads(monkeypatch):
@@ -384,9 +384,9 @@ def test_a_row_says_how_its_samples_were_chosen():
         "sampler": "random",
         "budget": "epochs",
         "seed": 0,
-        "rate": 0.2,
+        "rate": 0.5,
     }
-    assert row["metrics"] == "results/digits/retraining/epochs/top/du/knn-10/fraction-20/seed-0/rate-20/metrics.json"
+    assert row["metrics"] == "results/digits/retraining/epochs/top/du/knn-10/fraction-20/seed-0/rate-50/metrics.json"
 
 
 @pytest.mark.parametrize("rates", [[0.2, 0.5], [0, 0.5]])

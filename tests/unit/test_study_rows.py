@@ -117,7 +117,7 @@ NESTED_PREDICTIONS = [f"embeddings/{WITHIN}", f"neighbors/{WITHIN}/label", f"pre
 
 
 def of_arm(*stages, label, nested=()):
-    run = f"top/du/{label}/fraction-20/seed-4/rate-20"
+    run = f"top/du/{label}/fraction-20/seed-4/rate-50"
     own = {"extrapolation": [f"extrapolation/fraction-20/seed-4/du/{label}"]} if label != "computed" else {}
     retrained = {"selection": [f"selection/{run}"], "retraining": [f"retraining/epochs/{run}"]}
     found = {
