@@ -23,6 +23,7 @@ IMAGE_KEYS = ("image", "images", "x", "data")
 LABEL_KEYS = ("label", "labels", "y")
 
 BLOCK_ROWS = 4096  # that are decompressed at a time
+SKIPPED_BYTES = 2**20  # that are read at a time on the way to a block
 
 UNREADABLE = (OSError, EOFError, KeyError, ValueError, TypeError, zipfile.BadZipFile, zlib.error)
 
@@ -107,10 +108,13 @@ class _Images:
     def _decompress(self, file: _File, start: int, stop: int) -> np.ndarray:
         size = math.prod(file.shape)
         try:
-            if self.streamed != (file, os.getpid()):
+            first = file.offset + start * size
+            if self.streamed != (file, os.getpid()) or self.stream.tell() > first:
                 self.stream = zipfile.ZipFile(file.path).open(file.member)  # noqa: SIM115 - the next block goes on in it
                 self.streamed = file, os.getpid()
-            self.stream.seek(file.offset + start * size)  # free where the last block ended here
+            # Not by a seek, after which Python 3.13 no longer checks the checksum of what is stored uncompressed.
+            while (ahead := first - self.stream.tell()) and self.stream.read(min(ahead, SKIPPED_BYTES)):
+                pass
             rows = np.frombuffer(self.stream.read((stop - start) * size), np.uint8).reshape(stop - start, *file.shape)
         except UNREADABLE as error:
             raise InputFault(
