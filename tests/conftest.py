@@ -4,9 +4,10 @@ import os
 import tempfile
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when numpy and torch are imported, which is after this
-if not os.access(os.path.expanduser("~"), os.W_OK) and "NUMBA_CACHE_DIR" not in os.environ:
-    numba_cache = tempfile.TemporaryDirectory(prefix="numba-")  # without one it refuses to be imported
-    os.environ["NUMBA_CACHE_DIR"] = numba_cache.name
+if not os.access(os.path.expanduser("~"), os.W_OK):  # numba and Snakemake do not start without their caches
+    caches = tempfile.TemporaryDirectory(prefix="caches-")
+    os.environ.setdefault("NUMBA_CACHE_DIR", caches.name)
+    os.environ.setdefault("XDG_CACHE_HOME", caches.name)
 
 import hypothesis
 
