@@ -58,10 +58,18 @@ def _syntax_tree(path: Path) -> ast.Module:
     """Return the tree without docstrings."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
-    for node in ast.walk(tree):
+    for node in _statements(tree):
         if isinstance(node, documented) and ast.get_docstring(node, clean=False) is not None:
             node.body = node.body[1:]
     return tree
+
+
+def _statements(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield a node and all statements within it, however deep; not what these consist of, which is most of a tree."""
+    yield node
+    for block in ("body", "orelse", "finalbody", "handlers", "cases"):
+        for inner in getattr(node, block, ()):
+            yield from _statements(inner)
 
 
 @cache
@@ -80,7 +88,7 @@ def imported_files(path: Path) -> tuple[Path, ...]:
 
 def _imported_modules(path: Path) -> Iterator[str]:
     package = path.relative_to(SCRIPTS).with_suffix("").parts[:-1]
-    for node in ast.walk(_syntax_tree(path)):
+    for node in _statements(_syntax_tree(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):

@@ -1,6 +1,9 @@
 """Predictions of unseen samples and embeddings, against a pass of each network over the same images."""
 
 import math
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -191,3 +194,21 @@ def test_the_samples_asked_for_are_embedded_in_their_order(trained, monkeypatch,
         expected = make_network(1).embed(torch.from_numpy(np.load(trained / "train.npy")[ids])).numpy()
     np.testing.assert_allclose(embeddings, expected, atol=1e-5)
     assert len(np.unique(expected.round(3), axis=0)) == len(ids)
+
+
+def test_what_takes_long_to_import_is_left_alone(trained):
+    """Each of them takes longer than the work of a small job."""
+    write_vectors(trained / "samples.parquet", {}, sample_id=IDS, embedding=embedded(trained))
+    code = """if True:
+        import sys
+        from score_extrapolation.models import load_model
+        from score_extrapolation.tables import read_table, write_vectors
+        from score_extrapolation.training.inference import embed_store
+        ids = read_table("samples.parquet")["sample_id"]
+        embedding = embed_store(load_model("model.safetensors"), "train.npy", ids, "float32", "cpu")
+        write_vectors("embeddings.parquet", {}, sample_id=ids, embedding=embedding)
+        print(*{"torch._inductor", "torch._dynamo", "scipy.optimize", "pyarrow.dataset", "pandas"} & set(sys.modules))
+    """
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    ran = subprocess.run([sys.executable, "-c", code], cwd=trained, env=environment, capture_output=True, text=True)
+    assert (ran.stdout.strip(), ran.returncode) == ("", 0), ran.stderr

@@ -1,7 +1,6 @@
 """Classes without names beside labels: which class is which label, and how many samples are then right."""
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 
 def match_labels(found: np.ndarray, labels: np.ndarray) -> dict[int, int]:
@@ -18,6 +17,8 @@ def match_labels(found: np.ndarray, labels: np.ndarray) -> dict[int, int]:
     dict of int -> int
         The label of each found class; where there are more found classes than labels, some have none and are missing.
     """
+    from scipy.optimize import linear_sum_assignment  # takes long to import, and few jobs match
+
     classes, rows = np.unique(found, return_inverse=True)
     truths, columns = np.unique(labels, return_inverse=True)
     together = np.zeros((len(classes), len(truths)), np.int64)

@@ -125,7 +125,7 @@ def gather_table(path: str | os.PathLike, metadata: dict, shards: list) -> None:
 
     Memory: the rows of one shard and of a row group.
     """
-    tables = (pq.read_table(shard) for shard in shards)
+    tables = (_read_file(shard) for shard in shards)
     blocks = (dict(zip(table.column_names, table.columns, strict=True)) for table in tables)
     write_blocks(path, pq.read_schema(shards[0]).remove_metadata(), metadata, blocks)
 
@@ -142,7 +142,7 @@ def write_vectors(path: str | os.PathLike, metadata: dict, **columns) -> None:
 
 def read_table(paths: Paths, columns: list[str] | None = None) -> dict[str, np.ndarray]:
     """Read a table as one numpy array per column: (n,), or (n, d) for vectors; strings as object arrays."""
-    return _as_arrays(pa.concat_tables([pq.read_table(path, columns=columns) for path in _listed(paths)]))
+    return _as_arrays(pa.concat_tables([_read_file(path, columns) for path in _listed(paths)]))
 
 
 def read_blocks(paths: Paths, columns: list[str] | None = None) -> Iterator[dict[str, np.ndarray]]:
@@ -186,6 +186,12 @@ def read_rows(paths: Paths, column: str, sample_ids: np.ndarray) -> np.ndarray:
 
 def _listed(paths: Paths) -> list:
     return list(paths) if isinstance(paths, list | tuple) else [paths]
+
+
+def _read_file(path: str | os.PathLike, columns: list[str] | None = None) -> pa.Table:
+    """Read a file as `pyarrow.parquet.read_table` does, which imports more for it than most jobs take."""
+    with pq.ParquetFile(path) as file:
+        return file.read(columns=columns)
 
 
 def _as_arrays(table: pa.Table) -> dict[str, np.ndarray]:

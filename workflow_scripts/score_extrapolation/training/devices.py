@@ -26,7 +26,8 @@ def resolve_device(device: str, n_processes: int = 1, rank: int = 0) -> torch.de
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     if device == "cpu":
-        torch.use_deterministic_algorithms(True)
+        # use_deterministic_algorithms does this too, and imports torch's compiler: a second of every job.
+        torch.set_deterministic_debug_mode("error")
         return torch.device("cpu")
     if not torch.cuda.is_available():
         raise InputFault("device: cuda was asked for, but torch finds no CUDA device here; set device: cpu or auto")

@@ -120,6 +120,8 @@ class Trainer:
             average = get_ema_multi_avg_fn(recipe.average_decay)
             self.averaged = AveragedModel(network, multi_avg_fn=average, use_buffers=True)
         if recipe.compile:
+            # The compiler has a switch of its own, which this sets too; see resolve_device.
+            torch.use_deterministic_algorithms(torch.are_deterministic_algorithms_enabled())
             network.compile()
         self.forward = self.group.wrap(network)
         self.objective = make_objective(recipe.paradigm, recipe, network)
