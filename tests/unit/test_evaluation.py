@@ -282,9 +282,10 @@ def write_study(tmp_path):
         rows = []
         for seed in seeds:
             m, folder = round(fraction * IMAGES), tmp_path / f"{fraction}-{seed}"
+            of_scores = {"images_seen": K * m, "images_predicted": 0} | of_training
             scored = {
                 "samples": [],
-                "training": [noted(folder, "training.json", **{"images_seen": K * m, "images_predicted": 0} | of_training)],
+                "training": [noted(folder, "training.json", **of_scores)],
                 # A training on half of the part, and what it predicts of the other half.
                 "nested": [
                     noted(folder, "nested.json", images_seen=K * (m // 2), images_predicted=0),

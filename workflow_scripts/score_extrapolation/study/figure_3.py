@@ -1,4 +1,4 @@
-"""Figure 3: accuracy against the time and the work of everything that led to it, and what of these nobody gets around."""
+"""Figure 3: accuracy against the time and work of everything that led to it, and what of these nobody gets around."""
 
 from typing import NamedTuple
 
