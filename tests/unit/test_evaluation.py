@@ -276,7 +276,7 @@ def noted(folder, name, **counts):
 
 @pytest.fixture
 def write_study(tmp_path):
-    """Return a function that writes a study of its seeds: no pruning, random, and scores of a part; it returns rows."""
+    """Return a function that writes a study, of no pruning, random and a score; it returns its rows."""
 
     def write(fraction=0.5, rates=(0.5,), seeds=(0,), seen=lambda kept: EPOCHS * kept, **of_training):
         rows = []
