@@ -1,7 +1,7 @@
 """Evaluation: how well extrapolated scores agree with the truth; accuracy and time of every retrained model.
 
-Reads:  extrapolation, scores (of all samples), retraining (metrics, models), training (labels that were found),
-        embeddings (of frozen networks), the benchmark files of every stage
+Reads:  extrapolation, scores (of all samples), retraining (metrics, models), training (metrics, labels), embeddings,
+        predictions, the benchmark files of every stage
 Writes: evaluation/agreement.csv, ceiling.csv, cross_validation/..., estimates.csv, coverage.csv, neighborhoods.csv,
         found_labels.csv, retraining.csv, retraining_summary.csv, retraining_comparison.csv;
         retraining/{budget}/{arm}/seed-{seed}/{amount}/robustness.json
@@ -172,6 +172,7 @@ rule tabulate_retraining:
         metrics=[row["metrics"] for row in RETRAINED],
         robustness=[row["robustness"] for row in RETRAINED if row["robustness"]],
         benchmarks=sorted({path for row in RETRAINED for paths in row["benchmarks"].values() for path in paths}),
+        images=sorted({path for row in RETRAINED for paths in row["images"].values() for path in paths}),
     output:
         runs=report(
             out("evaluation/retraining.csv"),

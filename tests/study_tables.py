@@ -83,6 +83,9 @@ def make_retraining(scores, fractions, seeds, random, rates, methods, steps):
                         "selection_s": 0.5,
                         "retraining_s": FULL_TIME * kept * random.uniform(0.98, 1.02),
                     }
+                    training = seconds.get("training", 0.0) / FULL_TIME
+                    work = {"training_work": training, "retraining_work": kept}
+                    work["work"] = training + kept + ("embeddings" in seconds) / 150
                     run = {"arm": arm, "method": method, "score": score, "extrapolator": extrapolator}
                     run |= {"fraction": fraction, "sampler": sampler, "budget": budget, "seed": seed, "rate": rate}
                     run |= {"n_kept": round(50_000 * (1 - rate)), "test_accuracy": accuracy}
@@ -91,9 +94,8 @@ def make_retraining(scores, fractions, seeds, random, rates, methods, steps):
                     run |= {"robust_autoattack_accuracy": 0.6 * accuracy}
                     # `training_free` is not yet among the stages that are timed.
                     total = sum(times.values()) + seconds.get("training_free", 0.0)
-                    rows.append(
-                        {**run, **times, "training_free_s": seconds.get("training_free", 0.0), "total_s": total}
-                    )
+                    times |= {"training_free_s": seconds.get("training_free", 0.0), "total_s": total}
+                    rows.append({**run, **times, **work})
     return pd.DataFrame(rows)
 
 

@@ -19,6 +19,9 @@ with job(snakemake) as metadata:
         key=snakemake.params.key,
     )
     write_vectors(
-        snakemake.output[0], metadata, sample_id=sample_ids, embedding=embeddings.astype(snakemake.params.dtype)
+        snakemake.output[0],
+        metadata | {"images_predicted": len(sample_ids)},
+        sample_id=sample_ids,
+        embedding=embeddings.astype(snakemake.params.dtype),
     )
     shutil.rmtree(snakemake.params.checkpoint, ignore_errors=True)

@@ -15,5 +15,8 @@ with job(snakemake) as metadata:
         network, snakemake.input.images, sample_ids, snakemake.params.precision, snakemake.params.device
     )
     write_vectors(
-        snakemake.output[0], metadata, sample_id=sample_ids, embedding=embeddings.astype(snakemake.params.dtype)
+        snakemake.output[0],
+        metadata | {"images_predicted": len(sample_ids)},
+        sample_id=sample_ids,
+        embedding=embeddings.astype(snakemake.params.dtype),
     )

@@ -19,4 +19,6 @@ with job(snakemake) as metadata:
         precision=snakemake.params.precision,
         device=snakemake.params.device,
     )
-    write_vectors(snakemake.output[0], metadata, **columns)
+    # The last network costs no pass: it has embedded the images already.
+    n_predicted = columns["probability"].size - len(columns["sample_id"])
+    write_vectors(snakemake.output[0], metadata | {"images_predicted": n_predicted}, **columns)

@@ -32,6 +32,13 @@ READ_BY = {
     "predictions": ("embeddings",),
     "neighbors": ("embeddings",),
 }
+# Where jobs note how many images they trained on or predicted, by the stage that their paths begin with.
+NOTED = {
+    "training": "{}/metrics.json",
+    "embeddings": "{}.parquet",
+    "predictions": "{}.parquet",
+    "retraining": "{}/metrics.json",
+}
 REFERENCE = ("random", "rate-0")  # nothing removed at random: the training without pruning
 
 
@@ -188,8 +195,10 @@ def retraining_rows(experiment: Config, arms: list[str]) -> list[dict]:
     """
     budgets = experiment.retraining.budgets
     runs = [(arm, amount, budget) for budget in budgets for arm in arms for amount in experiment.selection.amounts()]
+    # Without pruning all budgets are the same.
+    runs = [run for run in runs if run[:2] != REFERENCE or run[2] == budgets[0]]
     rows = []
-    # Keys, not a set: each once, in the order of the config. Without pruning all budgets are the same.
+    # Keys, not a set: each once, in the order of the config.
     for arm, amount, budget in dict.fromkeys([*runs, (*REFERENCE, budgets[0])]):
         method, score, extrapolator, part = [*arm.split("/"), None, None, None][:4]
         part = part and part.removeprefix("fraction-")
@@ -215,14 +224,28 @@ def retraining_rows(experiment: Config, arms: list[str]) -> list[dict]:
             benchmarks = {
                 stage: [experiment.path(f"benchmarks/{path}.tsv") for path in paths] for stage, paths in jobs.items()
             }
+            images = {
+                stage: [experiment.path(note) for note in _notes(experiment, paths)] for stage, paths in jobs.items()
+            }
             metrics = experiment.path(f"retraining/{budget}/{run}/metrics.json")
             attacked = experiment.evaluation.robustness and experiment.path(
                 f"retraining/{budget}/{run}/robustness.json"
             )
-            rows.append(
-                {**settings, "seed": seed, "metrics": metrics, "robustness": attacked, "benchmarks": benchmarks}
-            )
+            files = {"metrics": metrics, "robustness": attacked, "benchmarks": benchmarks, "images": images}
+            rows.append({**settings, "seed": seed, **files})
     return rows
+
+
+def _notes(experiment: Config, paths: list[str]) -> list[str]:
+    """Return the files in which jobs, given by their paths, note how many images they trained on or predicted."""
+    found = []
+    for path in paths:
+        stage, owner, *_ = [*path.split("/"), ""]
+        # Shards that are gathered were embedded before, and so were images whose embeddings others made.
+        copied = stage == "embeddings" and (path.endswith("/gathered") or owner in experiment.unsupervised())
+        if stage in NOTED and not copied:
+            found.append(NOTED[stage].format(path))
+    return found
 
 
 def _jobs_before_selection(experiment: Config, arm: str, seed) -> dict[str, list]:

@@ -4,13 +4,16 @@
     python tests/benchmarks/training_speed.py precision --images cifar10-train.parquet
     python tests/benchmarks/training_speed.py recording --images cifar10-train.parquet
     python tests/benchmarks/training_speed.py memory
+    python tests/benchmarks/training_speed.py passes
 
 `speed` trains one epoch with this engine and one with the plain recipe (PIL images, torchvision's transforms, a
 DataLoader with workers, float32, each batch copied to the device), in turn, after a warm-up of each; `recording` one
 epoch without records, with DU's and with TDDS's, in turn. Both print the median of the ratios of neighbours, since the
 machine's other work changes both alike; of `recording`, which is small beside that work, in seconds of the processor
 too. `memory` feeds TDDS's record predictions of n samples and C classes and
-compares the growth of the process with the bound. `precision` trains one epoch in each precision, in turn.
+compares the growth of the process with the bound. `precision` trains one epoch in each precision, in turn. `passes`
+predicts images with each kind of network and trains it on the same, in turn: what a prediction costs of a training, by
+image, which `score_extrapolation.passes` makes a unit of.
 Images are CIFAR-10's as Parquet in Hugging Face's layout.
 """
 
@@ -39,10 +42,18 @@ from score_extrapolation.models import build_model
 from score_extrapolation.records import Observer
 from score_extrapolation.training.engine import Trainer
 from score_extrapolation.training.images import ResidentImages
+from score_extrapolation.training.prediction import predict
 from score_extrapolation.training.processes import Group
 from score_extrapolation.training.recipe import Training
 from score_extrapolation.training.recorder import DynamicsRecorder
 
+# Of `passes`.
+NETWORKS = (
+    {"name": "convnet"},
+    {"name": "resnet9", "width": 32},
+    {"name": "wideresnet", "depth": 10, "width": 2},
+    {"name": "timm", "architecture": "resnet18", "stem": "cifar"},
+)
 MEAN, STD = [0.4914, 0.4822, 0.4465], [0.2470, 0.2435, 0.2616]
 
 
@@ -188,6 +199,33 @@ def compare_precisions(arguments) -> None:
         print(f"{name}: {statistics.median(rates):.0f} images/s ({min(rates):.0f} to {max(rates):.0f})")
 
 
+def compare_passes(arguments) -> None:
+    rng = np.random.default_rng(0)
+    images, labels = rng.integers(0, 256, (arguments.n, 32, 32, 3), dtype=np.uint8), rng.integers(0, 10, arguments.n)
+    for model in NETWORKS:
+        torch.manual_seed(0)
+        network = build_model(model, (32, 32, 3), 10, MEAN, STD).to(arguments.device)
+        shares = []
+        for repetition in range(arguments.repetitions + 1):
+            trained = engine_epoch(arguments, network, images, labels, precision="auto")
+            share = prediction_seconds(arguments, network, images) / trained
+            if repetition:
+                shares.append(share)
+        share, low, high = statistics.median(shares), min(shares), max(shares)
+        print(f"{model}: a prediction takes {share:.2f} of a training ({low:.2f} to {high:.2f})")
+
+
+def prediction_seconds(arguments, network, images) -> float:
+    """Return the seconds that it takes to predict all images."""
+    source = ResidentImages(torch.from_numpy(images).to(arguments.device))
+    wait(arguments.device)
+    started = time.perf_counter()
+    for _ in predict(network, source, "auto"):
+        pass
+    wait(arguments.device)
+    return time.perf_counter() - started
+
+
 def compare_recording(arguments) -> None:
     images, labels = read_images(arguments.images, arguments.n)
     kinds = {"none": (), "du": ("probability",), "tdds": ("divergence",)}
@@ -257,7 +295,7 @@ def measure_memory(arguments) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("speed", "precision", "recording", "memory"))
+    parser.add_argument("what", choices=("speed", "precision", "recording", "memory", "passes"))
     parser.add_argument("--images", help="CIFAR-10 as Parquet")
     parser.add_argument("--n", type=int, default=5120, help="images an epoch")
     parser.add_argument("--repetitions", type=int, default=5)
@@ -274,5 +312,6 @@ if __name__ == "__main__":
         "precision": compare_precisions,
         "recording": compare_recording,
         "memory": measure_memory,
+        "passes": compare_passes,
     }
     measures[chosen.what](chosen)

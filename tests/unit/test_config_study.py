@@ -102,6 +102,11 @@ def test_budgets_double_the_trainings_but_for_that_without_pruning():
     assert runs == [*(("epochs", r) for r in (0.5, 0.8)), *(("steps", r) for r in (0.5, 0.8)), ("epochs", 0)]
     assert {row["metrics"].split("/")[3] for row in rows} == {"epochs", "steps"}
     assert "budgets" not in experiment.training.model_dump()
+    rates = ("selection.rates", [0, 0.5])
+    knn = "top/du/knn-10/fraction-20"
+    rows = retraining_rows(study(("retraining.budgets", ["epochs", "steps"]), rates), [knn, "random"])
+    unpruned = [(row["arm"], row["budget"]) for row in rows if row["seed"] == 0 and row["rate"] == 0]
+    assert unpruned == [(knn, "epochs"), ("random", "epochs"), (knn, "steps")]
 
 
 @pytest.mark.parametrize("budgets", [[], ["epoch"], ["steps", "steps"], None])

@@ -245,6 +245,7 @@ def test_what_is_told_of_it(store, tmp_path, caplog):  # noqa: F811
     _, metrics = result(store, tmp_path, PLAIN, **REDRAWN)
     assert metrics["n_samples"] == 35
     assert len(metrics["epochs"]) == 5
+    assert metrics["images_seen"] == 4 * 35 + 32
     lines = [record.getMessage() for record in caplog.records]
     assert [line.split(":")[0] for line in lines if line.startswith("epoch")] == [f"epoch {i}/5" for i in range(1, 6)]
     assert " 172/172 [" in lines[-1]  # 4 * 35 + 32 images
@@ -350,3 +351,4 @@ def test_it_trains_as_long_as_on_everything(
     told = retraining_budget(store / "train.npy", PLAIN, "steps", redrawn)
     _, metrics = result(store, tmp_path, PLAIN, samples_path=str(tmp_path / "kept.parquet"), **told)
     assert (told["n_steps"], len(metrics["epochs"]), metrics["n_samples"]) == (36, n_epochs, n_samples)
+    assert metrics["images_seen"] == 3 * 180  # in whole epochs, of 45 or 90

@@ -9,12 +9,16 @@ import pandas as pd
 import pytest
 import yaml
 
+import oracles
 from score_extrapolation.config import read_config
 from score_extrapolation.evaluation import write_csv
 from score_extrapolation.evaluation.agreement import pearson, read_scores, spearman, tabulate_agreement
 from score_extrapolation.evaluation.retraining import TIMED, compare_arms, summarize_retraining, tabulate_retraining
+from score_extrapolation.evaluation.work import read_images
 from score_extrapolation.extrapolators._draws import certain_draws
-from score_extrapolation.tables import EXTRAPOLATED, SCORES, write_table
+from score_extrapolation.tables import EXTRAPOLATED, SCORES, SUBSET, write_table
+from score_extrapolation.training.epochs import Epochs
+from score_extrapolation.training.recipe import Recipe
 from study_rows import agreement_rows, retraining_rows
 
 DEFAULT = Path(__file__).parents[2] / "config.yaml"
@@ -123,7 +127,8 @@ def write_run(tmp_path):
     def write(arm, seed, rate, accuracy, seconds, **metrics):
         folder = tmp_path / arm.replace("/", "_") / f"{seed}-{rate}"
         folder.mkdir(parents=True)
-        (folder / "metrics.json").write_text(json.dumps({"n_samples": 7, "test_accuracy": accuracy, **metrics}))
+        metrics = {"n_samples": 7, "images_seen": 14, "test_accuracy": accuracy, **metrics}
+        (folder / "metrics.json").write_text(json.dumps(metrics))
         benchmarks = {}
         for stage, values in seconds.items():
             benchmarks[stage] = []
@@ -136,6 +141,7 @@ def write_run(tmp_path):
         settings = {"method": method, "score": score, "extrapolator": extrapolator, "fraction": fraction}
         settings |= {"sampler": "random" if score else None, "budget": "epochs"}
         files = {"metrics": folder / "metrics.json", "benchmarks": benchmarks}
+        files["images"] = {"retraining": [folder / "metrics.json"]}
         return {"arm": arm, **settings, "seed": seed, "rate": rate, **files}
 
     return write
@@ -250,6 +256,132 @@ def test_summary_over_seeds_by_hand(write_run):
     assert single["test_accuracy_mean"] == 0.6
     assert single[["test_accuracy_sd", "test_accuracy_se", "total_s_sd", "total_s_se"]].isna().all()
     assert single["unavoidable_share"] == 0.75
+
+
+# ------------------------------------------------------------------------ work
+
+IMAGES, EPOCHS, BATCH, K = 120, 5, 8, 4  # of the retraining; K epochs for scores
+
+
+def noted(folder, name, **counts):
+    """Write the note of a job, JSON or a table; return its path."""
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".json":
+        path.write_text(json.dumps(counts))
+    else:
+        write_table(path, SUBSET, {"stage": "embeddings", **counts}, sample_id=np.arange(2), label=np.arange(2))
+    return path
+
+
+@pytest.fixture
+def write_study(tmp_path):
+    """Return a function that writes a study, of no pruning, random and a score; it returns its rows."""
+
+    def write(fraction=0.5, rates=(0.5,), seeds=(0,), seen=lambda kept: EPOCHS * kept, **of_training):
+        rows = []
+        for seed in seeds:
+            m, folder = round(fraction * IMAGES), tmp_path / f"{fraction}-{seed}"
+            of_scores = {"images_seen": K * m, "images_predicted": 0} | of_training
+            scored = {
+                "samples": [],
+                "training": [noted(folder, "training.json", **of_scores)],
+                # A training on half of the part, and what it predicts of the other half.
+                "nested": [
+                    noted(folder, "nested.json", images_seen=K * (m // 2), images_predicted=0),
+                    noted(folder, "nested.parquet", images_predicted=m),
+                ],
+                "embeddings": [
+                    noted(folder, "1-of-2.parquet", images_predicted=IMAGES // 2),
+                    noted(folder, "2-of-2.parquet", images_predicted=IMAGES - IMAGES // 2),
+                ],
+                "predictions": [noted(folder, "predictions.parquet", images_predicted=2 * (IMAGES - m))],
+            }
+            for arm, rate in [("random", 0.0), *((arm, rate) for arm in ("random", "top") for rate in rates)]:
+                kept = IMAGES - round(rate * IMAGES)
+                name = f"{arm}-{rate}.json"
+                metrics = noted(folder, name, n_samples=kept, images_seen=seen(kept), test_accuracy=0.5)
+                run = {"arm": arm, "method": arm, "budget": "epochs", "seed": seed, "rate": rate, "metrics": metrics}
+                run |= dict.fromkeys(("score", "extrapolator", "fraction", "sampler")) | {"benchmarks": {}}
+                rows.append(run | {"images": {**(scored if arm == "top" else {}), "retraining": [metrics]}})
+        return rows
+
+    return write
+
+
+def work_of(rows):
+    return tabulate_retraining(rows, {"n": {"train": IMAGES}}).set_index(["arm", "rate"])
+
+
+def test_work_by_hand(write_study):
+    works = work_of(write_study())
+    # 60 are scored: 4 epochs of 60 and of 30 within them, 60 predicted there; 120 embedded, 60 predicted twice.
+    # Trained on are 240 + 120, and 300 of what is kept; predicted 60 + 120 + 120. No pruning: 600.
+    assert works.loc["top", 0.5]["work"] == pytest.approx((240 + 120 + 300 + 300 / 3) / 600)
+    assert works.loc["top", 0.5][["training_work", "retraining_work"]].tolist() == pytest.approx([240 / 600, 0.5])
+    assert works.loc["random", 0.5][["training_work", "retraining_work", "work"]].tolist() == [0, 0.5, 0.5]
+    assert works.loc["random", 0.0][["training_work", "retraining_work", "work"]].tolist() == [0, 1, 1]
+
+
+@pytest.mark.parametrize("fraction, rate", [(0.1, 0.2), (0.4, 0.8), (1.0, 0.5)])
+def test_work_is_that_of_the_slow_version(write_study, fraction, rate):
+    rows = write_study(fraction, (rate,))
+    expected = {(row["arm"], row["rate"]): oracles.work(row["images"].values(), EPOCHS * IMAGES) for row in rows}
+    assert work_of(rows)["work"].to_dict() == pytest.approx(expected)
+
+
+def test_what_records_or_predicts_in_passes_of_its_own_counts_a_third(write_study):
+    plain = work_of(write_study())
+    apart = work_of(write_study(seeds=(1,), images_predicted=240))
+    assert apart["work"]["top", 0.5] - plain["work"]["top", 0.5] == pytest.approx(80 / 600)
+
+
+def test_work_grows_with_the_subset_and_what_is_kept(write_study):
+    rates = (0.2, 0.5, 0.9)
+    of_fractions = [work_of(write_study(fraction, rates))["work"] for fraction in (0.1, 0.2, 0.5, 1.0)]
+    for smaller, larger in zip(of_fractions, of_fractions[1:], strict=False):
+        assert (larger["top"] > smaller["top"]).all()
+        assert (larger["random"] == smaller["random"]).all()
+    for works in of_fractions:
+        for arm in ("random", "top"):
+            assert works[arm].loc[list(rates)].is_monotonic_decreasing
+            assert (works["top"] > works["random"].loc[list(rates)]).all()
+
+
+@pytest.mark.parametrize("kept", [8, 40, 96, 120])
+def test_as_many_steps_of_whole_batches_are_as_much_work_as_no_pruning(kept):
+    optimizer = {"name": "adam", "learning_rate": 1}
+    chosen = Recipe(model={"name": "convnet"}, epochs=EPOCHS, batch_size=BATCH, optimizer=optimizer)
+    everything = Epochs(IMAGES, chosen, 0, "retraining")
+    assert Epochs(kept, chosen, 0, "retraining", everything.n_steps).n_images == everything.n_images == EPOCHS * IMAGES
+    # Where what is kept ends with a part of a batch, its steps see less.
+    assert Epochs(kept - 3, chosen, 0, "retraining", everything.n_steps).n_images < everything.n_images
+
+
+def test_work_is_in_units_of_the_same_seed_and_summarised(write_study):
+    rows = write_study(seeds=(0, 1))
+    summary = summarize_retraining(tabulate_retraining(rows, {"n": {"train": IMAGES}}).assign(total_s=1.0))
+    summary = summary.set_index(["arm", "rate"])
+    assert summary.loc["top", 0.5][["work_mean", "work_sd", "work_se"]].tolist() == pytest.approx([760 / 600, 0, 0])
+    assert summary.loc["random", 0.0]["work_mean"] == 1
+
+
+def test_what_images_do_not_tell_has_no_work_and_leaves_the_others_theirs(write_study):
+    works = work_of(write_study(images_seen=None))
+    assert works.loc["top", 0.5][["training_work", "work"]].isna().all()
+    assert works.loc["top", 0.5]["retraining_work"] == 0.5
+    assert works["work"]["random", 0.5] == 0.5
+
+
+def test_without_a_training_without_pruning_there_is_no_unit(write_study):
+    works = work_of([row for row in write_study() if row["rate"]])
+    assert works[["training_work", "retraining_work", "work"]].isna().all(axis=None)
+
+
+def test_a_note_that_says_nothing_of_images_is_an_error(tmp_path):
+    for name in ("a.json", "a.parquet"):
+        with pytest.raises(KeyError, match="images_"):
+            read_images(noted(tmp_path, name))
 
 
 def test_arms_are_compared_seed_by_seed_with_random_and_with_full_data_scores():

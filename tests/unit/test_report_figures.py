@@ -134,7 +134,10 @@ def test_the_difference_from_random_is_paired_by_seed(tmp_path, monkeypatch):
 
 def test_each_budget_has_panels_of_its_own(tmp_path):
     runs = pd.concat([make_runs().assign(budget=budget) for budget in ("steps", "epochs")])
-    assert list(figures.group_panels(runs)) == ["DU, 20 % subset", "DU, 20 % subset\nas many steps as without pruning"]
+    titles = [f"DU, 20 % subset\nas many {budget} as without pruning" for budget in ("epochs", "steps")]
+    assert list(figures.group_panels(runs)) == titles
+    assert list(figures.group_panels(runs[runs["budget"] == "steps"])) == titles[1:]
+    assert list(figures.group_panels(runs[runs["budget"] == "epochs"])) == ["DU, 20 % subset"]
     plot_accuracy(runs, tmp_path / "a.svg")
     assert "as many steps as without pruning" in texts(tmp_path / "a.svg")
 
@@ -158,6 +161,13 @@ def test_stages_are_drawn_to_scale_and_unused_ones_left_out(tmp_path):
     found = texts(tmp_path / "s.svg")
     assert {"retraining", "samples", "no pruning", "random, 50 % pruned"} <= found
     assert not {"training", "neighbors"} & found
+
+
+def test_each_budget_has_bars_of_its_own(tmp_path):
+    runs = make_runs(arms=["random"], rates=[0.5])
+    longer = runs[runs["rate"] > 0].assign(budget="steps", retraining_s=100.0)
+    plot_stages(pd.concat([runs.assign(budget="epochs"), longer]), tmp_path / "s.svg")
+    assert {"no pruning", "random, 50 % pruned (epochs)", "random, 50 % pruned (steps)"} <= texts(tmp_path / "s.svg")
 
 
 def test_many_bars_are_reduced_to_the_highest_rate(tmp_path):

@@ -49,8 +49,10 @@ def runs_of(accuracies, times=None):
         fraction, _, sampler = fraction.removeprefix("fraction-").partition("-") if fraction else (None, None, None)
         run = {"arm": arm, "method": method, "score": score, "extrapolator": extrapolator, "fraction": fraction}
         run |= {"sampler": sampler or (score and "random"), "budget": "epochs", "rate": rate}
-        seconds = {"training_s": 0.0, "retraining_s": 1.0, "total_s": 1.0} | (times or {}).get((arm, rate), {})
-        rows += [{**run, "seed": seed, "test_accuracy": value, **seconds} for seed, value in enumerate(values)]
+        costs = {"training_s": 0.0, "retraining_s": 1.0, "total_s": 1.0}
+        costs |= {"training_work": 0.0, "retraining_work": 1 - rate, "work": 1 - rate}
+        costs |= (times or {}).get((arm, rate), {})
+        rows += [{**run, "seed": seed, "test_accuracy": value, **costs} for seed, value in enumerate(values)]
     return pd.DataFrame(rows)
 
 
@@ -156,12 +158,13 @@ def test_the_useful_rate_is_the_largest_at_which_the_original_wins_on_average():
         accuracies |= {("random", rate): [0.6, 0.8], (ORIGINAL, rate): [original, original]}
     rates = useful_rates(runs_of(accuracies))
     # At 0.5 random wins, at 0.9 they are equal.
-    assert rates.to_dict("records") == [{"score": "du", "rate": 0.8, "useful": True}]
+    assert rates.to_dict("records") == [{"budget": "epochs", "score": "du", "rate": 0.8, "useful": True}]
 
 
 def test_where_no_rate_is_useful_it_is_the_smallest_and_said():
     runs = runs_of({(arm, rate): [0.9 - (arm == ORIGINAL)] for arm in ("random", ORIGINAL) for rate in (0.2, 0.5)})
-    assert useful_rates(runs).to_dict("records") == [{"score": "du", "rate": 0.2, "useful": False}]
+    expected = {"budget": "epochs", "score": "du", "rate": 0.2, "useful": False}
+    assert useful_rates(runs).to_dict("records") == [expected]
     table = table_1.tabulate({"retraining": runs, "experiment": EXPERIMENT})
     assert not table["useful"].any() and set(table["rate_percent"]) == {20}
     assert any("random is as good" in head for head, _ in table_1.format_table(table).columns)
@@ -170,7 +173,9 @@ def test_where_no_rate_is_useful_it_is_the_smallest_and_said():
 def test_other_selections_and_budgets_do_not_make_a_rate_useful():
     runs = runs_of({("random", 0.5): [0.5], (ORIGINAL, 0.5): [0.4], (ORIGINAL.replace("top", "ccs"), 0.5): [0.9]})
     steps = runs.assign(budget="steps", test_accuracy=[0.5, 0.9, 0.9])
-    assert not useful_rates(pd.concat([runs, steps]))["useful"].any()
+    rates = useful_rates(pd.concat([steps, runs])).to_dict("records")
+    own = {"score": "du", "rate": 0.5}
+    assert rates == [own | {"budget": "epochs", "useful": False}, own | {"budget": "steps", "useful": True}]
 
 
 # ---------------------------------------------------------------------- tables
@@ -223,7 +228,7 @@ def test_table_1_by_hand():
         ("rs2", 0.5): [0.70, 0.70],
         ("random", 0.0): [0.95, 0.95],
     }
-    times = {(KNN, 0.5): {"total_s": 50.0}, (ORIGINAL, 0.5): {"total_s": 100.0}}
+    times = {(KNN, 0.5): {"total_s": 50.0, "work": 0.72}, (ORIGINAL, 0.5): {"total_s": 100.0}}
     table = table_1.tabulate({"retraining": runs_of(accuracies, times), "experiment": EXPERIMENT}).set_index("arm")
     # As in the paper: original, extrapolated from the largest subset on, training-free, random.
     assert table.index.tolist() == [ORIGINAL, KNN, small, ssp, "rs2", "random"]
@@ -236,6 +241,8 @@ def test_table_1_by_hand():
         [5] * 3
     )
     assert knn["speedup"] == 2
+    assert (table["budget"] == "epochs").all()
+    assert table["work_mean"].to_dict() == {**dict.fromkeys(table.index, 0.5), KNN: 0.72}
     # KNN leads small by 4 at both seeds; the original does not compete.
     assert table["best"].to_dict() == {arm: arm == KNN for arm in table.index}
     assert knn["lead_points"] == pytest.approx(4) and table["lead_points"].drop(KNN).isna().all()
@@ -243,6 +250,82 @@ def test_table_1_by_hand():
     assert texts.index.get_level_values(0)[0] == "original: full data"
     assert texts.loc["KNN k=10, 20 % subset", "Accuracy (%)"].item() == "**76.00 ± 1.00**"
     assert texts.loc["random"].to_numpy()[0].tolist()[2] == "–"
+    assert texts.loc["KNN k=10, 20 % subset", "Work"].item() == "0.72"
+
+
+@pytest.fixture
+def of_both_budgets():
+    """All that reads scores gains twice as much in as many steps as in as many epochs; as many steps come first."""
+    clean = {("random", 0.5): [0.70, 0.72], (ORIGINAL, 0.5): [0.75, 0.77], (KNN, 0.5): [0.71, 0.73]}
+    epochs = runs_of(clean)
+    gains = {"random": 0.10, ORIGINAL: 0.15, KNN: 0.11}
+    steps = epochs.assign(test_accuracy=epochs["test_accuracy"] + epochs["arm"].map(gains), budget="steps", work=1.0)
+    reference = runs_of({("random", 0.0): [0.95, 0.95]}).assign(budget="steps")
+    robust = {"robust_images": 9, "robust_attack": "PGD-40, linf 8/255"}
+    runs = pd.concat([steps, reference, epochs], ignore_index=True)
+    runs = runs.assign(robust_pgd_accuracy=runs["test_accuracy"] / 2, **robust)
+    return {"retraining": runs, "agreement": agreement_of({("knn-10", "20"): [0.2, 0.3]}), "experiment": EXPERIMENT}
+
+
+STEPS, EPOCHS = (f"as many {unit} as without pruning" for unit in ("steps", "epochs"))
+
+
+def test_table_1_has_each_budget_beside_the_other_and_compares_within_it(of_both_budgets):
+    table = table_1.tabulate(of_both_budgets).set_index(["budget", "arm"])
+    assert table["difference_points"].to_dict() == pytest.approx(
+        {
+            ("epochs", ORIGINAL): 5, ("epochs", KNN): 1, ("epochs", "random"): math.nan,
+            ("steps", ORIGINAL): 10, ("steps", KNN): 2, ("steps", "random"): math.nan,
+        },
+        nan_ok=True,
+    )  # fmt: skip
+    assert table["work_mean"].to_dict() == {(b, arm): {"epochs": 0.5, "steps": 1.0}[b] for b, arm in table.index}
+    heads = table_1.format_table(table.reset_index()).columns.get_level_values(0).unique()
+    assert heads.tolist() == [f"DU, 50 % pruned, 2 seeds\n{budget}" for budget in (EPOCHS, STEPS)]
+
+
+def test_table_4_has_each_budget_and_no_pruning_once(of_both_budgets):
+    table = table_4.tabulate(of_both_budgets)
+    expected = [(b, 50, arm) for b in ("epochs", "steps") for arm in ("random", KNN, ORIGINAL)]
+    found = list(zip(table["budget"], table["rate_percent"], table["arm"], strict=True))
+    assert found == [("steps", 0, "random"), *expected]
+    gains = table.set_index(["budget", "arm", "rate_percent"])["test_accuracy_percent_difference"]
+    assert gains["epochs", KNN, 50] == pytest.approx(1) and gains["steps", KNN, 50] == pytest.approx(2)
+    pruned = table_4.format_table(table).index.get_level_values(0).unique()
+    assert pruned.tolist() == ["0 %", f"50 %\n{EPOCHS}", f"50 %\n{STEPS}"]
+
+
+def test_table_14_and_figure_4_have_points_of_each_budget(of_both_budgets, tmp_path):
+    points = figure_4.tabulate(of_both_budgets).set_index(["budget", "kind"])["test_accuracy_percent_mean"]
+    assert points.to_dict() == pytest.approx(
+        {
+            ("epochs", "random"): 71, ("epochs", "original"): 76, ("epochs", "extrapolated"): 72,
+            ("steps", "random"): 81, ("steps", "original"): 91, ("steps", "extrapolated"): 83,
+        }
+    )  # fmt: skip
+    table = table_14.tabulate(of_both_budgets)
+    assert table["n_points"].tolist() == [3, 1, 3, 1]
+    pruned = table_14.format_table(table).index.get_level_values(1).unique()
+    assert pruned.tolist() == [f"50 %\n{EPOCHS}", f"50 %\n{STEPS}"]
+    figure_4.draw(figure_4.tabulate(of_both_budgets), tmp_path / "f.svg")
+    assert STEPS in (tmp_path / "f.svg").read_text()
+
+
+@pytest.mark.parametrize("budget", ["epochs", "steps"])
+def test_one_budget_is_shown_whichever_it_is(budget, of_both_budgets):
+    runs = of_both_budgets["retraining"]
+    own = runs[(runs["budget"] == budget) | (runs["rate"] == 0)].assign(budget=budget)
+    tables = of_both_budgets | {"retraining": own}
+    for module, n_rows in ((table_1, 3), (table_4, 4), (table_14, 2)):
+        shown = module.format_table(module.tabulate(tables))
+        assert len(shown) == n_rows
+        assert ("as many" in str(shown.index.tolist() + shown.columns.tolist())) == (budget == "steps")
+
+
+def test_work_that_is_not_known_is_a_dash():
+    runs = runs_of({("random", 0.5): [0.5], (ORIGINAL, 0.5): [0.6], ("random", 0.0): [0.9]}).assign(work=math.nan)
+    texts = table_1.format_table(table_1.tabulate({"retraining": runs, "experiment": EXPERIMENT}))
+    assert set(texts.xs("Work", axis=1, level=1).iloc[:, 0]) == {"–"}
 
 
 def test_table_2_chooses_k_without_the_truth_and_beside_it_with_the_truth():
@@ -433,20 +516,20 @@ def test_figure_3_knows_the_unavoidable_work():
     times = {
         ("random", 0.0): {"retraining_s": 100.0, "total_s": 110.0},
         ("random", 0.8): {"retraining_s": 21.0, "total_s": 22.0},
-        (ORIGINAL, 0.8): {"training_s": 200.0, "total_s": 225.0},
+        (ORIGINAL, 0.8): {"training_s": 200.0, "total_s": 225.0, "training_work": 2.0, "work": 2.2},
         (other, 0.8): {"training_s": 999.0},
-        (KNN, 0.8): {"training_s": 45.0, "total_s": 70.0},
+        (KNN, 0.8): {"training_s": 45.0, "total_s": 70.0, "training_work": 0.4, "work": 0.65},
     }
     runs = runs_of({key: [0.5, 0.5] for key in times}, times)
     runs.loc[runs["arm"] == KNN, "test_accuracy"] = 0.6
-    steps = runs[runs["arm"] == KNN].assign(budget="steps", total_s=150.0)
+    steps = runs[runs["arm"] == KNN].assign(budget="steps", total_s=150.0, retraining_work=1.0, work=1.45)
     table = figure_3.tabulate({"retraining": pd.concat([runs, steps]), "experiment": EXPERIMENT})
     assert list(dict.fromkeys(table["panel"])) == [
-        "DU, 20 % subset",
-        "TDDS, full data",
+        "DU, 20 % subset, as many epochs as without pruning",
+        "TDDS, full data, as many epochs as without pruning",
         "DU, 20 % subset, as many steps as without pruning",
     ]
-    epochs = table[table["panel"] == "DU, 20 % subset"].set_index(["arm", "rate_percent"])
+    epochs = table[table["panel"] == table["panel"].iloc[0]].set_index(["arm", "rate_percent"])
     assert epochs["unavoidable_s"].to_dict() == pytest.approx(
         {("random", 0): 100, ("random", 80): 20, (ORIGINAL, 80): 220, (KNN, 80): 0.2 * 200 + 20}
     )
@@ -454,14 +537,31 @@ def test_figure_3_knows_the_unavoidable_work():
     assert epochs["on_front"].to_dict() == {
         ("random", 0): False, ("random", 80): True, (ORIGINAL, 80): False, (KNN, 80): True,
     }  # fmt: skip
+    assert epochs["unavoidable_work"].to_dict() == pytest.approx(
+        {("random", 0): 1, ("random", 80): 0.2, (ORIGINAL, 80): 2.2, (KNN, 80): 0.4 + 0.2}
+    )
+    assert epochs["on_front_in_work"].to_dict() == epochs["on_front"].to_dict()
     in_steps = table[table["budget"] == "steps"].set_index("arm")
     assert in_steps.loc[KNN, "unavoidable_s"] == pytest.approx(0.2 * 200 + 100)
+    assert in_steps.loc[KNN, ["unavoidable_work", "work_mean"]].tolist() == pytest.approx([0.4 + 1, 1.45])
+    assert in_steps.loc[KNN, "on_front_in_work"]
 
 
 def test_figure_3_without_a_truth_knows_no_unavoidable_work_of_scores():
     runs = runs_of({("random", 0.0): [0.9], ("random", 0.5): [0.8], (KNN, 0.5): [0.8]})
     table = figure_3.tabulate({"retraining": runs, "experiment": EXPERIMENT}).set_index("arm")
     assert np.isnan(table.loc[KNN, "unavoidable_s"])
+
+
+def test_figure_3_draws_work_where_it_is_known(tmp_path, monkeypatch):
+    costs = []
+    draw = figure_3._draw_panel
+    monkeypatch.setattr(figure_3, "_draw_panel", lambda *given: (draw(*given), costs.append(given[-1])))
+    runs = runs_of({("random", 0.0): [0.9], ("random", 0.5): [0.8], (KNN, 0.5): [0.8]})
+    unknown = runs.assign(work=math.nan, training_work=math.nan)
+    for given in (runs, unknown):
+        figure_3.draw(figure_3.tabulate({"retraining": given, "experiment": EXPERIMENT}), tmp_path / "f.svg")
+    assert costs == ["total_s", "work", "total_s"]
 
 
 def test_figure_3_is_logarithmic_where_something_takes_very_long(tmp_path, monkeypatch):
@@ -475,7 +575,7 @@ def test_figure_3_is_logarithmic_where_something_takes_very_long(tmp_path, monke
         runs = runs_of({key: [0.5] for key in times}, times)
         table = figure_3.tabulate({"retraining": runs, "experiment": EXPERIMENT})
         figure_3.draw(table, tmp_path / "f.svg")
-    assert scales == ["linear", "log"]
+    assert scales == ["linear", "linear", "log", "linear"]  # of each figure time, then work
 
 
 def test_figure_5_ranks_by_hand_and_by_the_slow_version():

@@ -204,6 +204,46 @@ def test_no_job_is_counted_twice(label):
         assert trainings == {experiment.score(score)["training"]}
 
 
+# ---------------------------------------------------------------------------- images
+
+
+def images_of(experiment, arm, seed=4):
+    """Return the notes of images that an arm's work is counted from at the first rate: of each stage that has any."""
+    row = next(row for row in retraining_rows(experiment, [arm]) if row["arm"] == arm and row["seed"] == seed)
+    assert row["images"].keys() == row["benchmarks"].keys()
+    return {
+        stage: sorted(path.removeprefix("results/digits/") for path in paths)
+        for stage, paths in row["images"].items()
+        if paths
+    }
+
+
+def test_images_are_noted_by_what_trains_embeds_and_predicts_within_the_subset_too():
+    run = "top/du/held_out-10/fraction-20"
+    assert images_of(study(ALL, ["held_out-10"]), run) == {
+        "training": ["training/base/fraction-20/seed-4/metrics.json"],
+        "nested": [
+            f"embeddings/{WITHIN}.parquet",
+            f"predictions/{WITHIN}.parquet",
+            "training/base/fraction-10/seed-4/metrics.json",
+        ],
+        "embeddings": ["embeddings/base/fraction-20/seed-4.parquet"],
+        "predictions": ["predictions/base/fraction-20/seed-4.parquet"],
+        "retraining": [f"retraining/epochs/{run}/seed-4/rate-50/metrics.json"],
+    }
+    assert images_of(study(), "random") == {"retraining": ["retraining/epochs/random/seed-4/rate-50/metrics.json"]}
+
+
+def test_each_shard_notes_its_own_images_and_what_gathers_them_none():
+    images = images_of(study(shards=2), "top/du/knn-10/fraction-20")
+    assert images["embeddings"] == [f"{path}.parquet" for path in of_two("embeddings/base/fraction-20/seed-4")]
+
+
+def test_a_frozen_network_embeds_every_image():
+    free = study(training_free={"methods": ["ssp"]})
+    assert images_of(free, "top/ssp/pretrained/fraction-0")["embeddings"] == ["embeddings/pretrained.parquet"]
+
+
 # ---------------------------------------------------------------------------- shards
 
 

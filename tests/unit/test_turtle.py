@@ -184,6 +184,7 @@ def test_clouds_far_apart_are_the_classes_and_every_sample_gets_one(tmp_path):
     assert len(pairs) == 3  # one to one
     sizes = np.bincount(truth) / 90
     assert metrics["n_samples"] == 30
+    assert metrics["images_seen"] is None
     assert (metrics["n_classes"], metrics["n_classes_found"]) == (3, 3)
     assert (metrics["largest_class"], metrics["smallest_class"]) == (sizes.max(), sizes.min())
     assert metrics["epochs"][-1]["loss"] < metrics["epochs"][0]["loss"]

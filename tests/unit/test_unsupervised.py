@@ -142,6 +142,8 @@ def test_an_arm_pays_for_the_frozen_network_and_for_no_embedding_of_its_own():
     (row,) = (row for row in retraining_rows(experiment, [arm]) if row["arm"] == arm and row["rate"] == 0.5)
     jobs = {stage: [path.split("benchmarks/")[1] for path in paths] for stage, paths in row["benchmarks"].items()}
     assert jobs["embeddings"] == ["embeddings/pretrained.tsv", "embeddings/base/fraction-20/seed-3.tsv"]
+    # The network has seen the images; that its embeddings are shared costs none.
+    assert row["images"]["embeddings"] == ["results/digits/embeddings/pretrained.parquet"]
     assert jobs["training"] == ["training/base/fraction-20/seed-3.tsv"]
 
 

@@ -4,9 +4,12 @@ import csv
 import json
 
 import numpy as np
+import pytest
 
 from score_extrapolation.selection import select
 from score_extrapolation.tables import read_metadata, read_table
+
+from .conftest import SMALL
 
 RUN = "fraction-20/seed-0"
 
@@ -58,6 +61,20 @@ def test_every_list_is_trained_on_and_better_than_chance(finished):
         assert float(row["test_accuracy"]) == metrics["test_accuracy"]
         assert int(row["n_kept"]) == 1348 - round(rate * 1348)
     assert float(runs["random", 0.0]["test_accuracy"]) > 0.2
+
+
+def test_work_is_that_of_the_images_trained_on_and_a_third_of_those_embedded(finished):
+    with open(finished.results / "evaluation/retraining.csv", encoding="utf-8") as file:
+        works = {(row["arm"], float(row["rate"])): float(row["work"]) for row in csv.DictReader(file)}
+    n, of_scores, epochs = 1348, SMALL["training"]["epochs"], SMALL["retraining"]["epochs"]
+    for (arm, rate), work in works.items():
+        images = epochs * (n - round(rate * n))
+        if "computed" in arm:
+            images += of_scores * n
+        elif arm != "random":
+            images += of_scores * round(0.2 * n) + n / 3
+        assert work == pytest.approx(images / (epochs * n)), (arm, rate)
+    assert works["random", 0.0] == 1
 
 
 def test_files_carry_their_seed_and_the_digest_of_their_settings(finished):

@@ -1,10 +1,11 @@
-"""What pruning costs and gives: accuracy of the retrained models, and the time of everything that led to them."""
+"""What pruning costs and gives: accuracy of the retrained models, and time and work of everything that led to them."""
 
 import pandas as pd
 
 from ..atomic import read_json
 from ..config import STAGES
 from .intervals import paired_interval
+from .work import read_images
 
 RUN = ("arm", "method", "score", "extrapolator", "fraction", "sampler", "budget", "seed", "rate")
 # All stages that lead to a retrained model, and what the smaller task within the subset takes (see `parts`), its stages
@@ -17,11 +18,11 @@ TIMED = (
 # Accuracies of attacked images, each of those that resist all before.
 ROBUST = ("robust_clean_accuracy", "robust_pgd_accuracy", "robust_autoattack_accuracy")
 # Nobody who prunes by scores gets around these two; all other time is what the method adds.
-UNAVOIDABLE = ["training_s", "retraining_s"]
+UNAVOIDABLE = ("training", "retraining")
 
 
 def tabulate_retraining(rows: list[dict], summary: dict) -> pd.DataFrame:
-    """Return one row per retrained model: its arm, seed and rate, its accuracies, the seconds of each stage.
+    """Return one row per retrained model: its arm, seed and rate, its accuracies, the seconds of each stage, its work.
 
     Parameters
     ----------
@@ -29,8 +30,9 @@ def tabulate_retraining(rows: list[dict], summary: dict) -> pd.DataFrame:
         arm, method, score, extrapolator, fraction, sampler (the last four None where the method reads no scores),
         budget (how long was trained: ``epochs`` of what is kept, or as many ``steps`` as on everything), seed, rate
         (fraction removed; None where it follows from a number to keep, to four digits), `metrics` (path of JSON),
-        `robustness` (path of what `robustness.evaluate` measured, or None or left out) and `benchmarks` (stage -> paths
-        of Snakemake's TSV).
+        `robustness` (path of what `robustness.evaluate` measured, or None or left out), `benchmarks` (stage -> paths
+        of Snakemake's TSV) and `images` (stage -> paths of what `work.read_images` reads). Those of the arm
+        random at rate 0 are trainings without pruning.
     summary : dict
         As of `datasets._store.prepare_samples`.
 
@@ -41,20 +43,32 @@ def tabulate_retraining(rows: list[dict], summary: dict) -> pd.DataFrame:
         how many test images were attacked, robust_attack, the strongest attack in words, and of these images
         robust_clean_accuracy and under each attack robust_pgd_accuracy and robust_autoattack_accuracy (0..1), a share
         that resists this attack and all before; ``<stage>_s`` for every stage (0 where the arm does without it) and
-        total_s, their sum: wall-clock seconds of jobs, so that work that several arms share is counted in full for
-        each.
+        total_s, their sum: wall-clock seconds of jobs, so that what several arms share is counted in full for each;
+        training_work, retraining_work and work, of these two stages and of all, in units of the training without
+        pruning of that seed (>= 0, see `work`; NaN without such a training, and where no images tell the cost).
     """
     seconds = {path: read_seconds(path) for row in rows for paths in row["benchmarks"].values() for path in paths}
+    images = {path: read_images(path) for row in rows for paths in row["images"].values() for path in paths}
+    without_pruning = {
+        row["seed"]: sum(images[path] for path in row["images"]["retraining"])
+        for row in rows
+        if row["arm"] == "random" and row["rate"] == 0
+    }
     table, n = [], summary["n"]["train"]
     for row in rows:
         metrics = read_json(row["metrics"])
         accuracies = {key: metrics[key] for key in ("test_accuracy", "validation_accuracy") if key in metrics}
         times = {f"{stage}_s": sum(seconds[path] for path in row["benchmarks"].get(stage, ())) for stage in TIMED}
+        unit = without_pruning.get(row["seed"], float("nan"))
+        counted = {stage: sum(images[path] for path in paths) for stage, paths in row["images"].items()}
+        works = {f"{stage}_work": counted.get(stage, 0) / unit for stage in UNAVOIDABLE}
+        works["work"] = sum(counted.values()) / unit
         run = {key: row[key] for key in RUN} | {"n_kept": metrics["n_samples"]}
         if row["rate"] is None:
             run["rate"] = round((n - run["n_kept"]) / summary.get("n_pool", n), 4)
         robust = read_robustness(row["robustness"]) if row.get("robustness") else {}
-        table.append({**run, **accuracies, **robust, **times, "total_s": sum(times.values())})
+        times["total_s"] = sum(times.values())
+        table.append({**run, **accuracies, **robust, **times, **works})
     return pd.DataFrame(table)
 
 
@@ -85,14 +99,14 @@ def summarize_retraining(runs: pd.DataFrame) -> pd.DataFrame:
     -------
     pandas.DataFrame
         One row per arm, rate and budget in the order of `runs`: n_seeds; mean, standard deviation (ddof 1) and standard
-        error of test_accuracy, of the robust accuracies that there are, and of total_s, NaN for the latter two of a
-        single seed; and unavoidable_share, the mean share of total_s that the training on the subset and the retraining
-        take.
+        error of test_accuracy, of the robust accuracies that there are, of total_s and of work, NaN for the latter two
+        of a single seed; and unavoidable_share, the mean share of total_s that the training on the subset and the
+        retraining take.
     """
-    runs = runs.assign(unavoidable_share=runs[UNAVOIDABLE].sum(axis=1) / runs["total_s"])
+    runs = runs.assign(unavoidable_share=runs[[f"{stage}_s" for stage in UNAVOIDABLE]].sum(axis=1) / runs["total_s"])
     groups = runs.groupby(["arm", "rate", "budget"], sort=False)
     columns = {"n_seeds": groups["seed"].nunique()}
-    for value in ("test_accuracy", *(column for column in ROBUST if column in runs), "total_s"):
+    for value in ("test_accuracy", *(column for column in ROBUST if column in runs), "total_s", "work"):
         for name, statistic in (("mean", "mean"), ("sd", "std"), ("se", "sem")):
             columns[f"{value}_{name}"] = groups[value].agg(statistic)
     return pd.DataFrame({**columns, "unavoidable_share": groups["unavoidable_share"].mean()}).reset_index()

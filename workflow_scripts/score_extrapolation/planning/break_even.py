@@ -54,9 +54,9 @@ def say_break_even(found: BreakEven) -> str:
         )
     many = "one training" if found.trainings == 1 else f"{found.trainings:,} trainings"
     return (
-        f"At a rate of {found.rate:.4g} the list costs {say_seconds(found.list_s)}, and a training on it takes "
-        f"{say_seconds(found.kept_s)} instead of {say_seconds(found.everything_s)}: it pays from {many} like that on, "
-        f"or for a single one that takes {say_seconds(found.long_s)} or longer on everything."
+        f"At a rate of {found.rate:.4g} the list costs {say_seconds(found.list_s)}, and a training on it for as many "
+        f"epochs takes {say_seconds(found.kept_s)} instead of {say_seconds(found.everything_s)}: it pays from {many} "
+        f"like that on, or for a single one that takes {say_seconds(found.long_s)} or longer on everything."
     )
 
 

@@ -13,10 +13,9 @@ from ..amounts import PATTERN as AMOUNT_PATTERN
 from ..amounts import removed
 from ..config import Config
 from ..parts import EVERYTHING, as_fraction, is_within, size
+from ..passes import PASSES_OF_A_STEP
 from .counts import Counts
 
-# A step forwards, backwards and of the optimiser takes three times what a forward pass does.
-PASSES_OF_A_STEP = 3
 # What a query costs beside its distances, in distances: on two cores 40,000 queries among 10,000 took 4.1 s, of which
 # the distances, as one matrix product, were 2.1 s.
 DISTANCES_OF_A_QUERY = 10_000

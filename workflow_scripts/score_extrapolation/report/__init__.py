@@ -11,6 +11,8 @@ SHEETS = {
 }
 # Where a score that needs no training reads its embeddings: of a frozen backbone, or of the subset's own network.
 EMBEDDING_SPACES = ("pretrained", "subset")
+# How long is trained on what is kept.
+BUDGETS = {"epochs": "as many epochs as without pruning", "steps": "as many steps as without pruning"}
 NAMES = {"computed": "full data", "auto": "auto", "zcoreset": "ZCoreSet"}
 
 
@@ -92,3 +94,8 @@ def arm_label(arm: str) -> str:
         return method_label(method)
     scores = scores_label(score, extrapolator, subset)
     return scores if method == "top" else f"{method_label(method)}: {scores}"
+
+
+def with_budget(text: str, budget: str, budgets) -> str:
+    """Return a title and, below it, how long was trained on what is kept; of epochs alone that goes without saying."""
+    return text if set(budgets) <= {"epochs"} else "\n".join(filter(None, (text, BUDGETS[budget])))

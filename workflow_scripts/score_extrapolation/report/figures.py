@@ -6,7 +6,7 @@ import numpy as np
 
 from ..evaluation.intervals import paired_interval
 from ..extras import extra
-from . import NO_PRUNING, Arm, arm_label, method_label, split_arm, subset_label
+from . import NO_PRUNING, Arm, arm_label, method_label, split_arm, subset_label, with_budget
 from .style import (
     BLACK,
     BLUE,
@@ -47,9 +47,9 @@ STAGE_COLORS = {
     "retraining": ORANGE,
 }
 BARS_AT_MOST = 30
-STEPS = "as many steps as without pruning"
 PRUNED = "Pruned share of the training set (%)"
 TIME = "Time of all stages, samples to retraining (s)"
+WORK = "Work of all stages (trainings without pruning)"
 ACCURACY = "Test accuracy (%)"
 GAIN = "Better than random (points)"
 # The standard deviation with ddof 1; a single seed has no bar.
@@ -115,8 +115,7 @@ def group_panels(runs: pd.DataFrame) -> dict[str, tuple[str, list[str]]]:
     panels = {}
     for budget, own in runs.groupby("budget", sort=True):
         for title, arms in group_arms(own["arm"]).items():
-            words = [*([title] if title else []), *([STEPS] if budget == "steps" else [])]
-            panels["\n".join(words)] = (budget, arms)
+            panels[with_budget(title, budget, runs["budget"])] = (budget, arms)
     return panels
 
 
@@ -201,26 +200,28 @@ def _asides(arms, width: float) -> list[tuple[float, str]]:
 
 
 def plot_stages(runs: pd.DataFrame, path) -> None:
-    """Draw where the time goes: a bar per arm and rate, made of its stages, mean over seeds.
+    """Draw where the time goes: a bar per arm, rate and budget, made of its stages, mean over seeds.
 
     Parameters
     ----------
     runs : pandas.DataFrame
-        As `evaluation.retraining.tabulate_retraining` returns it. Where there would be more than 30 bars, those of
-        the highest rate are drawn.
+        As `evaluation.retraining.tabulate_retraining` returns it, budget left out where it is ``epochs`` alone. Where
+        there would be more than 30 bars, those of the highest rate are drawn.
     path : path
     """
+    runs = runs if "budget" in runs else runs.assign(budget="epochs")
     columns = [column for column in runs if column.endswith("_s") and column != "total_s" and runs[column].any()]
-    means = runs.groupby(["arm", "rate"], sort=False)[columns].mean().reset_index()
+    means = runs.groupby(["arm", "rate", "budget"], sort=False)[columns].mean().reset_index()
     reference = means[is_reference(means)]
     pruned = means[~is_reference(means)]
     if len(pruned) > BARS_AT_MOST:
         pruned = pruned[pruned["rate"] == pruned["rate"].max()]
     bars = pd.concat([reference, pruned])
     names = [NO_PRUNING] * len(reference)
-    names += [
-        f"{arm_label(arm)}, {100 * rate:g} % pruned" for arm, rate in zip(pruned["arm"], pruned["rate"], strict=True)
-    ]
+    told = not set(pruned["budget"]) <= {"epochs"}
+    for row in pruned.itertuples():
+        budget = f" ({row.budget})" if told else ""
+        names.append(f"{arm_label(row.arm)}, {100 * row.rate:g} % pruned{budget}")
     with drawing(path, 9, 1.6 + 0.3 * len(bars)) as figure:
         axes = figure.subplots()
         left = np.zeros(len(bars))

@@ -23,10 +23,11 @@ def tabulate_accuracy(tables: dict[str, pd.DataFrame], largest: bool) -> pd.Data
     Returns
     -------
     pandas.DataFrame
-        dataset, model, arm, budget, rate_percent (0 of random: no pruning), seed, test_accuracy_percent, and of the
-        seeds of such a model n_seeds, ``_mean``, ``_se`` and difference_points from random pruning at the same rate and
-        budget, paired by seed, with its 95 % interval ``_low`` and ``_high``. What was scored on everything, or on
-        nothing, is in both; no rows of smaller subsets where there are none.
+        dataset, model, arm, budget, rate_percent (0 of random: no pruning), seed, test_accuracy_percent, work (of
+        all that led to it, see `evaluation.work`), and of the seeds of such a model n_seeds, ``_mean``, ``_se`` and
+        difference_points from random pruning at the same rate and budget, paired by seed, with its 95 % interval
+        ``_low`` and ``_high``. What was scored on everything, or on nothing, is in both; no rows of smaller subsets
+        where there are none.
     """
     runs = in_percent(tables["retraining"])
     of_subset = is_extrapolated(runs) | (runs["extrapolator"] == "subset")
@@ -37,7 +38,7 @@ def tabulate_accuracy(tables: dict[str, pd.DataFrame], largest: bool) -> pd.Data
     runs = runs[shown]
     summary = add_differences(summarize(runs, RUN, [VALUE]), runs, RUN[1:], "arm", VALUE, RANDOM)
     names = {f"{VALUE}_difference{end}": f"difference_points{end}" for end in ("", "_low", "_high")}
-    table = runs[[*RUN, "seed", VALUE]].merge(summary.rename(columns=names), on=RUN, how="left")
+    table = runs[[*RUN, "seed", VALUE, "work"]].merge(summary.rename(columns=names), on=RUN, how="left")
     return of_experiment(table, tables)
 
 

@@ -12,7 +12,7 @@ STATISTICS = ("pearson", "spearman")
 
 
 def tabulate_points(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return one point per score and way to choose samples, at the score's maximum useful rate.
+    """Return one point per score, budget and way to choose samples, at the score's maximum useful rate.
 
     Parameters
     ----------
@@ -22,16 +22,18 @@ def tabulate_points(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        score, rate_percent, useful (see `useful_rates`), kind (random, original or extrapolated), arm, fraction,
-        sampler, n_seeds; pearson and spearman with the truth on the residual set and test_accuracy_percent, ``_mean``
-        and ``_se``. The anchors, random and original, correlate by 0 and 1 by definition, with no standard error.
+        score, budget, rate_percent, useful (see `useful_rates`), kind (random, original or extrapolated), arm,
+        fraction, sampler, n_seeds; pearson and spearman with the truth on the residual set and test_accuracy_percent,
+        ``_mean`` and ``_se``. The anchors, random and original, correlate by 0 and 1 by definition, with no standard
+        error.
     """
     runs, agreement = tables["retraining"], tables["agreement"]
     agreement = summarize(agreement[agreement["part"] == "residual"], RUN, list(STATISTICS)).drop(columns="n_seeds")
-    runs = in_percent(runs[runs["budget"] == "epochs"])
+    runs = in_percent(runs)
     points = []
     for useful in useful_rates(tables["retraining"]).itertuples():
-        own = runs[(runs["rate"] == useful.rate) & (runs["arm"].eq(RANDOM) | runs["score"].eq(useful.score))]
+        own = runs[(runs["budget"] == useful.budget) & (runs["rate"] == useful.rate)]
+        own = own[own["arm"].eq(RANDOM) | own["score"].eq(useful.score)]
         own = own[own["method"].isin(["top", RANDOM])]
         kinds = {"random": own["arm"] == RANDOM, "original": is_original(own), "extrapolated": is_extrapolated(own)}
         for kind, rows in kinds.items():
@@ -40,9 +42,9 @@ def tabulate_points(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
                 arms = arms.assign(**{f"{s}_mean": ANCHORS[kind] for s in STATISTICS})
             else:
                 arms = arms.merge(agreement, on=RUN)
-            rate = round(100 * useful.rate, 9)
-            points.append(arms.assign(score=useful.score, rate_percent=rate, useful=useful.useful, kind=kind))
+            whose = {"score": useful.score, "budget": useful.budget, "rate_percent": round(100 * useful.rate, 9)}
+            points.append(arms.assign(**whose, useful=useful.useful, kind=kind))
     values = [f"{value}_{end}" for value in (*STATISTICS, "test_accuracy_percent") for end in ("mean", "se")]
-    columns = ["score", "rate_percent", "useful", "kind", "arm", "fraction", "sampler", "n_seeds", *values]
+    columns = ["score", "budget", "rate_percent", "useful", "kind", "arm", "fraction", "sampler", "n_seeds", *values]
     points = [rows for rows in points if len(rows)]
     return (pd.concat(points, ignore_index=True) if points else pd.DataFrame()).reindex(columns=columns)

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from ..report import method_label
+from ..report import method_label, with_budget
 from ..report.figures import ACCURACY
 from ..report.style import arm_styles, draw_sentence, drawing_panels, label_points, legend_keys
 from ._correlation import ANCHORS, tabulate_points
@@ -28,7 +28,7 @@ def tabulate(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def draw(table: pd.DataFrame, path) -> None:
-    """Draw the table: a row of panels per score, one per statistic; of a table without rows a line that says so."""
+    """Draw the table: a row of panels per score and budget, one per statistic; of no rows a line that says so."""
     if not len(table):
         return draw_sentence("No score has both a truth and an accuracy after pruning.", path)
     styles = arm_styles(table["arm"])
@@ -36,15 +36,16 @@ def draw(table: pd.DataFrame, path) -> None:
     anchors = set(table.loc[table["kind"].isin(ANCHORS), "arm"])
     styles = {arm: {**look, "linestyle": "none", **(hollow if arm in anchors else {})} for arm, look in styles.items()}
     panels = {}
-    for (score, rate, useful), rows in table.groupby(["score", "rate_percent", "useful"], sort=False):
+    for (score, budget, rate, useful), rows in table.groupby(["score", "budget", "rate_percent", "useful"], sort=False):
         for statistic, name in STATISTICS.items():
             title = f"{method_label(score)}, {percent(rate)} pruned" + ("" if useful else " (not useful)")
-            panels[score, statistic] = (f"{title}: {name}", rows.dropna(subset=[f"{statistic}_mean"]))
+            title = with_budget(f"{title}: {name}", budget, table["budget"])
+            panels[score, budget, statistic] = (title, rows.dropna(subset=[f"{statistic}_mean"]))
     n = table["n_seeds"].max()
     heading = f"Accuracy against agreement with the truth, {f'mean ± s.e. of {n} seeds' if n > 1 else '1 seed'}"
     titles, labels = [title for title, _ in panels.values()], ("Correlation with the truth", ACCURACY)
     with drawing_panels(path, heading, titles, labels, legend_keys(styles), columns=2, share="row") as (figure, grid):
-        for axes, ((_, statistic), (_, rows)) in zip(grid, panels.items(), strict=True):
+        for axes, ((*_, statistic), (_, rows)) in zip(grid, panels.items(), strict=True):
             for row in rows.to_dict("records"):
                 x, y = row[f"{statistic}_mean"], row["test_accuracy_percent_mean"]
                 spread = {"xerr": row[f"{statistic}_se"], "yerr": row["test_accuracy_percent_se"]}
@@ -52,7 +53,7 @@ def draw(table: pd.DataFrame, path) -> None:
                 axes.errorbar(x, y, **spread, fmt="none", ecolor=color, elinewidth=0.8, capsize=2)
                 axes.plot(x, y, **styles[row["arm"]])
         figure.draw_without_rendering()  # lays it out
-        for axes, ((_, statistic), (_, rows)) in zip(grid, panels.items(), strict=True):
+        for axes, ((*_, statistic), (_, rows)) in zip(grid, panels.items(), strict=True):
             points = rows[[f"{statistic}_mean", "test_accuracy_percent_mean"]].to_numpy(float)
             label_points(
                 axes,

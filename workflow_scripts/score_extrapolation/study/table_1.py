@@ -1,8 +1,8 @@
-"""Table 1: accuracy and time of every way to choose samples, at the largest rate at which that is worth anything."""
+"""Table 1: accuracy and cost of every way to choose samples, at the largest rate at which that is worth anything."""
 
 import pandas as pd
 
-from ..report import arm_label, method_label
+from ..report import arm_label, method_label, with_budget
 from ._runs import RANDOM, in_percent, is_extrapolated, is_original, is_training_free, of_experiment
 from ._statistics import add_best, add_differences, summarize
 from ._texts import NONE, difference, number, percent, pivot, plus_minus, seconds
@@ -16,13 +16,15 @@ NOTE = (
     "At the largest rate at which the full data's scores still beat random pruning (at the smallest, and marked, "
     "where there is no such rate); mean ± standard error over seeds, and the difference from random pruning paired by"
     " seed with its 95 % interval, in percentage points. Bold is the best of all but the original, if the interval of"
-    " its difference to the second best excludes 0. Time is that of all stages, from samples to retraining."
+    " its difference to the second best excludes 0. Time is that of all stages, from samples to retraining. Work is "
+    "that in images, as a share of one training without pruning: those trained on, each as often as it is seen, and a "
+    "third of those predicted or embedded; one counts the same in every network."
 )
 ACCURACY = "test_accuracy_percent"
 
 
 def tabulate(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return one row per score and way to choose samples, trained for epochs of what is kept.
+    """Return one row per budget, score and way to choose samples.
 
     Parameters
     ----------
@@ -32,24 +34,24 @@ def tabulate(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        dataset, model, score, rate_percent (pruned), useful (whether the original beats random there), arm, kind
-        (original, extrapolated, training-free or unscored), n_seeds; test_accuracy_percent and total_s, ``_mean`` and
-        ``_se``; relative_accuracy_percent and speedup, of the original's mean accuracy and of its mean time;
+        dataset, model, score, budget, rate_percent (pruned), useful (whether the original beats random there), arm,
+        kind (original, extrapolated, training-free or unscored), n_seeds; test_accuracy_percent and total_s, ``_mean``
+        and ``_se``, and work_mean; relative_accuracy_percent and speedup, of the original's mean accuracy and time;
         difference_points from random, ``_low`` and ``_high``; lead_points over the second best of all but the original,
         and best. Of subsets, those drawn at random.
     """
     runs = in_percent(tables["retraining"])
-    runs = runs[runs["budget"] == "epochs"]
     parts = [
-        _at_rate(runs[runs["rate"] == row.rate], row.score).assign(
-            rate_percent=round(100 * row.rate, 9), useful=row.useful
+        _at_rate(runs[(runs["budget"] == row.budget) & (runs["rate"] == row.rate)], row.score).assign(
+            budget=row.budget, rate_percent=round(100 * row.rate, 9), useful=row.useful
         )
         for row in useful_rates(tables["retraining"]).itertuples()
     ]
     names = {f"{ACCURACY}_difference{end}": f"difference_points{end}" for end in ("", "_low", "_high")}
     names |= {f"{ACCURACY}_lead{end}": f"lead_points{end}" for end in ("", "_low", "_high")}
-    columns = ["score", "rate_percent", "useful", "arm", "kind", "n_seeds", f"{ACCURACY}_mean", f"{ACCURACY}_se"]
-    columns += ["relative_accuracy_percent", *names.values(), "best", "total_s_mean", "total_s_se", "speedup"]
+    columns = ["score", "budget", "rate_percent", "useful", "arm", "kind", "n_seeds"]
+    columns += [f"{ACCURACY}_mean", f"{ACCURACY}_se", "relative_accuracy_percent", *names.values(), "best"]
+    columns += ["total_s_mean", "total_s_se", "speedup", "work_mean"]
     table = pd.concat(parts).rename(columns=names | {f"{ACCURACY}_best": "best"}) if parts else pd.DataFrame()
     return of_experiment(table.reindex(columns=columns), tables)
 
@@ -69,7 +71,7 @@ def _at_rate(runs: pd.DataFrame, score: str) -> pd.DataFrame:
     place = shown["kind"].map(list(kinds).index)
     shown = shown.assign(place=place, share=-share, last=shown["arm"] == RANDOM, group=score)
     shown = shown.sort_values(["place", "share", "last"], kind="stable")
-    table = summarize(shown, ["group", "arm", "kind"], [ACCURACY, "total_s"])
+    table = summarize(shown, ["group", "arm", "kind"], [ACCURACY, "total_s", "work"])
     table = add_differences(table, shown, ["group"], "arm", ACCURACY, RANDOM)
     table = add_best(table, shown, ["group"], "arm", ACCURACY, among=set(table.loc[table["kind"] != "original", "arm"]))
     original = table[table["kind"] == "original"].iloc[0]
@@ -81,11 +83,12 @@ def _at_rate(runs: pd.DataFrame, score: str) -> pd.DataFrame:
 
 
 def format_table(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the table for people: a row per way to choose samples, four columns per score."""
+    """Return the table for people: a row per way to choose samples, five columns per budget and score."""
     cells = []
     for row in table.itertuples():
         seeds = f"{row.n_seeds} seed" + ("s" if row.n_seeds > 1 else "")
         head = f"{method_label(row.score)}, {percent(row.rate_percent)} pruned, {seeds}"
+        head = with_budget(head, row.budget, table["budget"])
         head += "" if row.useful else "\n(random is as good at every rate)"
         name = {"original": "original: full data"}.get(row.kind, arm_label(row.arm))
         index = (name.removeprefix(f"{method_label(row.score)}, "),)
@@ -96,6 +99,7 @@ def format_table(table: pd.DataFrame) -> pd.DataFrame:
             "of the\noriginal's (%)": f"**{of_original}**" if row.best else of_original,
             "against random\n(points)": NONE if row.arm == RANDOM else gain,
             "Time (s)": seconds(row.total_s_mean, row.total_s_se),
+            "Work": number(row.work_mean, 2),
         }
         cells += [(index, (head, name), text) for name, text in texts.items()]
     return pivot(cells, ["Scores"])

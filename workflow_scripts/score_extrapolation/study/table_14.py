@@ -3,7 +3,7 @@
 import pandas as pd
 
 from ..evaluation.agreement import pearson, spearman
-from ..report import method_label
+from ..report import method_label, with_budget
 from ._correlation import ANCHORS, STATISTICS, tabulate_points
 from ._runs import of_experiment
 from ._texts import number, percent, pivot
@@ -24,7 +24,7 @@ SYMBOLS = {"pearson": "ρ", "spearman": "rₛ"}
 
 
 def tabulate(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return two rows per score: with the two anchors and without them.
+    """Return two rows per score and budget: with the two anchors and without them.
 
     Parameters
     ----------
@@ -34,24 +34,23 @@ def tabulate(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        dataset, model, score, rate_percent, useful, anchors (whether random and the original are among the points),
-        n_points and ``<over points>_of_<agreement>_and_accuracy``, each pearson or spearman, in [-1, 1]; NaN of fewer
-        than three points and where one of the two does not vary.
+        dataset, model, score, budget, rate_percent, useful, anchors (whether random and the original are among the
+        points), n_points and ``<over points>_of_<agreement>_and_accuracy``, each pearson or spearman, in [-1, 1];
+        NaN of fewer than three points and where one of the two does not vary.
     """
     table = []
-    for (score, rate, useful), points in tabulate_points(tables).groupby(
-        ["score", "rate_percent", "useful"], sort=False
-    ):
+    own_rate = ["score", "budget", "rate_percent", "useful"]
+    for values, points in tabulate_points(tables).groupby(own_rate, sort=False):
         for anchors in (True, False):
             own = (points if anchors else points[~points["kind"].isin(ANCHORS)]).dropna(subset=["pearson_mean"])
-            row = {"score": score, "rate_percent": rate, "useful": useful, "anchors": anchors, "n_points": len(own)}
+            row = dict(zip(own_rate, values, strict=True)) | {"anchors": anchors, "n_points": len(own)}
             for over, correlate in OVER_POINTS.items():
                 for statistic in STATISTICS:
                     pair = own[f"{statistic}_mean"], own["test_accuracy_percent_mean"]
                     value = correlate(*pair) if len(own) >= 3 else float("nan")
                     row[f"{over}_of_{statistic}_and_accuracy"] = value
             table.append(row)
-    columns = ["score", "rate_percent", "useful", "anchors", "n_points"]
+    columns = [*own_rate, "anchors", "n_points"]
     columns += [f"{over}_of_{statistic}_and_accuracy" for over in OVER_POINTS for statistic in STATISTICS]
     return of_experiment(pd.DataFrame(table, columns=columns), tables)
 
@@ -61,6 +60,7 @@ def format_table(table: pd.DataFrame) -> pd.DataFrame:
     cells = []
     for row in table.to_dict("records"):
         pruned = percent(row["rate_percent"]) + ("" if row["useful"] else " (not useful)")
+        pruned = with_budget(pruned, row["budget"], table["budget"])
         anchors = "with random and original" if row["anchors"] else "extrapolated alone"
         index = method_label(row["score"]), pruned, anchors, str(row["n_points"])
         for over in OVER_POINTS:

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from ..report import arm_label
+from ..report import arm_label, with_budget
 from ._runs import RANDOM, in_percent, is_extrapolated, is_original, of_experiment
 from ._statistics import add_differences, summarize
 from ._texts import NONE, difference, percent, pivot, plus_minus
@@ -21,7 +21,7 @@ ACCURACIES = {"robust_accuracy_percent": "Robust accuracy (%)", "test_accuracy_p
 
 
 def tabulate(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return one row per rate and way to choose samples, trained for epochs of what is kept.
+    """Return one row per budget, rate and way to choose samples; without pruning all budgets are the same, and one row.
 
     Parameters
     ----------
@@ -31,13 +31,13 @@ def tabulate(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        dataset, model, rate_percent (pruned), arm, kind (random, extrapolated or original), attack (AutoAttack where it
-        was run, else PGD and its steps; norm and size), n_images (attacked), n_seeds; of robust_accuracy_percent and
-        test_accuracy_percent ``_mean``, ``_se`` and ``_difference`` from random in points, with ``_low`` and ``_high``.
+        dataset, model, budget, rate_percent (pruned), arm, kind (random, extrapolated or original), attack (AutoAttack
+        where it was run, else PGD and its steps; norm and size), n_images (attacked), n_seeds; of
+        robust_accuracy_percent and test_accuracy_percent ``_mean``, ``_se`` and ``_difference`` from random in points,
+        with ``_low`` and ``_high``.
         Of subsets those drawn at random, of methods ``top``; no rows where nothing was scored.
     """
     runs = in_percent(tables["retraining"])
-    runs = runs[runs["budget"] == "epochs"]
     strongest = "robust_autoattack_accuracy" if "robust_autoattack_accuracy" in runs else "robust_pgd_accuracy"
     top = runs["method"] == "top"
     kinds = {
@@ -49,19 +49,23 @@ def tabulate(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     if not top.any():
         shown = shown.iloc[:0]
     shown = shown.assign(robust_accuracy_percent=100 * shown[strongest], attack=shown["robust_attack"])
-    shown = shown.rename(columns={"robust_images": "n_images"}).sort_values("rate_percent", kind="stable")
-    table = summarize(shown, ["rate_percent", "arm", "kind", "attack", "n_images"], list(ACCURACIES))
+    shown = shown.rename(columns={"robust_images": "n_images"}).assign(pruned=shown["rate_percent"] > 0)
+    shown = shown.sort_values(["pruned", "budget", "rate_percent"], kind="stable")
+    table = summarize(shown, ["budget", "rate_percent", "arm", "kind", "attack", "n_images"], list(ACCURACIES))
     for accuracy in ACCURACIES:
-        table = add_differences(table, shown, ["rate_percent"], "arm", accuracy, RANDOM)
+        table = add_differences(table, shown, ["budget", "rate_percent"], "arm", accuracy, RANDOM)
     return of_experiment(table, tables)
 
 
 def format_table(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the table for people: a row per rate and way to choose samples."""
+    """Return the table for people: a row per budget, rate and way to choose samples."""
     cells = []
     for row in table.to_dict("records"):
         name = f"{arm_label(row['arm'])}: ground truth" if row["kind"] == "original" else arm_label(row["arm"])
-        index = percent(row["rate_percent"]), name, str(row["n_seeds"])
+        pruned = percent(row["rate_percent"])
+        if row["rate_percent"] > 0:
+            pruned = with_budget(pruned, row["budget"], table["budget"])
+        index = pruned, name, str(row["n_seeds"])
         for accuracy, head in ACCURACIES.items():
             attack = f"{row['attack']}, {row['n_images']:,} images" if accuracy.startswith("robust") else "all images"
             gain, low, high = (row[f"{accuracy}_difference{end}"] for end in ("", "_low", "_high"))

@@ -18,7 +18,7 @@ NOTE = (
 
 
 def tabulate(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return one row per rate and way to choose what is kept of the pool, as of `table_4.tabulate`.
+    """Return one row per budget, rate and way to choose what is kept of the pool, as of `table_4.tabulate`.
 
     Parameters
     ----------
@@ -29,5 +29,5 @@ def tabulate(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def format_table(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the table for people: a row per rate and way to choose what is kept of the pool."""
+    """Return the table for people: a row per budget, rate and way to choose what is kept of the pool."""
     return table_4.format_table(table)

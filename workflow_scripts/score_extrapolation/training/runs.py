@@ -113,8 +113,9 @@ def train_here(
     Returns
     -------
     dict
-        n_samples, which is `per_epoch` where that is given, peak_gpu_memory_bytes, each epoch's loss and accuracy, and
-        best_epoch where one is chosen.
+        n_samples, which is `per_epoch` where that is given; images_seen, each as often as it was trained on, and
+        images_predicted, to record them in passes of their own; peak_gpu_memory_bytes; epochs, the loss and accuracy of
+        each; and best_epoch where one is chosen.
         No times, which would make every run's file another one: they are in the log and in Snakemake's benchmark.
 
     Raises
@@ -194,7 +195,14 @@ def train_here(
         if group.rank == 0:
             save_model(model_path, network)
     saved.remove()
-    metrics = {"n_samples": n_samples, "peak_gpu_memory_bytes": peak_gpu_memory_bytes(torch_device), "epochs": history}
+    apart = isinstance(chosen, Training) and chosen.recording == "eval_pass"
+    metrics = {
+        "n_samples": n_samples,
+        "images_seen": trainer.epochs.n_images,
+        "images_predicted": n_samples * chosen.epochs if apart else 0,
+        "peak_gpu_memory_bytes": peak_gpu_memory_bytes(torch_device),
+        "epochs": history,
+    }
     return metrics | ({"best_epoch": best.epoch} if best else {})
 
 

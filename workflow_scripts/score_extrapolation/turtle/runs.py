@@ -79,7 +79,8 @@ def train_unsupervised(
     Returns
     -------
     dict
-        n_samples, that were trained on; n_classes; n_classes_found, that have samples, and largest_class and
+        n_samples, that were trained on; images_seen, None: a step sees embeddings, which cost neither a training on an
+        image nor a prediction of one; n_classes; n_classes_found, that have samples, and largest_class and
         smallest_class, shares, all three of all samples; epochs, as of `trainer.TaskTrainer`.
 
     Raises
@@ -140,7 +141,8 @@ def train_unsupervised(
         write_table(labels_path, SUBSET, metadata or {}, sample_id=sample_ids, label=labels)
         encoder.save(encoder_path)
     saved.remove()
-    return {"n_samples": len(subset_ids), "epochs": of_epochs, **_describe_classes(labels, n_classes)}
+    found = _describe_classes(labels, n_classes)
+    return {"n_samples": len(subset_ids), "images_seen": None, "epochs": of_epochs, **found}
 
 
 def label_samples(encoder: TaskEncoder, embeddings: list[list[str]], sample_ids: np.ndarray) -> np.ndarray:
