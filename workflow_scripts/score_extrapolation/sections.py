@@ -7,8 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from .amounts import amounts
 from .parts import RANDOM
 from .plugins import Section
-from .sentences import repeated
-from .shorthands import OptionalPaths, as_paths
+from .shorthands import Names, OptionalPaths, as_paths, unique
 from .training.recipe import Recipe, Training
 
 
@@ -56,12 +55,6 @@ def _share(value):
         return float(value)
     hint = "null is all of them" if _is_number(value) and value == 1 else _fraction_hint(value, "0.2")
     raise ValueError(f"is not in (0, 1); it is the share of the training images that is used, {hint}")
-
-
-def unique(values: list) -> list:
-    if repeated(values):
-        raise ValueError(repeated(values))
-    return values
 
 
 def _image_size(value):
@@ -115,7 +108,7 @@ class Subset(Section):
     """The parts that are trained on for scores."""
 
     fractions: Annotated[list[SubsetFraction], Field(min_length=1), AfterValidator(unique)]
-    samplers: Annotated[list[str], Field(min_length=1), AfterValidator(unique)] = Field([RANDOM])
+    samplers: Names = Field([RANDOM])
     nested: float = Field(0.5, gt=0, lt=1, description="share of a subset that is trained on by itself too")
 
 
@@ -195,9 +188,9 @@ class Selection(Section):
     keep: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1), AfterValidator(unique)] | None = None
     methods: list[dict] = Field(min_length=1)
     fractions: Annotated[list[SubsetFraction], Field(min_length=1), AfterValidator(unique)] | None = None
-    samplers: Annotated[list[str], Field(min_length=1), AfterValidator(unique)] | None = None
-    scores: Annotated[list[str], Field(min_length=1), AfterValidator(unique)] | None = None
-    extrapolators: Annotated[list[str], Field(min_length=1), AfterValidator(unique)]
+    samplers: Names | None = None
+    scores: Names | None = None
+    extrapolators: Names
 
     def amounts(self) -> list[str]:
         """Return the names in paths of how much is kept."""
