@@ -65,6 +65,18 @@ def test_a_share_is_a_fraction_and_all_is_null(share, text):
     assert study(("samples.share", 0.2)).samples.share == 0.2
 
 
+@pytest.mark.parametrize(
+    "share, text",
+    [(10, "write 0.1"), (0, "null is none"), (1, "such as 0.1"), (True, "such as 0.1"), ("0.1", "such as 0.1")],
+)
+def test_wrong_labels_are_a_fraction_and_none_is_null(share, text):
+    (fault,) = faults_of(changed(("samples.wrong_labels", share)))
+    assert fault.endswith(
+        f"is not in (0, 1); it is the share of the training images that get a wrong label, {text}"
+    )
+    assert study(("samples.wrong_labels", 0.1)).samples.wrong_labels == 0.1
+
+
 # Selection
 
 

@@ -93,6 +93,9 @@ def _in_unlabelled(sound: dict, samples) -> Faults:
                 ("samples", split),
                 f"= {getattr(samples, split)} {text}; write the path of a set with labels, or null",
             )
+    if samples.wrong_labels is not None:
+        text = f"= {samples.wrong_labels} replaces labels by wrong ones, and {none}; write null"
+        yield ("samples", "wrong_labels"), text
     trainings = sound["training"].by_name() if sound.get("training") else {}
     for name in [name for name in trainings if name in [score["training"] for score in sound.get("scores") or []]]:
         location, paradigm = ("training", *(() if name == "base" else ("variants", name))), trainings[name].paradigm

@@ -57,6 +57,13 @@ def _share(value):
     raise ValueError(f"is not in (0, 1); it is the share of the training images that is used, {hint}")
 
 
+def _wrong_labels(value):
+    if _is_number(value) and 0 < value < 1:
+        return float(value)
+    hint = "null is none" if _is_number(value) and value == 0 else _fraction_hint(value, "0.1")
+    raise ValueError(f"is not in (0, 1); it is the share of the training images that get a wrong label, {hint}")
+
+
 def _image_size(value):
     sides = value if isinstance(value, list) else [value, value]
     if value is None or (len(sides) == 2 and all(type(side) is int and side > 0 for side in sides)):
@@ -69,6 +76,7 @@ SubsetFraction = Annotated[Any, BeforeValidator(_subset_fraction)]
 HeldOut = Annotated[Any, BeforeValidator(_held_out)]
 Pool = Annotated[Any, BeforeValidator(_pool)]
 Share = Annotated[Any, BeforeValidator(lambda value: None if value is None else _share(value))]
+WrongLabels = Annotated[Any, BeforeValidator(lambda value: None if value is None else _wrong_labels(value))]
 Channels = Annotated[list[float], Field(min_length=1, max_length=3)]
 
 
@@ -90,6 +98,7 @@ class Samples(Section):
     std: Channels | None = Field(None, description="one number per channel, in 0..1")
     on_bad_image: Literal["fail", "drop"] = "fail"
     duplicates: Literal["keep", "drop"] = "keep"
+    wrong_labels: WrongLabels = None
     split_seed: int = Field(0, ge=0)
 
     def sets_read(self) -> list[tuple[str, str, list[str]]]:
