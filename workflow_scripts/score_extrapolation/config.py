@@ -131,7 +131,7 @@ class Config(Section):
         return own or getattr(self.selection, key)
 
     def pruning_extrapolators(self) -> list[str]:
-        """Return the labels of all extrapolators that are pruned by: those of the selection, then those of its methods."""
+        """Return the labels of all extrapolators that are pruned by: the selection's, then those of its methods."""
         own = [label for method in self.selection.methods for label in method["extrapolators"] or ()]
         return list(dict.fromkeys([*self.selection.extrapolators, *own]))
 

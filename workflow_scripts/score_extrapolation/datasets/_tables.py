@@ -1,4 +1,4 @@
-"""What is written of a store beside its images: samples, duplicates, wrong labels, a summary, checksums of all of it."""
+"""What a store has beside its images: samples, duplicates, wrong labels, a summary, the checksums of all of it."""
 
 from collections.abc import Iterator
 
@@ -65,7 +65,7 @@ def write_tables(
     return summary
 
 
-def _write_wrong(store: Unfinished, labels: dict[str, np.ndarray], seed: int, ids: np.ndarray, wrong: np.ndarray) -> int:
+def _write_wrong(store: Unfinished, labels: dict[str, np.ndarray], seed: int, ids, wrong) -> int:
     """Write which labels were replaced, and say how many."""
     read = store.of_split("train", labels)
     block = {"sample_id": ids, "label": wrong, "true_label": read[ids]}
