@@ -108,7 +108,6 @@ def resources_of(stage, gpu=False):
 SPLITS = ["train", *(split for split in ("validation", "test") if getattr(EXPERIMENT.samples, split) is not None)]
 AMOUNTS = EXPERIMENT.selection.amounts()
 SCORES = [score["name"] for score in EXPERIMENT.scores]
-PRUNED_BY = EXPERIMENT.selection.scores or SCORES
 PRUNED_FROM = EXPERIMENT.pruned_parts()
 TRAINING_FREE = [method["name"] for method in EXPERIMENT.training_free.methods]
 EXTRAPOLATORS = EXPERIMENT.extrapolators()
@@ -120,24 +119,29 @@ SCORED_METHODS = [method for method in METHODS if method_constant("selection", m
 
 
 # An arm is a way to choose what is kept: `random`, or by whose scores: `top/du/knn-10/fraction-20`.
-SCORED_ARMS = expand(
-    "{method}/{score}/{extrapolator}/fraction-{fraction}",
-    method=SCORED_METHODS,
-    score=PRUNED_BY,
-    extrapolator=EXPERIMENT.selection.extrapolators,
-    fraction=PRUNED_FROM,
-)
+SCORED_ARMS = [
+    arm
+    for method in SCORED_METHODS
+    for arm in expand(
+        "{method}/{score}/{extrapolator}/fraction-{fraction}",
+        method=method,
+        score=EXPERIMENT.scores_pruned_by(method),
+        extrapolator=EXPERIMENT.extrapolators_pruned_by(method),
+        fraction=PRUNED_FROM,
+    )
+]
 FREE_ARMS = [
     *expand("top/{score}/pretrained/fraction-{part}", score=TRAINING_FREE, part=NOTHING),
     *expand("top/{score}/subset/fraction-{part}", score=TRAINING_FREE, part=PRUNED_FROM),
 ]
 FREE_ARMS = [arm for arm in FREE_ARMS if arm.split("/")[2] in EXPERIMENT.training_free.spaces]
 UNSCORED_ARMS = [method for method in METHODS if method not in SCORED_METHODS]
-TRUE_ARMS = (
-    expand("{method}/{score}/computed/fraction-100", method=SCORED_METHODS, score=PRUNED_BY)
+TRUE_ARMS = [
+    f"{method}/{score}/computed/fraction-100"
+    for method in SCORED_METHODS
+    for score in EXPERIMENT.scores_pruned_by(method)
     if EXPERIMENT.evaluation.full_data_scores
-    else []
-)
+]
 
 
 def kept_files():

@@ -210,7 +210,7 @@ STUDY = [
         fraction=PRUNED_FROM,
         seed=EXPERIMENT.seeds[0],
         score=SCORES,
-        extrapolator=EXPERIMENT.selection.extrapolators,
+        extrapolator=EXPERIMENT.pruning_extrapolators(),
     ),
 ]
 

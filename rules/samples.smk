@@ -2,7 +2,8 @@
 
 Reads:  the data set
 Writes: samples/{split}.npy (n, h, w, c) uint8, samples/{split}.parquet, samples/summary.json, samples/duplicates.parquet,
-        samples/checksums.json; while they are being written, samples.unfinished
+        samples/checksums.json; where labels are replaced, samples/wrong_labels.parquet; while they are being written,
+        samples.unfinished
 """
 
 
@@ -13,6 +14,7 @@ rule prepare_samples:
         images=[out(f"samples/{split}.npy") for split in SPLITS],
         tables=[out(f"samples/{split}.parquet") for split in SPLITS],
         duplicates=out("samples/duplicates.parquet"),
+        wrong=out("samples/wrong_labels.parquet") if EXPERIMENT.samples.wrong_labels else [],
         summary=report(
             out("samples/summary.json"),
             caption="captions/samples.rst",

@@ -16,7 +16,8 @@ MISSING = missing_items(EXPERIMENT)
 ITEMS = [item for item in method_names("study") if item not in MISSING]
 # Of tables alone; that which shows images has a rule of its own.
 TABULATED = [item for item in ITEMS if "scores" not in literal(item, "READS")]
-FIRST_SEED, PRUNED_EXTRAPOLATOR = EXPERIMENT.seeds[0], EXPERIMENT.selection.extrapolators[0]
+FIRST_SEED, FIRST_EXTRAPOLATOR = EXPERIMENT.seeds[0], EXPERIMENT.selection.extrapolators[0]
+FIRST_SCORE = (EXPERIMENT.selection.scores or SCORES)[0]
 # The evaluation's tables by the names that items know them by.
 EVALUATED = {
     "retraining": rules.tabulate_retraining.output.runs,
@@ -106,8 +107,8 @@ for item in set(ITEMS) - set(TABULATED):
         name:
             item
         input:
-            scores=out(f"{extrapolated_path(PRUNED_BY[0], PRUNED_EXTRAPOLATOR, PRUNED_FROM[0], FIRST_SEED)}.parquet"),
-            truth=out(f"{scores_path(PRUNED_BY[0], EVERYTHING, FIRST_SEED)}.parquet"),
+            scores=out(f"{extrapolated_path(FIRST_SCORE, FIRST_EXTRAPOLATOR, PRUNED_FROM[0], FIRST_SEED)}.parquet"),
+            truth=out(f"{scores_path(FIRST_SCORE, EVERYTHING, FIRST_SEED)}.parquet"),
             images=out("samples/train.npy"),
             samples=out("samples/train.parquet"),
             summary=out("samples/summary.json"),

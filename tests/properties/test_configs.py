@@ -101,7 +101,19 @@ def experiments(draw):
     if draw(st.booleans()):
         config["selection"]["extrapolators"] = draw(some(labels))
         config["evaluation"]["estimates"] = draw(some(["cross_validation", "nested"], least=0))
+    config["selection"]["methods"] = [
+        with_its_own(method, draw, names, labels) for method in config["selection"]["methods"]
+    ]
     return config
+
+
+def with_its_own(method, draw, scores, labels):
+    """Have a selection method that reads scores prune by some of its own, or not."""
+    entry = {"name": method} if isinstance(method, str) else method
+    if not method_constant("selection", entry["name"], "SCORED") or not draw(st.booleans()):
+        return method
+    own = st.fixed_dictionaries({}, optional={"scores": some(scores), "extrapolators": some(labels)})
+    return {**entry, **draw(own)}
 
 
 def make_unsupervised(config, draw):
@@ -148,6 +160,8 @@ def test_a_valid_config_plans_a_whole_study(config, checkout):
     kept_by_scores = [name for name in methods if method_constant("selection", name, "SCORED")]
     free = config["training_free"]["methods"]
     assert ("select_by_score" in planned) == bool(kept_by_scores or (free and config["samples"]["test"]))
+    if config["samples"]["test"] and not free:
+        assert planned.get("select_by_score", 0) == n_lists_by_scores(config)
     n_budgets, n_seeds = len(config["retraining"]["budgets"]), len(config["seeds"])
     retrained_without_score = n_seeds * len(config["selection"]["rates"]) * n_budgets * ("rs2" in methods)
     assert planned.get("retrain_model", 0) >= retrained_without_score * bool(config["samples"]["test"])
@@ -160,6 +174,19 @@ def test_a_valid_config_plans_a_whole_study(config, checkout):
         runs = n_extrapolators * n_scores * len(subset["fractions"]) * len(subset["samplers"]) * n_seeds
         assert planned.get("extrapolate_scores", 0) + planned.get("gather_scores", 0) >= runs
         assert ("gather_scores" in planned) == (config["shards"] > 1)
+
+
+def n_lists_by_scores(config) -> int:
+    """Return how many lists are kept by scores, counted one by one."""
+    chosen, subset, n = config["selection"], config["subset"], 0
+    for method in chosen["methods"]:
+        entry = {"name": method} if isinstance(method, str) else method
+        if method_constant("selection", entry["name"], "SCORED"):
+            for _ in entry.get("scores", config["scores"]):
+                for _ in entry.get("extrapolators", chosen["extrapolators"]):
+                    n += len(subset["fractions"]) * len(subset["samplers"])
+                n += config["evaluation"]["full_data_scores"]
+    return n * len(config["seeds"]) * len(chosen["rates"])
 
 
 # ---- Anything at all ---------------------------------------------------------------------------------------------

@@ -48,7 +48,7 @@ CONFIG_FAULTS = {
     ),
     "an unknown model": (
         {"training": {"model": "resnet"}},
-        'training.model = "resnet" is none of convnet, resnet9, timm',
+        'training.model = "resnet" is none of convnet, perceptron, resnet9, timm',
     ),
     "an unknown extrapolator": (
         {"extrapolation": [{"name": "nn", "k": 5}]},

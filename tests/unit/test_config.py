@@ -136,7 +136,8 @@ def test_bare_names_become_methods_with_their_defaults():
     assert config.scores == [{"name": "du", "training": "base", "window": 10}]
     knn = {"name": "knn", "step_up": False, "k": 20, "weighting": "distance", "same_label": False}
     assert config.extrapolation == [knn]
-    assert config.selection.methods == [{"name": "top"}, {"name": "random"}]
+    of_every = {"scores": None, "extrapolators": None}
+    assert config.selection.methods == [{"name": "top", **of_every}, {"name": "random", **of_every}]
     assert config.training.model == config.retraining.model == {"name": "resnet9", "width": 32}
 
 
@@ -477,8 +478,8 @@ BAD = [  # what is set, to what, and the sentence, in which ... stands for anyth
     ("subset.nested", "half", 'subset.nested = "half" is no number (share of a subset ...)'),
     ("subset.nested", None, "subset.nested = null is no value; give one (share of a subset ...)"),
     ("training", [], "training = [] is no mapping of keys to values; its keys are model, paradigm, ..."),
-    ("training.model", "resnet18", 'training.model = "resnet18" is none of convnet, resnet9, timm, wideresnet'),
-    ("training.model", {"name": "resnet18"}, 'training.model.name = "resnet18" is none of convnet, resnet9, timm, ...'),
+    ("training.model", "resnet18", 'training.model = "resnet18" is none of convnet, perceptron, resnet9, ...'),
+    ("training.model", {"name": "resnet18"}, 'training.model.name = "resnet18" is none of convnet, perceptron, ...'),
     ("training.model", {"width": 3}, 'training.model = {"width": 3} names no method; give one of convnet, ...'),
     ("training.model", None, "training.model = null names no method; give one of convnet, ..."),
     ("training.model", {"name": "convnet", "width": 0}, "training.model.width = 0 is below 1"),
@@ -700,6 +701,36 @@ BAD = [  # what is set, to what, and the sentence, in which ... stands for anyth
     ("selection.scores", ["tdds"], 'selection.scores[0] = "tdds" is not computed; there are du'),
     ("selection.scores", ["du"] * 2, 'selection.scores = ["du", "du"] has du twice; ...'),
     ("selection.extrapolators", ["knn-5"] * 2, 'selection.extrapolators = ["knn-5", "knn-5"] has knn-5 twice; ...'),
+    (
+        "selection.methods",
+        [{"name": "top", "scores": "du"}],
+        'selection.methods[0].scores = "du" is no list; write ["du"]',
+    ),
+    (
+        "selection.methods",
+        [{"name": "top", "extrapolators": []}],
+        "selection.methods[0].extrapolators = [] is empty",
+    ),
+    (
+        "selection.methods",
+        [{"name": "top", "scores": ["du", "du"]}],
+        'selection.methods[0].scores = ["du", "du"] has du twice; give each once',
+    ),
+    (
+        "selection.methods",
+        [{"name": "top", "scores": ["du", "tdds"]}],
+        'selection.methods[0].scores[1] = "tdds" is not computed; there are du',
+    ),
+    (
+        "selection.methods",
+        ["random", {"name": "top", "extrapolators": ["knn-7"]}],
+        'selection.methods[1].extrapolators[0] = "knn-7" is not computed; there are knn-5, ...',
+    ),
+    (
+        "selection.methods",
+        ["top", {"name": "random", "scores": ["du"]}],
+        'selection.methods[1].scores = ["du"], but random reads no scores; leave it out',
+    ),
     ("retraining", 3, "retraining = 3 is no mapping of keys to values; its keys are model, paradigm, ..."),
     ("retraining.epochs", 0, "retraining.epochs = 0 is below 1 (passes over the samples)"),
     ("evaluation.full_data_scores", "yes", 'evaluation.full_data_scores = "yes" is neither true nor false'),
@@ -793,7 +824,7 @@ def test_an_unknown_option_of_a_method_is_one_sentence():
     fault = fault_of(("scores", [{"name": "du", "windw": 10}]))
     assert fault == "config: scores[0].windw is not a known key; did you mean window? known are window, training"
     fault = fault_of(("selection.methods", [{"name": "top", "bins": 10}]))
-    assert fault == "config: selection.methods[0].bins is not a known key; nothing can be set here"
+    assert fault == "config: selection.methods[0].bins is not a known key; known are scores, extrapolators"
     fault = fault_of(("training.model", {"name": "convnet", "widht": 8}))
     assert fault == "config: training.model.widht is not a known key; did you mean width? known are width"
     fault = fault_of(("extrapolation", [{"name": "knn", "k": [5, 10], "weights": "uniform"}]))
@@ -987,7 +1018,8 @@ def test_values_of_the_command_line_have_the_types_that_they_have_in_a_file(tmp_
     assert config.training.augmentation.flip is True
     assert config.training.augmentation.crop_padding == 1
     assert config.selection.rates == [0.5, 0.75]
-    assert config.selection.methods == [{"name": "top"}, {"name": "random"}]
+    of_every = {"scores": None, "extrapolators": None}
+    assert config.selection.methods == [{"name": "top", **of_every}, {"name": "random", **of_every}]
     assert config.experiment == "0123"
 
 

@@ -65,6 +65,18 @@ def test_a_share_is_a_fraction_and_all_is_null(share, text):
     assert study(("samples.share", 0.2)).samples.share == 0.2
 
 
+@pytest.mark.parametrize(
+    "share, text",
+    [(10, "write 0.1"), (0, "null is none"), (1, "such as 0.1"), (True, "such as 0.1"), ("0.1", "such as 0.1")],
+)
+def test_wrong_labels_are_a_fraction_and_none_is_null(share, text):
+    (fault,) = faults_of(changed(("samples.wrong_labels", share)))
+    assert fault.endswith(
+        f"is not in (0, 1); it is the share of the training images that get a wrong label, {text}"
+    )
+    assert study(("samples.wrong_labels", 0.1)).samples.wrong_labels == 0.1
+
+
 # Selection
 
 
@@ -87,6 +99,42 @@ def test_an_arm_is_charged_for_both_scores_that_it_reads():
     assert [path.split("/")[-1] for path in jobs["scores"]] == ["du.tsv", "aum.tsv"]
     assert [path.split("/")[-2] for path in jobs["extrapolation"]] == ["du", "aum"]
     assert len(jobs["training"]) == len(jobs["embeddings"]) == 1
+
+
+def test_a_method_prunes_by_its_own_scores_and_extrapolators_or_by_those_of_the_selection():
+    own = [
+        "top",
+        {"name": "chance", "extrapolators": ["knn-5", "knn-20", "auto"]},
+        {"name": "beta", "scores": ["dual"]},
+        "random",
+    ]
+    scores = ["du", "dual", "unsure"]
+    experiment = study(("scores", scores), ("selection.methods", own), ("selection.extrapolators", ["knn-10"]))
+    assert [experiment.scores_pruned_by(method) for method in ("top", "beta")] == [scores, ["dual"]]
+    assert experiment.extrapolators_pruned_by("chance") == ["knn-5", "knn-20", "auto"]
+    assert experiment.extrapolators_pruned_by("beta") == ["knn-10"]
+    assert experiment.pruning_extrapolators() == ["knn-10", "knn-5", "knn-20", "auto"]
+    assert experiment.extrapolated()[-1] == "auto"
+    fewer = study(("scores", scores), ("selection.methods", own[:1]), ("selection.scores", ["unsure"]))
+    assert fewer.scores_pruned_by("top") == ["unsure"]
+    assert fewer.pruning_extrapolators() == fewer.selection.extrapolators
+
+
+def test_what_a_method_prunes_by_is_none_of_its_own_options():
+    chance = {"name": "chance", "floor": 0.5, "scores": ["du"], "extrapolators": ["knn-5"]}
+    experiment = study(("selection.methods", ["top", chance]))
+    assert experiment.selection_method("chance") == {"name": "chance", "floor": 0.5}
+    assert experiment.selection_method("top") == {"name": "top"}
+    assert experiment.selection_method("window")["start"] == 0.1  # not listed: the defaults
+
+
+def test_auto_of_one_method_asks_for_nested_estimates_too():
+    chance = {"name": "chance", "extrapolators": ["knn-5", "auto"]}
+    faults = faults_of(changed(("selection.methods", ["top", chance]), ("evaluation.estimates", [])))
+    assert_say(
+        faults,
+        "selection.methods[1].extrapolators[1] = auto chooses by nested estimates; add nested to evaluation.estimates",
+    )
 
 
 def test_what_draws_anew_has_no_list_and_pays_for_none():

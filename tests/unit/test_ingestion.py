@@ -68,7 +68,7 @@ def settings(photos, **changes):
         "options": {},
     }
     values |= {"share": 0.9, "image_size": 8, "on_bad_image": "drop", "seed": 1, "threads": 2, "pool": pool}
-    return values | {"duplicates": "drop"} | changes
+    return values | {"duplicates": "drop", "wrong_labels": 0.3} | changes
 
 
 @pytest.fixture(autouse=True)

@@ -12,6 +12,7 @@ from score_extrapolation.plugins import method_names
 SETTINGS = {
     "timm": {"architecture": "resnet18", "stem": "cifar"},
     "convnet": {"width": 4},
+    "perceptron": {"width": 4},
     "resnet9": {"width": 4},
     "wideresnet": {"depth": 10, "width": 1},
 }
@@ -94,10 +95,26 @@ def test_pixels_are_scaled_to_0_1_and_standardised_per_channel():
 def test_the_width_option_widens_the_embedding():
     assert [build({"name": "resnet9", "width": width}).width for width in (2, 8)] == [8, 32]
     assert [build({"name": "convnet", "width": width}).width for width in (2, 8)] == [8, 32]
+    assert [build({"name": "perceptron", "width": width}).width for width in (2, 8)] == [2, 8]
+
+
+@pytest.mark.parametrize("depth", [1, 3])
+def test_a_perceptron_is_its_hidden_layers_one_after_the_other(depth):
+    net = build({"name": "perceptron", "width": 6, "depth": depth}, (3, 4, 2))
+    net.train()(images(5, (3, 4, 2)))  # statistics of its own
+    weights = [module.weight for module in net.trunk if isinstance(module, torch.nn.Linear)]
+    norms = [module for module in net.trunk if isinstance(module, torch.nn.BatchNorm2d)]
+    assert [tuple(weight.shape) for weight in weights] == [(6, 24), *[(6, 6)] * (depth - 1)]
+    pixels = images(4, (3, 4, 2))
+    hidden = ((pixels.double() / 255 - 0.4) / 0.2).permute(0, 3, 1, 2).reshape(4, 24)
+    for weight, norm in zip(weights, norms, strict=True):
+        sums = hidden @ weight.double().T
+        hidden = ((sums - norm.running_mean) / (norm.running_var + norm.eps).sqrt()).clamp(min=0)
+    torch.testing.assert_close(net.eval().embed(pixels).double(), hidden, rtol=1e-4, atol=1e-5)
 
 
 def test_an_unknown_model_is_refused():
-    with pytest.raises(InputFault, match="'resnet18' is none of the models; there are: convnet, resnet9, timm"):
+    with pytest.raises(InputFault, match="'resnet18' is none of the models; there are: convnet, perceptron, "):
         build({"name": "resnet18"})
 
 

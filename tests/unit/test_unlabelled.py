@@ -204,6 +204,10 @@ def test_what_reads_no_label_is_taken():
             "selection.methods[1] = window reads labels, and samples.labelled is false; write a number ",
         ),
         (
+            ("samples.wrong_labels", 0.1),
+            "samples.wrong_labels = 0.1 replaces labels by wrong ones, and samples.labelled is false; write null",
+        ),
+        (
             ("subset.samplers", ["random", "stratified"]),
             "subset.samplers[1] = stratified reads labels, and samples.labelled is false; take another of ",
         ),

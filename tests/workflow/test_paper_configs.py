@@ -168,6 +168,7 @@ def checkout(tmp_path_factory):
     formats.write_places(folder / "data/places365")
     formats.write_imagenet(folder / "data/imagenet64")
     (folder / "data/synthetic_cifar100").mkdir()
+    (folder / "data/fashion").mkdir()
     images, labels = formats.random_images(200, 32, 32, 3), np.arange(200) % 100
     np.savez(folder / "data/synthetic_cifar100/1m.npz", image=images, label=labels)
     (folder / "data/synthetic_cifar10").mkdir()
@@ -177,7 +178,8 @@ def checkout(tmp_path_factory):
     return folder
 
 
-OF_THEIR_OWN = {"cifar10_extrapolation", "cifar10_study", "cifar10_pool", "digits_pool"}
+SELECTIONS = {name for name in NAMES if name.startswith("selection_")}
+OF_THEIR_OWN = {"cifar10_extrapolation", "cifar10_study", "cifar10_pool", "digits_pool"} | SELECTIONS
 UNSUPERVISED = {name for name in NAMES if "unsupervised" in name}
 
 
@@ -232,6 +234,32 @@ def test_without_labels_each_training_is_planned_once_and_no_network_but_those_o
     n_arms = len(config.selection.extrapolators) * len(fractions) + 2  # the full data's, and random
     assert planned["retrain_model"] == n_seeds * (len(config.selection.rates) * n_arms + 1)
     assert not planned.keys() & {"train_subset", "embed_samples", "predict_samples"}
+
+
+@pytest.mark.parametrize("name", sorted(SELECTIONS))
+def test_selections_are_compared_at_one_score_and_extrapolator_but_for_chance(name, checkout):
+    config = read(name)
+    knn, gnn, held_out = config.extrapolators()
+    own = {"chance": [knn, gnn, held_out]}
+    methods = [method["name"] for method in config.selection.methods]
+    scored = [method for method in methods if method not in ("random", "rs2")]
+    for method in scored:
+        assert config.scores_pruned_by(method) == (["dual"] if method == "beta" else ["du"])
+        assert config.extrapolators_pruned_by(method) == own.get(method, [held_out])
+    n_scored = 2 * len(scored) + 2  # each by the truth too, and two more extrapolators under chance
+    n_lists = len(config.seeds) * len(config.selection.rates)
+    planned = Experiment(checkout, name).planned("study")
+    assert planned["select_by_score"] == n_lists * n_scored
+    assert planned["select_without_score"] == n_lists + len(config.seeds)
+    assert config.retraining.budgets == ["epochs", "steps"]
+    assert planned["retrain_model"] == n_lists * 2 * (n_scored + 2) + len(config.seeds)
+
+
+def test_wrong_labels_are_all_that_differs_between_the_selections_of_fashion_mnist():
+    right, wrong = (read(name).model_dump() for name in ("selection_fashion", "selection_fashion_wrong"))
+    assert wrong["samples"].pop("wrong_labels") == 0.1
+    assert right["samples"].pop("wrong_labels") is None
+    assert wrong | {"experiment": "selection_fashion"} == right
 
 
 def test_the_tasks_within_subsets_share_their_trainings(checkout):

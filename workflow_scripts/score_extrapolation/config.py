@@ -27,10 +27,9 @@ from .sections import (
     Selection,
     Subset,
     TrainingFree,
-    unique,
 )
 from .sentences import dotted, validate
-from .shorthands import extrapolator_label, fill_in_methods, fill_in_recipes, told_of_training
+from .shorthands import extrapolator_label, fill_in_methods, fill_in_recipes, own_options, told_of_training, unique
 
 # What stepping scores up reads beside them (extrapolators/_step_up.py), and what trainings must have noted for it.
 STEP_UP_NEEDS = ("dynamics", "nested/dynamics", "nested/scores")
@@ -115,9 +114,26 @@ class Config(Section):
         return next(listed, {"name": name, **method_options("exports", name)().model_dump()})
 
     def selection_method(self, name: str) -> dict:
-        """Return name and options of a selection method; of one that the config does not list, the defaults."""
-        listed = (method for method in self.selection.methods if method["name"] == name)
-        return next(listed, {"name": name, **method_options("selection", name)().model_dump()})
+        """Return name and own options of a selection method; of one that the config does not list, the defaults."""
+        listed = (own_options("selection", method) for method in self.selection.methods if method["name"] == name)
+        return {"name": name, **next(listed, method_options("selection", name)().model_dump())}
+
+    def scores_pruned_by(self, method: str) -> list[str]:
+        """Return the names of the scores that a selection method, one of the config's, prunes by."""
+        return self._of_selection(method, "scores") or [score["name"] for score in self.scores]
+
+    def extrapolators_pruned_by(self, method: str) -> list[str]:
+        """Return the labels of the extrapolators whose estimates a selection method, one of the config's, prunes by."""
+        return self._of_selection(method, "extrapolators")
+
+    def _of_selection(self, method: str, key: str):
+        own = next(entry[key] for entry in self.selection.methods if entry["name"] == method)
+        return own or getattr(self.selection, key)
+
+    def pruning_extrapolators(self) -> list[str]:
+        """Return the labels of all extrapolators that are pruned by: the selection's, then those of its methods."""
+        own = [label for method in self.selection.methods for label in method["extrapolators"] or ()]
+        return list(dict.fromkeys([*self.selection.extrapolators, *own]))
 
     def doubt(self, method: str) -> str | None:
         """Return the other score that a selection method reads beside the one that is pruned by, or None."""
@@ -171,13 +187,13 @@ class Config(Section):
 
     def extrapolated(self) -> list[str]:
         """Return the labels of all extrapolated scores: of each extrapolator, and of `auto` if asked for."""
-        return [*self.extrapolators(), *([AUTO] if AUTO in self.selection.extrapolators else [])]
+        return [*self.extrapolators(), *([AUTO] if AUTO in self.pruning_extrapolators() else [])]
 
     def needs(self, extrapolator: str) -> tuple[str, ...]:
         """Return the names of the tables that an extrapolator, given by its label, reads beside the subset's scores."""
-        options = dict(self.extrapolators()[extrapolator])
-        stepped_up = STEP_UP_NEEDS if options.pop("step_up") else ()
-        needed = method_options("extrapolators", options.pop("name"))(**options).needs()
+        entry = self.extrapolators()[extrapolator]
+        stepped_up = STEP_UP_NEEDS if entry["step_up"] else ()
+        needed = method_options("extrapolators", entry["name"])(**own_options("extrapolators", entry)).needs()
         return tuple(dict.fromkeys([*needed, *stepped_up]))
 
     def split(self, extrapolator: str) -> str | None:

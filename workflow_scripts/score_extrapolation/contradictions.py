@@ -4,7 +4,7 @@ from .paradigm_contradictions import Faults, find_in_paradigms, recipes_of
 from .plugins import method_constant, method_names, method_options
 from .sections import PRETRAINED
 from .sentences import listed, repeated, shown
-from .shorthands import extrapolator_label, own_split
+from .shorthands import extrapolator_label, own_options, own_split
 
 AUTO = "auto"  # the extrapolator that is chosen by estimates
 
@@ -41,14 +41,7 @@ def find_contradictions(sound: dict) -> Faults:
             yield from _in_parts(selection, sound["subset"])
     if selection:
         yield from _in_doubts(selection, names)
-    estimates = sound["evaluation"].estimates if "evaluation" in sound else []
-    if selection and AUTO in selection.extrapolators and labels and "nested" not in estimates:
-        i, text = selection.extrapolators.index(AUTO), "chooses by nested estimates; add nested to evaluation.estimates"
-        yield ("selection", "extrapolators", i), f"= {AUTO} {text}"
-    for key, computed in (("scores", names), ("extrapolators", [*labels, AUTO])) if selection else ():
-        for i, chosen in enumerate(getattr(selection, key) or []):
-            if chosen not in computed and computed not in ([], [AUTO]):
-                yield ("selection", key, i), f"= {shown(chosen)} is not computed; there are {listed(computed)}"
+        yield from _in_pruned_by(selection, names, labels, sound.get("evaluation"))
     method = sound["neighbors"].method if "neighbors" in sound else "auto"
     if sound.get("shards", 1) > 1 and method in ("pynndescent", "ivf"):
         text = (
@@ -86,8 +79,8 @@ def _in_scores(scores: list[dict], training) -> Faults:
             known = listed(trainings)
             yield ("scores", i, "training"), f"= {shown(name)} is no training; there are {known} (training.variants)"
             continue
-        options = {key: value for key, value in score.items() if key not in ("name", "training")}
-        needed, epochs = method_options("scores", score["name"])(**options).needed_epochs(), trainings[name].epochs
+        options = method_options("scores", score["name"])(**own_options("scores", score))
+        needed, epochs = options.needed_epochs(), trainings[name].epochs
         if epochs < needed:
             key = "training.epochs" if name == "base" else f"training.variants.{name}.epochs"
             yield ("scores", i), f"= {shown(score['name'])} needs {needed} epochs or more, but {key} is {epochs}"
@@ -121,6 +114,31 @@ def _in_doubts(selection, scores: list[str]) -> Faults:
         if share and not isinstance(method[share], str) and method[share] > least and selection.keep is None:
             text = f"= {shown(method[share])} is more than selection.rates removes, {least}; lower it"
             yield (*location, share), text
+
+
+def _in_pruned_by(selection, scores: list[str], labels: list[str], evaluation) -> Faults:
+    """What all methods prune by, or one of them, must be computed; a method that reads no scores prunes by none."""
+    estimates = evaluation.estimates if evaluation else []
+    chosen: list[tuple] = [(("selection",), selection.scores, selection.extrapolators)]
+    for i, method in enumerate(selection.methods):
+        location = ("selection", "methods", i)
+        if method_constant("selection", method["name"], "SCORED"):
+            chosen.append((location, method["scores"], method["extrapolators"]))
+            continue
+        for key in ("scores", "extrapolators"):
+            if method[key] is not None:
+                yield (*location, key), f"= {shown(method[key])}, but {method['name']} reads no scores; leave it out"
+    for location, by_scores, by_extrapolators in chosen:
+        if AUTO in (by_extrapolators or []) and labels and "nested" not in estimates:
+            text = f"= {AUTO} chooses by nested estimates; add nested to evaluation.estimates"
+            yield (*location, "extrapolators", by_extrapolators.index(AUTO)), text
+        for key, names, computed in (
+            ("scores", by_scores, scores),
+            ("extrapolators", by_extrapolators, [*labels, AUTO] if labels else []),
+        ):
+            for i, name in enumerate(names or []):
+                if computed and name not in computed:
+                    yield (*location, key, i), f"= {shown(name)} is not computed; there are {listed(computed)}"
 
 
 def _in_optimizer(optimizer, location: tuple) -> Faults:

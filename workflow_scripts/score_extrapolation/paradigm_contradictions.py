@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from .plugins import method_constant, method_names, method_options
 from .sentences import listed, shown
-from .shorthands import extrapolator_label
+from .shorthands import extrapolator_label, own_options
 
 # Tables of what an extrapolator reads that only labels make, or only the networks of a training on images.
 OF_LABELS = ("samples", "neighbors/label")
@@ -41,8 +41,7 @@ def is_unsupervised(training) -> bool:
 
 def needs_of_selection(method: dict) -> tuple[str, ...]:
     """Return the names of the tables that a selection method, name and options, reads beside scores."""
-    options = {key: value for key, value in method.items() if key != "name"}
-    options = method_options("selection", method["name"])(**options)
+    options = method_options("selection", method["name"])(**own_options("selection", method))
     return options.needs() if hasattr(options, "needs") else ()
 
 
@@ -94,6 +93,9 @@ def _in_unlabelled(sound: dict, samples) -> Faults:
                 ("samples", split),
                 f"= {getattr(samples, split)} {text}; write the path of a set with labels, or null",
             )
+    if samples.wrong_labels is not None:
+        text = f"= {samples.wrong_labels} replaces labels by wrong ones, and {none}; write null"
+        yield ("samples", "wrong_labels"), text
     trainings = sound["training"].by_name() if sound.get("training") else {}
     for name in [name for name in trainings if name in [score["training"] for score in sound.get("scores") or []]]:
         location, paradigm = ("training", *(() if name == "base" else ("variants", name))), trainings[name].paradigm
@@ -119,8 +121,8 @@ def _in_unlabelled(sound: dict, samples) -> Faults:
 def _in_what_reads_labels(sound: dict, found: str) -> Faults:
     """What is scored without labels is extrapolated and pruned by without labels; `found` says why it is."""
     for i, entry in enumerate(sound.get("extrapolation") or []):
-        options = {key: value for key, value in entry.items() if key not in ("name", "step_up")}
-        needs = [n.removeprefix("nested/") for n in method_options("extrapolators", entry["name"])(**options).needs()]
+        options = method_options("extrapolators", entry["name"])(**own_options("extrapolators", entry))
+        needs = [name.removeprefix("nested/") for name in options.needs()]
         label = extrapolator_label(entry)
         if set(needs) & set(OF_IMAGES):
             yield ("extrapolation", i), f"= {label} reads what networks say of images, and {found}; take knn or gnn"

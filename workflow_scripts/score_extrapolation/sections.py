@@ -7,8 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from .amounts import amounts
 from .parts import RANDOM
 from .plugins import Section
-from .sentences import repeated
-from .shorthands import OptionalPaths, as_paths
+from .shorthands import Names, OptionalPaths, as_paths, unique
 from .training.recipe import Recipe, Training
 
 
@@ -58,10 +57,11 @@ def _share(value):
     raise ValueError(f"is not in (0, 1); it is the share of the training images that is used, {hint}")
 
 
-def unique(values: list) -> list:
-    if repeated(values):
-        raise ValueError(repeated(values))
-    return values
+def _wrong_labels(value):
+    if _is_number(value) and 0 < value < 1:
+        return float(value)
+    hint = "null is none" if _is_number(value) and value == 0 else _fraction_hint(value, "0.1")
+    raise ValueError(f"is not in (0, 1); it is the share of the training images that get a wrong label, {hint}")
 
 
 def _image_size(value):
@@ -76,6 +76,7 @@ SubsetFraction = Annotated[Any, BeforeValidator(_subset_fraction)]
 HeldOut = Annotated[Any, BeforeValidator(_held_out)]
 Pool = Annotated[Any, BeforeValidator(_pool)]
 Share = Annotated[Any, BeforeValidator(lambda value: None if value is None else _share(value))]
+WrongLabels = Annotated[Any, BeforeValidator(lambda value: None if value is None else _wrong_labels(value))]
 Channels = Annotated[list[float], Field(min_length=1, max_length=3)]
 
 
@@ -97,6 +98,7 @@ class Samples(Section):
     std: Channels | None = Field(None, description="one number per channel, in 0..1")
     on_bad_image: Literal["fail", "drop"] = "fail"
     duplicates: Literal["keep", "drop"] = "keep"
+    wrong_labels: WrongLabels = None
     split_seed: int = Field(0, ge=0)
 
     def sets_read(self) -> list[tuple[str, str, list[str]]]:
@@ -115,7 +117,7 @@ class Subset(Section):
     """The parts that are trained on for scores."""
 
     fractions: Annotated[list[SubsetFraction], Field(min_length=1), AfterValidator(unique)]
-    samplers: Annotated[list[str], Field(min_length=1), AfterValidator(unique)] = Field([RANDOM])
+    samplers: Names = Field([RANDOM])
     nested: float = Field(0.5, gt=0, lt=1, description="share of a subset that is trained on by itself too")
 
 
@@ -195,9 +197,9 @@ class Selection(Section):
     keep: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1), AfterValidator(unique)] | None = None
     methods: list[dict] = Field(min_length=1)
     fractions: Annotated[list[SubsetFraction], Field(min_length=1), AfterValidator(unique)] | None = None
-    samplers: Annotated[list[str], Field(min_length=1), AfterValidator(unique)] | None = None
-    scores: Annotated[list[str], Field(min_length=1), AfterValidator(unique)] | None = None
-    extrapolators: Annotated[list[str], Field(min_length=1), AfterValidator(unique)]
+    samplers: Names | None = None
+    scores: Names | None = None
+    extrapolators: Names
 
     def amounts(self) -> list[str]:
         """Return the names in paths of how much is kept."""

@@ -6,10 +6,10 @@ from functools import cache
 from typing import Annotated, Any
 
 import pydantic
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from .plugins import Section, method_names, method_options
-from .sentences import listed, shown, validate
+from .sentences import listed, repeated, shown, validate
 
 
 def as_paths(value):
@@ -21,6 +21,15 @@ def as_paths(value):
 
 
 OptionalPaths = Annotated[Any, BeforeValidator(lambda value: None if value is None else as_paths(value))]
+
+
+def unique(values: list) -> list:
+    if repeated(values):
+        raise ValueError(repeated(values))
+    return values
+
+
+Names = Annotated[list[str], Field(min_length=1), AfterValidator(unique)]
 
 
 class HeldOutSet(Section):
@@ -137,7 +146,23 @@ class OfEveryExtrapolator(Section):
     step_up: bool = False
 
 
-OF_EVERY: dict[str, type[Section]] = {"scores": OfEveryScore, "extrapolators": OfEveryExtrapolator}
+class OfEverySelection(Section):
+    """`scores`, `extrapolators`: those whose estimates the method prunes by; null: those of `selection`."""
+
+    scores: Names | None = None
+    extrapolators: Names | None = None
+
+
+OF_EVERY: dict[str, type[Section]] = {
+    "scores": OfEveryScore,
+    "extrapolators": OfEveryExtrapolator,
+    "selection": OfEverySelection,
+}
+
+
+def own_options(kind: str, entry: dict) -> dict:
+    """Return the options of an entry that are of its method alone: no name, and none of every method of its kind."""
+    return {key: value for key, value in entry.items() if key != "name" and key not in OF_EVERY[kind].model_fields}
 
 
 @cache

@@ -173,3 +173,44 @@ def draw_unused(labels: np.ndarray, share: float, seed: int) -> np.ndarray:
         return np.zeros(0, np.int64)
     free = np.ones(len(labels), bool)
     return draw_fraction(labels, free, 1 - n_used / len(labels), seed, "samples.share")
+
+
+def draw_wrong(labels: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Draw samples, and for each the label of another class.
+
+    Parameters
+    ----------
+    labels : (n,) int64
+        Of the training samples.
+    share : float
+        In (0, 1), of them.
+    seed : int
+        Of this draw alone.
+
+    Returns
+    -------
+    rows : (round(share * n),) int64
+        Sorted; each sample is as likely, whatever its class.
+    wrong : (round(share * n),) int64
+        Never the label that the row has; each other class that has training samples is as likely.
+
+    Raises
+    ------
+    InputFault
+        That is no sample, or all samples are of one class.
+    """
+    n_wrong, present = round(share * len(labels)), np.unique(labels)
+    if not n_wrong:
+        raise InputFault(
+            f"samples.wrong_labels = {share} of {len(labels)} training samples is none of them; give "
+            f"{1 / len(labels):.2g} or more, or null"
+        )
+    if len(present) < 2:
+        raise InputFault(
+            f"samples.wrong_labels = {share}, but all training samples are of one class; give samples of two or more, "
+            "or write null"
+        )
+    rng = np.random.default_rng(seed)
+    rows = np.sort(rng.choice(len(labels), size=n_wrong, replace=False))
+    places = np.searchsorted(present, labels[rows]) + rng.integers(1, len(present), size=n_wrong)
+    return rows, present[places % len(present)]

@@ -17,7 +17,7 @@ from ._arrays import channel_statistics
 from ._chunks import Chunk, Ended, decode_split
 from ._decode import find_form
 from ._duplicates import Seen
-from ._labels import draw_fraction, draw_unused, map_labels
+from ._labels import draw_fraction, draw_unused, draw_wrong, map_labels
 from ._sets import POOL, read_splits
 from ._tables import write_tables
 from ._unfinished import BAD, DUPLICATE, STORED, UNUSED, Unfinished, bytes_there, settings_digest
@@ -50,13 +50,15 @@ def prepare_samples(
     pool: dict | None = None,
     labelled: bool = True,
     duplicates: str = "keep",
+    wrong_labels: float | None = None,
 ) -> dict:
     """Decode a data set into one array and one table per split.
 
     Written to `folder`, all whole or not at all: ``{split}.npy``, uint8 (n, H, W, C), row i is sample_id i;
-    ``{split}.parquet`` (sample_id, label, source); ``duplicates.parquet`` (see `_duplicates`); ``summary.json``;
-    ``checksums.json`` of all of these. They do not depend on `threads`. What a killed call had written is in
-    ``{folder}.unfinished``, and a call with the same settings and data goes on there.
+    ``{split}.parquet`` (sample_id, label, source); ``duplicates.parquet`` (see `_duplicates`); with `wrong_labels`
+    ``wrong_labels.parquet`` (see `_tables`); ``summary.json``; ``checksums.json`` of all of these. They do not depend
+    on `threads`. What a killed call had written is in ``{folder}.unfinished``, and a call with the same settings and
+    data goes on there.
 
     Parameters
     ----------
@@ -84,7 +86,7 @@ def prepare_samples(
     on_bad_image : {"fail", "drop"}
         What to do about an image that cannot be decoded.
     seed : int
-        Of the draw of fractions and of the share.
+        Of the draw of fractions, of the share and of wrong labels.
     mean, std : list of float, (C,), optional
         Per channel, in 0..1; computed over the training pixels where None (exactly, from integer sums).
     threads : int
@@ -97,13 +99,18 @@ def prepare_samples(
         test and validation that are read by themselves have theirs.
     duplicates : {"keep", "drop"}
         What to do about a training image whose pixels, once decoded, are those of an earlier training image.
+    wrong_labels : float, optional
+        In (0, 1): the share of the training images in the store, of a pool too, whose labels are replaced by that of
+        another class (see `_labels.draw_wrong`), for experiments on label noise; ``duplicates.parquet`` has those that
+        were read. None: none.
 
     Returns
     -------
     dict
         As in ``summary.json``: classes, none where nothing has a label; height, width, channels, mean, std, n per
-        split, the sources of bad images that were dropped, counts of duplicates (see `count_duplicates`), and of a pool
-        n_pool, how many of the training samples are its own: the last.
+        split, the sources of bad images that were dropped, counts of duplicates (see `count_duplicates`), of a pool
+        n_pool, how many of the training samples are its own: the last; and where labels were replaced wrong_labels, how
+        many.
 
     Raises
     ------
@@ -127,7 +134,7 @@ def prepare_samples(
     _check_space(folder, int(n_used) * math.prod(form.shape))
     settings: dict = {"dataset": dataset, "train": train, **others, "pool": pool, "options": options, "seed": seed}
     settings |= {"share": share, "form": [form.shape, form.size, form.fit]}
-    settings |= {"on_bad_image": on_bad_image, "duplicates": duplicates}
+    settings |= {"on_bad_image": on_bad_image, "duplicates": duplicates, "wrong_labels": wrong_labels}
     digest = settings_digest(settings, splits, labels)
     sources = {name: split.sources for name, split in splits.items()}
     with Unfinished(folder, digest, targets, sources, form.shape, threads) as store:
@@ -151,7 +158,12 @@ def prepare_samples(
                 raise InputFault(_none_left("samples.pool", store.fates[POOL]))
         shape = dict(zip(("height", "width", "channels"), form.shape, strict=True))
         summary = {"classes": classes, **shape, **statistics} | ({"n_pool": n_pool} if pool else {})
-        summary = write_tables(store, summary, labels, seed)
+        wrong = None
+        if wrong_labels is not None:
+            # Once it is known which images are left, so that of these it is the share that was asked for.
+            stream = derive_seed(seed, "samples/wrong_labels")
+            wrong = draw_wrong(store.of_split("train", labels), wrong_labels, stream)
+        summary = write_tables(store, summary, labels, seed, wrong)
         store.finish()
     return summary
 

@@ -27,6 +27,7 @@ from ._arrays import GrowingArray, npy_bytes
 from ._checksums import DIGEST, read_digests
 
 SAVE_S = 10.0  # between two saved states
+WRONG = "wrong_labels.parquet"  # the file of a store whose labels were replaced by others
 
 # What becomes of an image that is read, by number.
 FATES = ("train", "test", "validation", "unused", "bad", "duplicate")
@@ -146,8 +147,10 @@ class Unfinished(Stoppable):
     def finish(self) -> None:
         """Give all files their names in the store, and remove this folder."""
         self.store.mkdir(parents=True, exist_ok=True)
-        # An old summary would vouch for a mixture of old and new files, were we killed while renaming.
-        (self.store / "summary.json").unlink(missing_ok=True)
+        # An old summary would vouch for a mixture of old and new files, were we killed while renaming; old wrong labels
+        # for labels that may be right now.
+        for name in ("summary.json", WRONG):
+            (self.store / name).unlink(missing_ok=True)
         for path in sorted(self.folder.iterdir(), key=lambda path: path.name == "summary.json"):
             os.replace(path, self.store / path.name)
         shutil.rmtree(self.home)

@@ -67,6 +67,7 @@ def in_small(raw: dict, experiment: Config, counts: Counts, name: str, n: int, t
         "test": scaled.test / counts.read if scaled.test else None,
         "validation": scaled.validation / counts.read if scaled.validation else None,
         "share": n / left if n < left else None,
+        "wrong_labels": None,  # which cost nothing
     }
     small["subset"]["fractions"] = [min(experiment.subset.fractions)]
     rate = max(removed(amount, counts.train) for amount in experiment.selection.amounts())

@@ -1,0 +1,193 @@
+"""Write what selections are worth into docs/selection.md, as `evaluation/` of finished experiments has it.
+
+python docs/selection_table.py results/selection_digits results/selection_fashion
+
+Each folder fills what the page has of the experiment of its name; what is of others stays as it is.
+"""
+
+import argparse
+import re
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "workflow_scripts"))
+
+import pandas as pd
+
+from score_extrapolation.atomic import read_json
+from score_extrapolation.evaluation import read_csv
+from score_extrapolation.report import scores_label, split_arm
+from score_extrapolation.study._texts import NONE, difference, number, percent, plus_minus
+
+PAGE = Path(__file__).with_name("selection.md")
+RANDOM = "random"
+GOALS = ("chance", "auto")  # selections that are meant to harm nowhere
+BUDGETS = {"epochs": "As many epochs of what is kept", "steps": "As many steps as on everything"}
+
+
+class Results:
+    """What the evaluation of an experiment says of its arms.
+
+    Parameters
+    ----------
+    folder : path
+        Results of an experiment, with ``samples`` and ``evaluation``.
+
+    Attributes
+    ----------
+    summary : dict
+        Of the samples.
+    accuracies : dict of (arm, rate, budget) to (mean, standard error)
+        On test images, in percent.
+    differences : dict of (arm, rate, budget) to (mean, low, high)
+        From random pruning of the same seed, in points, with the 95 % interval; without `RANDOM` itself.
+    n_seeds : int
+    """
+
+    def __init__(self, folder: Path):
+        self.summary = read_json(folder / "samples/summary.json")
+        means = read_csv(folder / "evaluation/retraining_summary.csv")
+        pairs = read_csv(folder / "evaluation/retraining_comparison.csv")
+        pairs = pairs[pairs["other"] == RANDOM]
+        self.n_seeds = int(means["n_seeds"].max())
+        self.accuracies = _by_run(means, ["test_accuracy_mean", "test_accuracy_se"])
+        self.differences = _by_run(pairs, ["difference", "low", "high"])
+
+    def budgets(self) -> list[str]:
+        """Return how long was trained, in the order of the config."""
+        return list(dict.fromkeys(budget for _, _, budget in self.differences))
+
+    def rates(self) -> list[float]:
+        """Return the rates at which something was pruned, increasing."""
+        return sorted({rate for _, rate, _ in self.differences})
+
+    def arms(self) -> list[str]:
+        """Return the arms but for random: those of a method together, by the truth last."""
+        arms = dict.fromkeys(arm for arm, _, _ in self.differences)
+        methods = list(dict.fromkeys(split_arm(arm).method for arm in arms))
+        return sorted(arms, key=lambda arm: (methods.index(split_arm(arm).method), is_true(arm)))
+
+
+def _by_run(table: pd.DataFrame, columns: list[str]) -> dict[tuple, tuple]:
+    rows = table[["arm", "rate", "budget", *columns]].itertuples(index=False, name=None)
+    return {key: tuple(100 * value for value in values) for *key, values in ((*row[:3], row[3:]) for row in rows)}
+
+
+def is_true(arm: str) -> bool:
+    """Say whether an arm prunes by the full data's scores."""
+    return split_arm(arm).extrapolator == "computed"
+
+
+def name_of(arm: str) -> str:
+    """Return an arm for people: `chance` by DU, KNN k=20, 20 % subset."""
+    method, score, extrapolator, subset = split_arm(arm)
+    return f"`{method}`" + (f" by {scores_label(score, extrapolator, subset)}" if score else "")
+
+
+def in_markdown(rows: list[list[str]]) -> str:
+    """Return a table, its head first."""
+    lines = [rows[0], ["---"] * len(rows[0]), *rows[1:]]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+
+
+def describe(results: Results) -> str:
+    """Return a line of what was measured: images, wrong labels, seeds."""
+    n, wrong = results.summary["n"], results.summary.get("wrong_labels")
+    with_wrong = f", {number(wrong, 0)} of them with a wrong label" if wrong else ""
+    seeds = "1 seed" if results.n_seeds == 1 else f"{results.n_seeds} seeds"
+    return f"{number(n['train'], 0)} training images{with_wrong}, {number(n['test'], 0)} test images, {seeds}."
+
+
+def tabulate_accuracy(results: Results, budget: str) -> str:
+    """Return random's accuracy and everything's, then every arm's difference from random, a column for each rate."""
+    rates = results.rates()
+    everything = next(value for (arm, rate, _), value in results.accuracies.items() if (arm, rate) == (RANDOM, 0))
+    random = [results.accuracies.get((RANDOM, rate, budget)) for rate in rates]
+    rows = [
+        ["", *(f"{percent(100 * rate)} pruned" for rate in rates)],
+        ["`random`, accuracy (%)", *(plus_minus(*values, 2) if values else NONE for values in random)],
+        ["nothing pruned, accuracy (%)", *[plus_minus(*everything, 2)] * len(rates)],
+    ]
+    for arm in results.arms():
+        found = [results.differences.get((arm, rate, budget)) for rate in rates]
+        if any(found):
+            cells = (difference(*values, 2, bold=excludes_0(*values)) if values else NONE for values in found)
+            rows.append([name_of(arm), *cells])
+    return in_markdown(rows)
+
+
+def excludes_0(mean: float, low: float, high: float) -> bool:
+    """Say whether an interval has no 0 in it; False of one seed, which has none."""
+    return low > 0 or high < 0
+
+
+def tabulate_goals(results: Results) -> str:
+    """Return where the selections of `GOALS` lose to random, where they beat it, and what share of the truth's gain."""
+    rows = [
+        [
+            "Selection",
+            "Trained for",
+            "Below random where the truth is not",
+            "Above random by an interval",
+            "Share of the truth's gain, where that is above random by an interval",
+        ]
+    ]
+    for arm in results.arms():
+        method, score, *_ = split_arm(arm)
+        if method not in GOALS or is_true(arm):
+            continue
+        for budget in results.budgets():
+            cells = ((rate, results.differences.get((arm, rate, budget))) for rate in results.rates())
+            own = {rate: values for rate, values in cells if values}
+            by_truth = f"{method}/{score}/computed/fraction-100"
+            truth = {rate: results.differences.get((by_truth, rate, budget)) for rate in own}
+            rows.append([name_of(arm), budget, _below(own, truth), _above(own), _shares(own, truth)])
+    return in_markdown(rows)
+
+
+def _below(own: dict[float, tuple], truth: dict[float, tuple | None]) -> str:
+    """Return the rates at which the mean is below 0 and the truth's is not, bold where the interval is below 0 too."""
+    rates = []
+    for rate, (mean, _, high) in own.items():
+        true = truth[rate]
+        if mean < 0 and not (true and true[0] < 0):
+            text = f"{percent(100 * rate)} ({number(mean, 2)})"
+            rates.append(f"**{text}**" if high < 0 else text)
+    return ", ".join(rates) or "nowhere"
+
+
+def _above(own: dict[float, tuple]) -> str:
+    return ", ".join(percent(100 * rate) for rate, (_, low, _) in own.items() if low > 0) or "nowhere"
+
+
+def _shares(own: dict[float, tuple], truth: dict[float, tuple | None]) -> str:
+    """Return the ratio of the mean gain to the truth's, in percent, at each rate at which that is sure."""
+    gained = {rate: true for rate, true in truth.items() if true and true[1] > 0}
+    if not gained:
+        return "the truth gains nowhere" if any(truth.values()) else NONE
+    return ", ".join(
+        f"{percent(100 * rate)}: {number(100 * own[rate][0] / true[0], 0)} %" for rate, true in gained.items()
+    )
+
+
+def written(text: str, folders: list[Path]) -> str:
+    """Return the page with what folders of results say, each between the marks of its name."""
+    for folder in folders:
+        results = Results(folder)
+        tables = [f"{BUDGETS[budget]}:\n\n{tabulate_accuracy(results, budget)}" for budget in results.budgets()]
+        blocks = {"goals": [describe(results), tabulate_goals(results)], "tables": [describe(results), *tables]}
+        for kind, parts in blocks.items():
+            mark = f"{kind} of {folder.name}"
+            begin, end = f"<!-- {mark} -->\n", f"<!-- end of {mark} -->"
+            if begin not in text:
+                sys.exit(f"docs/selection.md has no place for the {mark}; add <!-- {mark} --> and {end}")
+            inside = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
+            block = begin + "\n\n".join(parts) + f"\n{end}"
+            text = inside.sub(lambda _, block=block: block, text)
+    return text
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("results", type=Path, nargs="+", help="folders, such as results/selection_digits")
+    PAGE.write_text(written(PAGE.read_text(encoding="utf-8"), parser.parse_args().results), encoding="utf-8")
