@@ -28,11 +28,11 @@ def fewest_images(experiment: Config, counts: Counts) -> int:
     # Twice as many: an estimate within the subset leaves a part of it out.
     neighbors = 2 * max([entry.get("k", 1) for entry in experiment.extrapolators().values()])
     classes = max(counts.classes, *experiment.evaluation.classes, 2)
-    needed = max(neighbors, IMAGES_OF_A_CLASS * classes)
-    if experiment.tried():  # two samples of the subset at least are kept
+    needed = max(neighbors, IMAGES_OF_A_CLASS * classes) / fraction
+    if experiment.tried():  # a trial keeps two samples of the subset at least
         rate = max(removed(amount, counts.train) for amount in experiment.selection.amounts())
-        needed = max(needed, math.ceil(2 / (1 - rate)))
-    return min(counts.train, max(FEWEST, math.ceil(needed / fraction)))
+        needed = max(needed, 2 / (1 - rate) / min(experiment.subset.fractions))
+    return min(counts.train, max(FEWEST, math.ceil(needed)))
 
 
 def in_small(raw: dict, experiment: Config, counts: Counts, name: str, n: int, truth: bool) -> tuple[dict, Counts]:
