@@ -15,6 +15,7 @@ from results_lock import run_is_over
 from score_extrapolation.faults import InputFault
 from score_extrapolation.amounts import PATTERN as AMOUNT_PATTERN
 from score_extrapolation.amounts import as_settings
+from score_extrapolation.paradigm_contradictions import needs_of_selection
 from score_extrapolation.parts import (
     EVERYTHING,
     NOTHING,
@@ -40,6 +41,7 @@ from study_paths import (
     space_paths,
     table_paths,
     training_free_path,
+    trial_path,
     universe_path,
 )
 from workflow_config import begin_run, describe_results, input_paths, load_config, stage_resources
@@ -116,6 +118,9 @@ UNSUPERVISED = EXPERIMENT.unsupervised()
 NETWORKS = EXPERIMENT.embeddings.networks()
 METHODS = [method["name"] for method in EXPERIMENT.selection.methods]
 SCORED_METHODS = [method for method in METHODS if method_constant("selection", method, "SCORED")]
+# The method that is chosen by trials, where there is one, and those that are tried for it.
+TRIED = EXPERIMENT.tried()
+CANDIDATES = EXPERIMENT.candidates(TRIED) if TRIED else {}
 
 
 # An arm is a way to choose what is kept: `random`, or by whose scores: `top/du/knn-10/fraction-20`.
@@ -139,6 +144,7 @@ UNSCORED_ARMS = [method for method in METHODS if method not in SCORED_METHODS]
 TRUE_ARMS = [
     f"{method}/{score}/computed/fraction-100"
     for method in SCORED_METHODS
+    if method != TRIED  # there is no subset to try methods in
     for score in EXPERIMENT.scores_pruned_by(method)
     if EXPERIMENT.evaluation.full_data_scores
 ]
@@ -261,6 +267,30 @@ def selection_needs(wildcards):
     return {name: [out(f"{path}.parquet") for path in table_paths(EXPERIMENT, name, *run)] for name in names}
 
 
+def trial_needs(wildcards):
+    """Return the tables that a method reads within the subset, on trial, as `selection_needs` those of all samples."""
+    names = [name for name in needs_of_selection(CANDIDATES[wildcards.candidate]) if name != "samples"]
+    run = wildcards.score, nested(wildcards.fraction, EXPERIMENT.subset.nested), wildcards.seed
+    return {name: [out(f"{path}.parquet") for path in table_paths(EXPERIMENT, name, *run)] for name in names}
+
+
+def trial_of(wildcards):
+    """Return the path of a trial, without its suffix."""
+    run = wildcards.get("score"), wildcards.get("extrapolator"), wildcards.fraction, wildcards.seed, wildcards.amount
+    return trial_path(CANDIDATES[wildcards.candidate], *run)
+
+
+def trials_of(wildcards):
+    """Return the trials that a method is chosen by, or nothing."""
+    run = wildcards.score, wildcards.extrapolator, wildcards.fraction, wildcards.seed, wildcards.amount
+    return [out(f"{trial_path(tried, *run)}.json") for tried in EXPERIMENT.candidates(wildcards.method).values()]
+
+
+def loaded_for(method):
+    """Return the names of the selection methods that one may load: itself, and those that are tried for it."""
+    return dict.fromkeys([method, *(tried["name"] for tried in EXPERIMENT.candidates(method).values())])
+
+
 def searched_in(wildcards):
     """Return what neighbours are chosen from, where a shard is searched: the subset, or each shard in turn."""
     folder = out(f"embeddings/{wildcards.recipe}/fraction-{wildcards.part}/seed-{wildcards.seed}")
@@ -303,6 +333,13 @@ def subset_embeddings_of(wildcards):
 def scores_of(wildcards):
     """Return the scores to prune by: extrapolated, computed on the full data, or of embeddings alone."""
     path = pruned_by_path(wildcards.score, wildcards.extrapolator, wildcards.fraction, wildcards.seed)
+    return out(f"{path}.parquet")
+
+
+def nested_scores_of(wildcards):
+    """Return the scores of a subset's samples that are extrapolated from the part nested in it."""
+    within = nested(wildcards.fraction, EXPERIMENT.subset.nested)
+    path = extrapolated_path(wildcards.score, wildcards.extrapolator, within, wildcards.seed)
     return out(f"{path}.parquet")
 
 

@@ -1,9 +1,9 @@
 """Evaluation: how well extrapolated scores agree with the truth; accuracy and time of every retrained model.
 
 Reads:  extrapolation, scores (of all samples), retraining (metrics, models), training (metrics, labels), embeddings,
-        predictions, the benchmark files of every stage
+        predictions, trials, the benchmark files of every stage
 Writes: evaluation/agreement.csv, ceiling.csv, cross_validation/..., estimates.csv, coverage.csv, neighborhoods.csv,
-        found_labels.csv, retraining.csv, retraining_summary.csv, retraining_comparison.csv;
+        found_labels.csv, retraining.csv, retraining_summary.csv, retraining_comparison.csv, selection_trials.csv;
         retraining/{budget}/{arm}/seed-{seed}/{amount}/robustness.json
 """
 
@@ -16,6 +16,7 @@ from study_rows import (
     nested_rows,
     retraining_rows,
     shift_rows,
+    trial_rows,
     validated_rows,
 )
 
@@ -26,6 +27,7 @@ VALIDATED, NESTED, SHIFTS = validated_rows(EXPERIMENT), nested_rows(EXPERIMENT),
 COVERED, SURROUNDED = coverage_rows(EXPERIMENT), neighborhood_rows(EXPERIMENT)
 LABELS_FOUND = found_label_rows(EXPERIMENT)
 RETRAINED = retraining_rows(EXPERIMENT, SCORED_ARMS + TRUE_ARMS + FREE_ARMS + UNSCORED_ARMS)
+TRIALS = trial_rows(EXPERIMENT, SCORED_ARMS + UNSCORED_ARMS)
 
 TESTED = EXPERIMENT.samples.test is not None
 TRUTH = EXPERIMENT.evaluation.full_data_scores
@@ -208,6 +210,36 @@ rule tabulate_retraining:
         code=code_digest("tabulate_retraining.py"),
     script:
         "../workflow_scripts/tabulate_retraining.py"
+
+
+rule tabulate_trials:
+    input:
+        trials=sorted({path for row in TRIALS for path in row["trials"]}),
+        retrained=sorted({path for row in TRIALS for path in row["retrained"].values()}),
+        metrics=[row["metrics"] for row in TRIALS if row["metrics"]],
+    output:
+        report(
+            out("evaluation/selection_trials.csv"),
+            caption="captions/selection_trials.rst",
+            category=ACCURACY,
+            labels={"Result": "Trials within the subset, and what was chosen (CSV)"},
+        ),
+    log:
+        out("logs/evaluation/selection_trials.log"),
+    benchmark:
+        out("benchmarks/evaluation/selection_trials.tsv")
+    retries: 0
+    conda:
+        "../envs/analysis.yaml"
+    threads: threads_of("evaluation")
+    resources:
+        **resources_of("evaluation"),
+    params:
+        TRIALS,
+        stage="evaluation",
+        code=code_digest("tabulate_trials.py"),
+    script:
+        "../workflow_scripts/tabulate_trials.py"
 
 
 rule measure_coverage:

@@ -204,6 +204,7 @@ STUDY = [
     *([*rules.tabulate_retraining.output, *rules.plot_stages.output] if TESTED else []),
     *([*rules.tabulate_agreement.output, *rules.plot_agreement.output] if TRUTH else []),
     *(rules.describe_labels.output if LABELS_FOUND else []),
+    *(rules.tabulate_trials.output if TRIALS else []),
     *([*rules.tabulate_estimates.output, *rules.plot_estimates.output] if EXPERIMENT.evaluation.estimates else []),
     *expand(
         [*rules.plot_scores.output, *rules.plot_contact_sheets.output],

@@ -1,7 +1,7 @@
 """Selection: which samples are kept: at a pruning rate (percent removed), or so many; of a pool, where there is one.
 
-Reads:  samples, extrapolation (or scores of the full data, or training_free), and the tables that the method's options
-        say it needs
+Reads:  samples, extrapolation (or scores of the full data, or training_free), the tables that the method's options say
+        it needs, and the trials that it is chosen by
 Writes: selection/{arm}/seed-{seed}/{amount}.parquet
 """
 
@@ -13,6 +13,7 @@ rule select_by_score:
         summary=out("samples/summary.json"),
         scores=scores_of,
         doubts=doubts_of,
+        trials=trials_of,
     output:
         out("selection/{method}/{score}/{extrapolator}/fraction-{fraction}/seed-{seed}/{amount}.parquet"),
     log:
@@ -31,7 +32,9 @@ rule select_by_score:
         amount=lambda wildcards: as_settings(wildcards.amount),
         seed=lambda wildcards: int(wildcards.seed),
         labelled=EXPERIMENT.reads_labels(),
-        code=lambda wildcards: code_digest("select_samples.py", ("selection", wildcards.method)),
+        code=lambda wildcards: code_digest(
+            "select_samples.py", *(("selection", name) for name in loaded_for(wildcards.method))
+        ),
     script:
         "../workflow_scripts/select_samples.py"
 

@@ -4,7 +4,11 @@ import numpy as np
 
 from score_extrapolation.plugins import method_constant, method_names, method_options
 
-METHODS = [name for name in method_names("selection") if not method_constant("selection", name, "REDRAWN")]
+METHODS = [
+    name
+    for name in method_names("selection")
+    if not (method_constant("selection", name, "REDRAWN") or method_constant("selection", name, "TRIED"))
+]
 # Options with which they keep as many as any rate says.
 OPTIONS = {"ccs": {"dropped": 0.0}, "window": {"start": 0.0}}
 N_NEIGHBORS = 5

@@ -1,18 +1,28 @@
-"""Choose the samples to keep at one pruning rate, or so many."""
+"""Choose the samples to keep at one pruning rate, or so many; first by what method, where trials say so."""
 
-from snakemake_job import job
+from snakemake_job import LOGGER, job
 
 with job(snakemake) as metadata:
     from score_extrapolation.atomic import read_json
+    from score_extrapolation.plugins import method_constant
     from score_extrapolation.selection import select_tables
+    from score_extrapolation.selection.auto import as_rows, choose, mean_accuracies
     from score_extrapolation.tables import KEPT, write_blocks
 
-    own = ("samples", "summary", "scores", "doubts")
+    own = ("samples", "summary", "scores", "doubts", "trials")
+    method, scores = snakemake.params.method, snakemake.input.get("scores")
+    if trials := [read_json(path) for path in snakemake.input.get("trials", ())]:
+        chosen, means = choose(as_rows(trials)), mean_accuracies(as_rows(trials))
+        tried = ", ".join(f"{name} {accuracy:.4f}" for name, accuracy in means.items())
+        LOGGER.info("%s: accuracy within the subset %s; chosen is %s", method["name"], tried, chosen)
+        method = next(trial["method"] for trial in trials if trial["candidate"] == chosen)
+        scores = scores if method_constant("selection", method["name"], "SCORED") else None
+        metadata["chosen"] = chosen
     blocks = select_tables(
         snakemake.input.samples,
-        snakemake.input.get("scores"),
+        scores,
         snakemake.params.amount,
-        snakemake.params.method,
+        method,
         snakemake.params.seed,
         snakemake.input.get("doubts"),
         read_json(snakemake.input.summary).get("n_pool"),

@@ -5,6 +5,7 @@ from score_extrapolation.parts import is_within, nested, trained, universe
 from score_extrapolation.plugins import method_constant
 from score_extrapolation.sections import PRETRAINED
 from score_extrapolation.shards import STAGES, shard_names
+from score_extrapolation.shorthands import candidate_label
 
 SPACES = (PRETRAINED, "subset")  # what embeddings training-free scores are made of, in the place of an extrapolator
 
@@ -34,6 +35,15 @@ def pruned_by_path(score: str, extrapolator: str, part: str, seed) -> str:
     if extrapolator == "computed":
         return scores_path(score, part, seed)
     return (training_free_path if extrapolator in SPACES else extrapolated_path)(score, extrapolator, part, seed)
+
+
+def trial_path(candidate: dict, score: str, extrapolator: str, part: str, seed, amount: str) -> str:
+    """Return where the trial of a selection method within a subset lies, without its suffix.
+
+    That of a method which reads no scores serves all scores and extrapolators.
+    """
+    read = f"{score}/{extrapolator}/" if method_constant("selection", candidate["name"], "SCORED") else ""
+    return f"trials/{candidate_label(candidate)}/{read}fraction-{part}/seed-{seed}/{amount}"
 
 
 def table_path(experiment: Config, name: str, score: str, part: str, seed) -> str:

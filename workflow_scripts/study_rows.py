@@ -22,6 +22,7 @@ from study_paths import (
     table_path,
     table_paths,
     training_free_path,
+    trial_path,
 )
 
 # The tables that the job of a stage reads to write its own, beside those of the samples.
@@ -38,6 +39,7 @@ NOTED = {
     "embeddings": "{}.parquet",
     "predictions": "{}.parquet",
     "retraining": "{}/metrics.json",
+    "trials": "{}.json",
 }
 REFERENCE = ("random", "rate-0")  # nothing removed at random: the training without pruning
 
@@ -216,7 +218,7 @@ def retraining_rows(experiment: Config, arms: list[str]) -> list[dict]:
             run = f"{arm}/seed-{seed}/{amount}"
             jobs = {
                 "samples": ["samples"],
-                **_jobs_before_selection(experiment, arm, seed),
+                **_jobs_before_selection(experiment, arm, seed, amount),
                 # What draws anew for each epoch has no list of what is kept.
                 "selection": [] if method_constant("selection", method, "REDRAWN") else [f"selection/{run}"],
                 "retraining": [f"retraining/{budget}/{run}"],
@@ -248,11 +250,53 @@ def _notes(experiment: Config, paths: list[str]) -> list[str]:
     return found
 
 
-def _jobs_before_selection(experiment: Config, arm: str, seed) -> dict[str, list]:
-    """Return the jobs that it takes to score every sample and, where labels are found, to find those trained on.
+def trial_rows(experiment: Config, arms: list[str]) -> list[dict]:
+    """Return one row per choice by trials, as `evaluation.trials.tabulate_trials` takes them.
+
+    Parameters
+    ----------
+    experiment : Config
+    arms : list of str
+        As of `retraining_rows`; of those by other methods there are no rows.
+    """
+    return [
+        _trial_row(experiment, arm, arms, seed, amount)
+        for arm in arms
+        if experiment.candidates(arm.split("/")[0])
+        for amount in experiment.selection.amounts()
+        for seed in experiment.seeds
+    ]
+
+
+def _trial_row(experiment: Config, arm: str, all_arms: list[str], seed, amount: str) -> dict:
+    method, score, extrapolator, part = arm.split("/")
+    part, budget = part.removeprefix("fraction-"), experiment.retraining.budgets[0]
+    candidates = experiment.candidates(method)
+    trials = [trial_path(entry, score, extrapolator, part, seed, amount) for entry in candidates.values()]
+    arms = {}
+    for label, entry in candidates.items():
+        name = entry["name"]
+        own = "/".join([name, *arm.split("/")[1:]]) if method_constant("selection", name, "SCORED") else name
+        if own in all_arms and entry == experiment.selection_method(name) and experiment.samples.test is not None:
+            arms[label] = own
+
+    def metrics_of(arm: str) -> str:
+        return experiment.path(f"retraining/{budget}/{arm}/seed-{seed}/{amount}/metrics.json")
+
+    return {
+        **_described({"score": score, "extrapolator": extrapolator, "part": part, "seed": seed}),
+        "rate": as_settings(amount).get("rate"),
+        "trials": [experiment.path(f"{path}.json") for path in trials],
+        "retrained": {label: metrics_of(own) for label, own in arms.items()},
+        "metrics": metrics_of(arm) if arms else None,
+    }
+
+
+def _jobs_before_selection(experiment: Config, arm: str, seed, amount: str) -> dict[str, list]:
+    """Return the jobs that it takes to score every sample, to choose a method by trials, and to find labels.
 
     Of each stage, their paths in the folder of benchmarks; those of the smaller task within the subset are a stage of
-    their own, ``nested``.
+    their own, ``nested``, and so are ``trials``.
     """
     method, score, extrapolator, part = [*arm.split("/"), None, None, None][:4]
     found = []
@@ -260,14 +304,32 @@ def _jobs_before_selection(experiment: Config, arm: str, seed) -> dict[str, list
         found += _jobs_of_score(experiment, one, extrapolator, part.removeprefix("fraction-"), seed) if one else []
     for name in experiment.selection_needs(method):
         found += _jobs(experiment, name, score, part.removeprefix("fraction-"), seed)
+    if experiment.candidates(method):
+        found += _trial_jobs(experiment, arm, seed, amount)
     if experiment.retraining.labels == "found":
         recipe, learned_on = labels_found_in(experiment, arm)
         trained_by = next(one["name"] for one in experiment.scores if one["training"] == recipe)
         found += _jobs(experiment, "dynamics", trained_by, learned_on, seed)
+    stage_of: dict[str, str] = {}
+    for stage, path in found:  # a job that both tasks need is no more than one
+        stage_of.setdefault(path, stage)
     jobs: dict[str, list[str]] = {}
-    for stage, path in dict.fromkeys(found):
+    for path, stage in stage_of.items():
         jobs.setdefault(stage, []).append(path)
     return jobs
+
+
+def _trial_jobs(experiment: Config, arm: str, seed, amount: str) -> Iterator[tuple[str, str]]:
+    """Yield (stage, path) of the trials that a method is chosen by, and of all that they read within the subset."""
+    method, score, extrapolator, part = arm.split("/")
+    part = part.removeprefix("fraction-")
+    within = nested(part, experiment.subset.nested)
+    smaller = _jobs_of_score(experiment, score, extrapolator, within, seed)
+    for name in experiment.selection_needs(method):
+        smaller += _jobs(experiment, name, score, within, seed)
+    yield from (("nested", path) for _, path in smaller)
+    for candidate in experiment.candidates(method).values():
+        yield "trials", trial_path(candidate, score, extrapolator, part, seed, amount)
 
 
 def _jobs_of_score(experiment: Config, score: str, extrapolator: str, part: str, seed) -> list[tuple[str, str]]:

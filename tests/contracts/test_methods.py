@@ -44,7 +44,7 @@ from score_extrapolation.study import write_html
 from score_extrapolation.tables import DRAWS, KEPT, write_table
 from score_extrapolation.training.recipe import Recipe
 from score_extrapolation.training_free import score_embeddings
-from selecting import tables_of
+from selecting import METHODS, tables_of
 from study_tables import make_scores, make_tables
 
 # Options that have no default, and small values of others.
@@ -731,14 +731,13 @@ def by_layers(given, tables, shards):
 # Selection
 
 
-KEEPING = [name for name in method_names("selection") if not method_constant("selection", name, "REDRAWN")]
-
-
 @every("selection")
 def test_a_selection_says_whether_it_reads_scores_and_which(name):
-    scored, option, redrawn = (method_constant("selection", name, of) for of in ("SCORED", "DOUBT_OPTION", "REDRAWN"))
+    scored, option, redrawn, tried = (
+        method_constant("selection", name, of) for of in ("SCORED", "DOUBT_OPTION", "REDRAWN", "TRIED")
+    )
     assert scored in (True, False)
-    assert redrawn in (True, None)
+    assert redrawn in (True, None) and tried in (True, None)
     if option:
         assert scored
         assert getattr(options_of("selection", name), option) in (None, *method_names("scores"))
@@ -751,9 +750,14 @@ def test_a_selection_says_whether_it_reads_scores_and_which(name):
         assert not hasattr(load_method("selection", name), "keep")
         with pytest.raises(InputFault, match=f"{name} keeps no list"):
             select(np.arange(40.0), 0.5, name)
+    if tried:
+        assert scored and {"candidates", "repeats"} <= method_options("selection", name).model_fields.keys()
+        assert not hasattr(load_method("selection", name), "keep")
+        with pytest.raises(InputFault, match=f"{name} needs trainings"):
+            select(np.arange(40.0), 0.5, name)
 
 
-@pytest.mark.parametrize("name", KEEPING)
+@pytest.mark.parametrize("name", METHODS)
 @pytest.mark.parametrize("n_kept", [1, 7, 40])
 def test_a_selection_keeps_that_many_samples_each_once(name, n_kept):
     rng = np.random.default_rng(0)
@@ -767,7 +771,7 @@ def test_a_selection_keeps_that_many_samples_each_once(name, n_kept):
     np.testing.assert_array_equal(scores, given)
 
 
-@pytest.mark.parametrize("name", KEEPING)
+@pytest.mark.parametrize("name", METHODS)
 def test_a_selection_that_reads_no_scores_does_not_depend_on_them(name):
     labels, doubts = np.random.default_rng(0).integers(0, 3, 40), np.full(40, 0.5)
     both, tables = (np.arange(40.0), -np.arange(40.0)), tables_of(name, 40)

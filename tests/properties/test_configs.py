@@ -73,6 +73,7 @@ def experiments(draw):
         "beta": {"name": "beta", "unsure_by": draw(st.sampled_from(names))},
         "window": {"name": "window", "start": draw(st.just("auto") | dropped)},
         "d2": {"name": "d2", "k": draw(st.integers(1, 30))},
+        "auto": draw(st.sampled_from(["auto", {"name": "auto", "candidates": ["d2", "random"], "repeats": 2}])),
     }
     config["selection"]["methods"] = [chosen.get(name, name) for name in config["selection"]["methods"]]
     config["retraining"]["budgets"] = draw(some(["epochs", "steps"]))
@@ -86,7 +87,8 @@ def experiments(draw):
     if has_pool:
         config["samples"]["pool"] = {"dataset": "digits"}
         config["subset"]["fractions"] = draw(st.sampled_from([[1.0], [1.0, 0.3], [0.2]]))
-        config["selection"]["methods"] = [name for name in config["selection"]["methods"] if name != "rs2"] or ["top"]
+        methods = [method for method in config["selection"]["methods"] if name_of(method) not in ("rs2", "auto")]
+        config["selection"]["methods"] = methods or ["top"]
         config["retraining"] |= draw(st.sampled_from([{}, {"budgets": ["epochs"], "pool_share": 0.7}]))
         config["evaluation"]["full_data_scores"] = False
     if not has_pool and draw(st.booleans()):
@@ -100,18 +102,24 @@ def experiments(draw):
         labels = list(read_config(config).extrapolators())
     if draw(st.booleans()):
         config["selection"]["extrapolators"] = draw(some(labels))
-        config["evaluation"]["estimates"] = draw(some(["cross_validation", "nested"], least=0))
+        needed = ["nested"] if "auto" in map(name_of, config["selection"]["methods"]) else []
+        estimates = draw(some(["cross_validation", "nested"], least=0))
+        config["evaluation"]["estimates"] = list(dict.fromkeys([*estimates, *needed]))
     config["selection"]["methods"] = [
         with_its_own(method, draw, names, labels) for method in config["selection"]["methods"]
     ]
     return config
 
 
+def name_of(method):
+    return method if isinstance(method, str) else method["name"]
+
+
 def with_its_own(method, draw, scores, labels):
     """Have a selection method that reads scores prune by some of its own, or not."""
-    entry = {"name": method} if isinstance(method, str) else method
-    if not method_constant("selection", entry["name"], "SCORED") or not draw(st.booleans()):
+    if not method_constant("selection", name_of(method), "SCORED") or not draw(st.booleans()):
         return method
+    entry = {"name": method} if isinstance(method, str) else method
     own = st.fixed_dictionaries({}, optional={"scores": some(scores), "extrapolators": some(labels)})
     return {**entry, **draw(own)}
 
@@ -126,7 +134,9 @@ def make_unsupervised(config, draw):
     config["extrapolation"] = [entry | without[entry["name"]] for entry in entries][:1]
     config["subset"]["samplers"] = [s for s in config["subset"]["samplers"] if s != "stratified"] or ["random"]
     methods = [
-        m for m in config["selection"]["methods"] if m != "class_balanced" and m != {"name": "window", "start": "auto"}
+        method
+        for method in config["selection"]["methods"]
+        if name_of(method) not in ("class_balanced", "auto") and method != {"name": "window", "start": "auto"}
     ]
     config["selection"]["methods"] = methods or ["top"]
     config["retraining"]["labels"] = draw(st.sampled_from(["given", "found"]))
@@ -156,12 +166,14 @@ def test_a_valid_config_plans_a_whole_study(config, checkout):
     planned = checkout.planned("report")
     n_extrapolators, n_scores = len(read_config(config).extrapolators()), len(config["scores"])
     assert planned["write_report"] == planned["prepare_samples"] == 1
-    methods = [m if isinstance(m, str) else m["name"] for m in config["selection"]["methods"]]
+    methods = list(map(name_of, config["selection"]["methods"]))
     kept_by_scores = [name for name in methods if method_constant("selection", name, "SCORED")]
     free = config["training_free"]["methods"]
     assert ("select_by_score" in planned) == bool(kept_by_scores or (free and config["samples"]["test"]))
     if config["samples"]["test"] and not free:
         assert planned.get("select_by_score", 0) == n_lists_by_scores(config)
+    assert ("try_selection" in planned) == ("try_without_score" in planned) == ("auto" in methods)
+    assert ("tabulate_trials" in planned) == ("auto" in methods)
     n_budgets, n_seeds = len(config["retraining"]["budgets"]), len(config["seeds"])
     retrained_without_score = n_seeds * len(config["selection"]["rates"]) * n_budgets * ("rs2" in methods)
     assert planned.get("retrain_model", 0) >= retrained_without_score * bool(config["samples"]["test"])

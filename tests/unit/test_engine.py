@@ -387,6 +387,11 @@ def test_a_store_is_embedded_and_measured_by_row(store):
     write_table(store / "test.parquet", SUBSET, {}, sample_id=np.arange(2 * N), label=labels.numpy())
     measured = measure_accuracy(net, store / "train.npy", store / "test.parquet", "float32", "cpu")
     assert measured == pytest.approx(right)
+    rows = np.arange(1, 2 * N, 3)
+    with torch.no_grad():
+        right = (net(images[rows]).argmax(1) == labels[rows]).float().mean().item()
+    of_rows = measure_accuracy(net, store / "train.npy", store / "test.parquet", "float32", "cpu", rows=rows)
+    assert of_rows == pytest.approx(right)
 
 
 # A whole training

@@ -110,6 +110,18 @@ def test_the_work_of_a_job(path, units):
 
 
 @pytest.mark.parametrize(
+    ("budget", "units"), [("epochs", 3 * (3 * 2_000 * 30 + 40_000)), ("steps", 3 * (3 * 10_000 * 30 + 40_000))]
+)
+def test_the_work_of_a_trial_is_all_its_trainings_and_what_they_are_asked(budget, units):
+    methods = [{"name": "auto", "candidates": ["top", "random"], "repeats": 3}]
+    changes = {"selection": {"methods": methods}, "retraining": {"budgets": [budget]}}
+    experiment = read_config(merged(changes))
+    for path in ("top/du/knn-10/fraction-20/seed-0/rate-80", "random/fraction-20-stratified/seed-1/keep-10000"):
+        work = work_of(f"trials/{path}", experiment, CIFAR)
+        assert work == Work("trials", pytest.approx(units), pytest.approx(2_000))
+
+
+@pytest.mark.parametrize(
     "alike",
     [
         (
@@ -279,6 +291,18 @@ def test_every_shipped_experiment_can_be_made_small(name):
         assert (counts.train, counts.test) == (n, round(n / 5))
         left = round((1 - (made.samples.test or 0) - (made.samples.validation or 0)) * CIFAR.read)
         assert round((made.samples.share or 1) * left) == pytest.approx(n, abs=1)
+
+
+def test_in_small_two_samples_of_the_subset_are_left_for_a_trial():
+    methods = [{"name": "auto", "candidates": ["top", "random"]}]
+    numbers = []
+    for rate in (0.5, 0.99):
+        for selection in ({}, {"methods": methods}, {"methods": methods, "extrapolators": ["auto"]}):
+            experiment = read_config(merged({"selection": {"rates": [rate], **selection}}))
+            numbers.append(fewest_images(experiment, CIFAR))
+    # 40 images, twice the most neighbours, are 10 % of all; or 5 %, where an extrapolator is chosen within those. Of 200,
+    # which are 20 %, a rate of 99 % leaves two.
+    assert numbers == [400, 400, 800, 400, 1000, 1000]
 
 
 def test_the_largest_copy_has_as_many_images_as_it_says():

@@ -15,6 +15,7 @@ from study_rows import (
     nested_rows,
     retraining_rows,
     shift_rows,
+    trial_rows,
     validated_rows,
 )
 
@@ -191,6 +192,52 @@ def test_to_choose_all_candidates_are_counted_outside_and_within():
             f"neighbors/{deeper}/label",
         ]
     )
+
+
+TRIED = {"name": "auto", "candidates": [{"name": "chance", "floor": 0.7}, "top", "random", {"name": "d2", "k": 3}]}
+
+
+def test_an_arm_that_is_chosen_by_trials_is_charged_with_all_of_them_and_all_that_they_read_within_the_subset():
+    experiment = study(selection={"extrapolators": ["knn-10"], "methods": [TRIED, "top"]})
+    jobs = jobs_of(experiment, "auto/du/knn-10/fraction-20")
+    scored = "du/knn-10/fraction-20/seed-4/rate-50"
+    assert jobs.pop("trials") == [
+        f"trials/chance-floor_0.7/{scored}",
+        f"trials/d2-k_3/{scored}",
+        "trials/random/fraction-20/seed-4/rate-50",
+        f"trials/top/{scored}",
+    ]
+    assert jobs.pop("nested") == sorted(
+        [
+            *NESTED_SCORES,
+            f"embeddings/{WITHIN}",
+            f"neighbors/{WITHIN}/all",
+            f"neighbors/{WITHIN}/subset",
+            "extrapolation/fraction-10-within-20/seed-4/du/knn-10",
+        ]
+    )
+    assert jobs.pop("selection") == [f"selection/auto/{scored}"]
+    assert jobs.pop("retraining") == [f"retraining/epochs/auto/{scored}"]
+    all_neighbors = {"neighbors": [f"neighbors/base/fraction-20/seed-4/{scope}" for scope in ("all", "subset")]}
+    extrapolated = {"extrapolation": ["extrapolation/fraction-20/seed-4/du/knn-10"]}
+    assert jobs == ONCE | SCORED | EMBEDDED | all_neighbors | extrapolated
+
+
+def test_to_choose_an_extrapolator_for_trials_takes_the_task_one_step_further_in():
+    jobs = jobs_of(study([KNN], selection={"extrapolators": ["auto"], "methods": [TRIED]}), "auto/du/auto/fraction-20")
+    deeper = "extrapolation/fraction-5-within-10/seed-4/du/knn-10"
+    assert deeper in jobs["nested"] and "extrapolation/fraction-10-within-20/seed-4/du/auto" in jobs["nested"]
+    assert len(jobs["trials"]) == 4
+
+
+@pytest.mark.parametrize("label", ["knn-10", "held_out-10", "auto"])
+def test_what_draws_a_subset_is_counted_once_though_it_draws_the_nested_one_too(label):
+    methods = {"extrapolators": [label], "methods": [TRIED]}
+    experiment = study(ALL, selection=methods, subset={"samplers": ["zcoreset"]})
+    jobs = jobs_of(experiment, f"auto/du/{label}/fraction-20-zcoreset")
+    counts = Counter(path for paths in jobs.values() for path in paths)
+    assert max(counts.values()) == 1
+    assert jobs["training_free"] == ["training_free/fraction-0/seed-4/zcoreset/pretrained"]
 
 
 @pytest.mark.parametrize("label", ["knn-10", "gnn-10", "held_out-10", "knn-10-step_up", "auto"])
@@ -378,3 +425,45 @@ def test_of_fractions_that_percentages_round_the_training_within_the_subset_is_t
         smaller = shift["nested_scores"].split("/")[3]
         assert row["extrapolated"].split("/")[3] == f"{smaller}-within-{row['fraction']}"
         assert f"{table_path(experiment, 'nested/scores', 'du', row['fraction'], 4)}.parquet" in shift["nested_scores"]
+
+
+# ---------------------------------------------------------------------------- trials
+
+
+def test_there_is_a_row_of_trials_for_each_choice_with_the_candidates_that_are_retrained():
+    methods = ["chance", TRIED, "top", "random"]
+    experiment = study(selection={"extrapolators": ["knn-10"], "methods": methods}, **SEVERAL)
+    arms = [f"{method}/tdds/knn-10/fraction-2.5" for method in ("chance", "auto", "top")]
+    rows = trial_rows(experiment, [*arms, "random"])
+    assert "top" not in trial_rows(experiment, [arms[1], "random"])[0]["retrained"]  # no such arm, no such network
+    assert [(row["seed"], row["rate"]) for row in rows] == [(0, 0.5), (3, 0.5), (0, 0.8), (3, 0.8)]
+    run, folder = "tdds/knn-10/fraction-2.5/seed-3/rate-80", "results/digits"
+    assert rows[-1] == {
+        **{"score": "tdds", "extrapolator": "knn-10", "fraction": "2.5", "sampler": "random", "seed": 3, "rate": 0.8},
+        "trials": [
+            f"{folder}/trials/chance-floor_0.7/{run}.json",
+            f"{folder}/trials/top/{run}.json",
+            f"{folder}/trials/random/fraction-2.5/seed-3/rate-80.json",
+            f"{folder}/trials/d2-k_3/{run}.json",
+        ],
+        # chance is retrained with another floor, and d2 not at all.
+        "retrained": {
+            "top": f"{folder}/retraining/epochs/top/{run}/metrics.json",
+            "random": f"{folder}/retraining/epochs/random/seed-3/rate-80/metrics.json",
+        },
+        "metrics": f"{folder}/retraining/epochs/auto/{run}/metrics.json",
+    }
+
+
+def test_in_hindsight_nothing_is_known_without_test_images_or_retrained_candidates():
+    arms, tried = ["auto/du/knn-10/fraction-20"], {"extrapolators": ["knn-10"], "methods": [TRIED]}
+    both, with_top = [*arms, "top/du/knn-10/fraction-20"], tried | {"methods": [TRIED, "top"], "keep": [100]}
+    for listed, changes in (
+        (arms, {"selection": tried}),
+        (both, {"selection": with_top, "samples": {"test": None}}),
+    ):
+        for row in trial_rows(study(**changes), listed):
+            assert (row["retrained"], row["metrics"]) == ({}, None)
+    (row,) = trial_rows(study(selection=with_top), both)
+    assert (row["rate"], list(row["retrained"])) == (None, ["top"])
+    assert trial_rows(study(), ["top/du/knn-10/fraction-20", "random"]) == []

@@ -29,7 +29,16 @@ from .sections import (
     TrainingFree,
 )
 from .sentences import dotted, validate
-from .shorthands import extrapolator_label, fill_in_methods, fill_in_recipes, own_options, told_of_training, unique
+from .shorthands import (
+    candidate_label,
+    candidates_of,
+    extrapolator_label,
+    fill_in_methods,
+    fill_in_recipes,
+    own_options,
+    told_of_training,
+    unique,
+)
 
 # What stepping scores up reads beside them (extrapolators/_step_up.py), and what trainings must have noted for it.
 STEP_UP_NEEDS = ("dynamics", "nested/dynamics", "nested/scores")
@@ -135,6 +144,20 @@ class Config(Section):
         own = [label for method in self.selection.methods for label in method["extrapolators"] or ()]
         return list(dict.fromkeys([*self.selection.extrapolators, *own]))
 
+    def tried(self) -> str | None:
+        """Return the name of the selection method that is chosen by trials, or None."""
+        return next((method["name"] for method in self.selection.methods if candidates_of(method)), None)
+
+    def candidates(self, method: str) -> dict[str, dict]:
+        """Return name and options of each method that is tried for one that is chosen by trials; none for others.
+
+        By their labels in paths, such as chance-floor_0.7, in the order of the config.
+        """
+        return {
+            candidate_label(entry): {"name": entry["name"], **own_options("selection", entry)}
+            for entry in candidates_of(self.selection_method(method))
+        }
+
     def doubt(self, method: str) -> str | None:
         """Return the other score that a selection method reads beside the one that is pruned by, or None."""
         option = method_constant("selection", method, "DOUBT_OPTION")
@@ -204,7 +227,7 @@ class Config(Section):
 
     def largest_k(self, scope: str, part: str) -> int:
         """Return how many neighbours to search for: once, at the maximum of the methods that read this scope."""
-        ks = [] if is_within(part) else [m["k"] for m in self.selection.methods if self._reads(m["name"], scope)]
+        ks = [method["k"] for method in self._selecting_in(part) if f"neighbors/{scope}" in needs_of_selection(method)]
         if part == EVERYTHING and self.samples.pool is None:
             return max([self.evaluation.neighborhoods or 0, *ks])
         names = {f"neighbors/{scope}"}
@@ -214,8 +237,11 @@ class Config(Section):
         ks += [entry["k"] for label, entry in self.extrapolators().items() if names & set(self.needs(label))]
         return max(ks, default=0)
 
-    def _reads(self, method: str, scope: str) -> bool:
-        return f"neighbors/{scope}" in self.selection_needs(method)
+    def _selecting_in(self, part: str) -> list[dict]:
+        """Return the selection methods that keep samples of a part: within a subset those that are tried there."""
+        listed = self.selection.methods
+        tried = [candidate for method in listed for candidate in candidates_of(method)]
+        return tried if is_within(part) else [*tried, *(method for method in listed if not candidates_of(method))]
 
 
 def _parts(fractions: list[float], samplers: list[str]) -> list[str]:

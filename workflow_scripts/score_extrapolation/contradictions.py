@@ -4,7 +4,7 @@ from .paradigm_contradictions import Faults, find_in_paradigms, recipes_of
 from .plugins import method_constant, method_names, method_options
 from .sections import PRETRAINED
 from .sentences import listed, repeated, shown
-from .shorthands import extrapolator_label, own_options, own_split
+from .shorthands import candidate_label, candidates_of, extrapolator_label, own_options, own_split
 
 AUTO = "auto"  # the extrapolator that is chosen by estimates
 
@@ -41,7 +41,9 @@ def find_contradictions(sound: dict) -> Faults:
             yield from _in_parts(selection, sound["subset"])
     if selection:
         yield from _in_doubts(selection, names)
+        yield from _in_dropped(selection)
         yield from _in_pruned_by(selection, names, labels, sound.get("evaluation"))
+        yield from _in_trials(sound, selection)
     method = sound["neighbors"].method if "neighbors" in sound else "auto"
     if sound.get("shards", 1) > 1 and method in ("pynndescent", "ivf"):
         text = (
@@ -104,11 +106,21 @@ def _in_parts(selection, subset) -> Faults:
 
 
 def _in_doubts(selection, scores: list[str]) -> Faults:
-    """Another score that is read must be computed; no more can be dropped than is pruned."""
+    """Another score that is read must be computed."""
     for i, method in enumerate(selection.methods):
         location, option = ("selection", "methods", i), method_constant("selection", method["name"], "DOUBT_OPTION")
         if option and scores and method[option] not in (None, *scores):
             yield (*location, option), f"= {shown(method[option])} is not computed; there are {listed(scores)}"
+
+
+def _in_dropped(selection) -> Faults:
+    """No more can be dropped than is pruned."""
+    named = []
+    for i, method in enumerate(selection.methods):
+        named.append((("selection", "methods", i), method))
+        for place, candidate in enumerate(candidates_of(method)):
+            named.append((("selection", "methods", i, "candidates", place), candidate))
+    for location, method in named:
         share, least = method_constant("selection", method["name"], "DROPPED_OPTION"), min(selection.rates)
         # How much a number to keep removes shows when the samples are counted.
         if share and not isinstance(method[share], str) and method[share] > least and selection.keep is None:
@@ -139,6 +151,49 @@ def _in_pruned_by(selection, scores: list[str], labels: list[str], evaluation) -
             for i, name in enumerate(names or []):
                 if computed and name not in computed:
                     yield (*location, key, i), f"= {shown(name)} is not computed; there are {listed(computed)}"
+
+
+def _in_trials(sound: dict, selection) -> Faults:
+    """What is chosen by trials needs scores within the subset, no pool, and a training that plain accuracy judges."""
+    evaluation, samples, retraining = map(sound.get, ("evaluation", "samples", "retraining"))
+    for i, method in enumerate(selection.methods):
+        name, location = method["name"], ("selection", "methods", i)
+        if not method_constant("selection", name, "TRIED"):
+            continue
+        if evaluation and "nested" not in evaluation.estimates:
+            yield location, f"= {name} tries methods on nested estimates; add nested to evaluation.estimates"
+        if samples and samples.pool is not None:
+            text = "tries methods on own images, and what is pruned is of samples.pool; name one method for it"
+            yield location, f"= {name} {text}"
+        if retraining and retraining.paradigm["name"] == "adversarial":
+            text = "judges by plain accuracy, and retraining.paradigm is adversarial; name one method"
+            yield location, f"= {name} {text}"
+        yield from _in_candidates(method["candidates"], (*location, "candidates"))
+
+
+def _in_candidates(candidates: list[dict], location: tuple) -> Faults:
+    """Two or more different methods are tried, each of which keeps a list by one score or by none."""
+    labels = [candidate_label(candidate) for candidate in candidates]
+    if len(labels) < 2:
+        yield location, f"= {shown(labels)} leaves no choice; give two methods or more"
+    if repeated(labels):
+        yield location, repeated(labels)
+    for i, candidate in enumerate(candidates):
+        name = candidate["name"]
+        tried, redrawn, doubt = (
+            method_constant("selection", name, constant) for constant in ("TRIED", "REDRAWN", "DOUBT_OPTION")
+        )
+        if tried:
+            yield (*location, i), f"= {name} chooses among other methods; name one of those"
+        elif redrawn:
+            yield (*location, i), f"= {name} keeps no list that a trial could train on; leave it out"
+        elif doubt and candidate[doubt] is not None:
+            text = f"reads a second score, {doubt}: {candidate[doubt]}, and trials are made of one; leave it out"
+            yield (*location, i), f"= {name} {text}"
+        for key in ("scores", "extrapolators"):
+            if candidate[key] is not None:
+                text = f"= {shown(candidate[key])}, but a candidate prunes by what the method that tries it does; leave it out"
+                yield (*location, i, key), text
 
 
 def _in_optimizer(optimizer, location: tuple) -> Faults:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from .plugins import method_constant, method_names, method_options
 from .sentences import listed, shown
-from .shorthands import extrapolator_label, own_options
+from .shorthands import candidates_of, extrapolator_label, own_options
 
 # Tables of what an extrapolator reads that only labels make, or only the networks of a training on images.
 OF_LABELS = ("samples", "neighbors/label")
@@ -40,7 +40,12 @@ def is_unsupervised(training) -> bool:
 
 
 def needs_of_selection(method: dict) -> tuple[str, ...]:
-    """Return the names of the tables that a selection method, name and options, reads beside scores."""
+    """Return the names of the tables that a selection method, name and options, reads beside scores.
+
+    Of one that is chosen by trials, all that its candidates read.
+    """
+    if candidates := candidates_of(method):
+        return tuple(dict.fromkeys(name for candidate in candidates for name in needs_of_selection(candidate)))
     options = method_options("selection", method["name"])(**own_options("selection", method))
     return options.needs() if hasattr(options, "needs") else ()
 
@@ -132,7 +137,8 @@ def _in_what_reads_labels(sound: dict, found: str) -> Faults:
     named = [(("subset", "samplers", i), "subset", name) for i, name in enumerate(_listed(sound, "subset", "samplers"))]
     for i, method in enumerate(_listed(sound, "selection", "methods")):
         named.append((("selection", "methods", i), "selection", method["name"]))
-        if set(needs_of_selection(method)) & set(OF_LABELS):
+        labelled = method_constant("selection", method["name"], "LABELLED")  # of which is told below
+        if set(needs_of_selection(method)) & set(OF_LABELS) and not labelled:
             text = "write a number instead of auto, or take another of"
             yield (
                 ("selection", "methods", i),

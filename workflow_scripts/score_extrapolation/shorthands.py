@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import pydantic
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from .plugins import Section, method_names, method_options
+from .plugins import Section, method_constant, method_names, method_options
 from .sentences import listed, repeated, shown, validate
 
 
@@ -120,10 +120,34 @@ def extrapolator_label(entry: dict) -> str:
         Its name and all its options.
     """
     words = [str(entry["k"])] if "k" in entry else []
-    for name, field in method_options("extrapolators", entry["name"]).model_fields.items():
-        if name != "k" and entry[name] != field.get_default(call_default_factory=True):
-            words.append(_option_label(name, entry[name]))
+    changed = _changed_options("extrapolators", entry)
+    words += [_option_label(option, value) for option, value in changed.items() if option != "k"]
     return "-".join([entry["name"], *words, *(["step_up"] if entry["step_up"] else [])])
+
+
+def candidate_label(entry: dict) -> str:
+    """Return the name in paths of a selection method that is tried: whatever is not as it is by default.
+
+    chance is chance, with another floor chance-floor_0.7.
+
+    Parameters
+    ----------
+    entry : dict
+        Its name and all its options.
+    """
+    changed = _changed_options("selection", entry)
+    return "-".join([entry["name"], *(_option_label(option, value) for option, value in changed.items())])
+
+
+def candidates_of(method: dict) -> list[dict]:
+    """Return the methods among which a selection method, name and options, is chosen by trials; none of others."""
+    return method["candidates"] if method_constant("selection", method["name"], "TRIED") else []
+
+
+def _changed_options(kind: str, entry: dict) -> dict:
+    """Return those of its own options that a method does not have by default."""
+    fields = method_options(kind, entry["name"]).model_fields.items()
+    return {name: entry[name] for name, field in fields if entry[name] != field.get_default(call_default_factory=True)}
 
 
 def _option_label(name: str, value) -> str:
@@ -236,7 +260,14 @@ def _fill_in(kind: str, method, location: tuple, faults: list, place_of_k: int |
     found: list[tuple[tuple, str]] = []
     section = validate(_all_options(kind, name), options, location, found)
     faults += [((*at, place_of_k) if at[-1] == "k" and place_of_k is not None else at, text) for at, text in found]
-    return {"name": name, **section.model_dump()} if section else {}
+    if section is None:
+        return {}
+    filled = {"name": name, **section.model_dump()}
+    if kind == "selection" and (candidates := candidates_of(filled)):
+        filled["candidates"] = [
+            _fill_in(kind, one, (*location, "candidates", i), faults) for i, one in enumerate(candidates)
+        ]
+    return filled
 
 
 def _fill_in_dataset(samples: dict, faults: list) -> None:

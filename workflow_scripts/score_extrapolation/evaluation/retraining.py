@@ -8,12 +8,15 @@ from .intervals import paired_interval
 from .work import read_images
 
 RUN = ("arm", "method", "score", "extrapolator", "fraction", "sampler", "budget", "seed", "rate")
-# All stages that lead to a retrained model, and what the smaller task within the subset takes (see `parts`), its stages
-# together.
+# All stages that lead to a retrained model; what the smaller task within the subset takes (see `parts`), its stages
+# together; and the trials that a selection method is chosen by.
 TIMED = (
     *STAGES[: STAGES.index("scores") + 1],
     "nested",
-    *(stage for stage in STAGES[STAGES.index("embeddings") : STAGES.index("evaluation")] if stage != "export"),
+    *STAGES[STAGES.index("embeddings") : STAGES.index("selection")],
+    "trials",
+    "selection",
+    "retraining",
 )
 # Accuracies of attacked images, each of those that resist all before.
 ROBUST = ("robust_clean_accuracy", "robust_pgd_accuracy", "robust_autoattack_accuracy")

@@ -11,7 +11,14 @@ from .counts import Counts
 from .lines import NOISE, Line, fit_line
 from .work import Work, work_of
 
-ORDER = (*STAGES[:-1], "study", STAGES[-1])  # the report comes after the study's tables
+# The trials that a selection is chosen by come before it, the report after the study's tables.
+ORDER = (
+    *STAGES[: STAGES.index("selection")],
+    "trials",
+    *STAGES[STAGES.index("selection") : STAGES.index("report")],
+    "study",
+    "report",
+)
 
 
 class Cost(NamedTuple):

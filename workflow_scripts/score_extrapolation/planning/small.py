@@ -4,7 +4,7 @@ import copy
 import math
 
 from ..amounts import removed
-from ..config import Config, read_config
+from ..config import AUTO, Config, read_config
 from ..faults import InputFault
 from .counts import Counts
 
@@ -23,10 +23,16 @@ def fewest_images(experiment: Config, counts: Counts) -> int:
     nests = any("nested" in name for label in experiment.extrapolators() for name in experiment.needs(label))
     if nests or "nested" in experiment.evaluation.estimates:
         fraction *= experiment.subset.nested
+    if experiment.tried() and AUTO in experiment.selection.extrapolators:
+        fraction *= experiment.subset.nested  # the extrapolator of the trials is chosen one step further in
     # Twice as many: an estimate within the subset leaves a part of it out.
     neighbors = 2 * max([entry.get("k", 1) for entry in experiment.extrapolators().values()])
     classes = max(counts.classes, *experiment.evaluation.classes, 2)
-    return min(counts.train, max(FEWEST, math.ceil(max(neighbors, IMAGES_OF_A_CLASS * classes) / fraction)))
+    needed = max(neighbors, IMAGES_OF_A_CLASS * classes) / fraction
+    if experiment.tried():  # a trial keeps two samples of the subset at least
+        rate = max(removed(amount, counts.train) for amount in experiment.selection.amounts())
+        needed = max(needed, 2 / (1 - rate) / min(experiment.subset.fractions))
+    return min(counts.train, max(FEWEST, math.ceil(needed)))
 
 
 def in_small(raw: dict, experiment: Config, counts: Counts, name: str, n: int, truth: bool) -> tuple[dict, Counts]:

@@ -94,7 +94,7 @@ def _kind(path: str) -> str:
 SIMPLER_KINDS = (
     ("^(extrapolation|evaluation/cross_validation)/fraction/seed/[^/]+/", r"\1/"),
     ("^(selection)/([^/]+)/.*", r"\1/\2"),
-    ("^(retraining|evaluation/robustness|report/scores|report/images)/.*", r"\1"),
+    ("^(trials|retraining|evaluation/robustness|report/scores|report/images)/.*", r"\1"),
 )
 
 
@@ -142,6 +142,15 @@ def _retraining(job: _Job) -> tuple[float, float]:
     return PASSES_OF_A_STEP * steps + job.counts.test + job.counts.validation, kept
 
 
+def _trials(job: _Job) -> tuple[float, float]:
+    """Trainings on what is kept of a subset, each of which is asked about all images outside it."""
+    retraining, tried = job.experiment.retraining, job.experiment.tried()
+    assert tried, "trials are of a method that is chosen by them"
+    repeats, kept = job.experiment.selection_method(tried)["repeats"], job.m * (1 - job.rate)
+    seen = retraining.epochs * (job.m if retraining.budgets[0] == "steps" else kept)
+    return repeats * (PASSES_OF_A_STEP * seen + job.n - job.m), kept
+
+
 def _evaluation(job: _Job) -> tuple[float, float]:
     """What is attacked, compared or searched; tables of runs are as long as these are many."""
     evaluation, seeds = job.experiment.evaluation, len(job.experiment.seeds)
@@ -167,6 +176,7 @@ WORK_OF_STAGES: dict[str, Callable[[_Job], tuple[float, float]]] = {
     "predictions": _predictions,
     "neighbors": _neighbors,
     "extrapolation": _all_images,
+    "trials": _trials,
     "selection": _all_images,
     "retraining": _retraining,
     "evaluation": _evaluation,

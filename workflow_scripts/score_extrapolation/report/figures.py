@@ -12,6 +12,7 @@ from .style import (
     BLUE,
     GREEN,
     GREY,
+    INDIGO,
     LIGHT_GREY,
     ORANGE,
     PURPLE,
@@ -43,6 +44,7 @@ STAGE_COLORS = {
     "predictions": TEAL,
     "neighbors": GREEN,
     "extrapolation": VERMILION,
+    "trials": INDIGO,
     "selection": GREY,
     "retraining": ORANGE,
 }

@@ -22,6 +22,9 @@ of all or of each class, as many as it is told, without holding them.
 
 A method with ``REDRAWN = True``, a literal, has no ``keep``: it stands for a training that sees other samples in each
 epoch (`training.epochs.Epochs`), as many as the rate would leave, so that there is no list of what is kept.
+
+A method with ``TRIED = True``, a literal, has no ``keep`` either: it stands for that of the `candidates`, one of its
+options, which does best in trials within the subset (`training.trials`), and the files of all of them are read.
 """
 
 from collections.abc import Iterator
@@ -145,7 +148,7 @@ def select_tables(
     Parameters
     ----------
     samples_path : path
-        A table with the columns of `tables.SAMPLES`.
+        A table with the columns of `tables.SAMPLES`, or of `tables.SUBSET`.
     scores_path : path or None
         A table with columns sample_id and score, for the same samples, and draws where scores are extrapolated; None
         for a method that reads none.
@@ -167,7 +170,8 @@ def select_tables(
     Returns
     -------
     iterator of dict
-        Columns of `tables.KEPT`, block by block; score is null where the method read none.
+        Columns of `tables.KEPT`, block by block; score is null where the method read none. Of a subset there is no
+        source.
 
     Raises
     ------
@@ -188,6 +192,11 @@ def _kept(samples: Samples, amount: dict, method: dict, seed: int) -> Iterator[n
         raise InputFault(
             f"{method['name']} keeps no list: each epoch of the training draws other samples; train with `per_epoch` = "
             f"{n_kept} on all of them, or select by random for a list"
+        )
+    if method_constant("selection", method["name"], "TRIED"):
+        raise InputFault(
+            f"{method['name']} needs trainings, which only the workflow makes (selection.methods); select by one of "
+            "its candidates here, such as chance"
         )
     settings = {key: value for key, value in method.items() if key != "name"}
     module = load_method("selection", method["name"])

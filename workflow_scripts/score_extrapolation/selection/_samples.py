@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from ..faults import InputFault
 from ..progress import Progress
-from ..tables import read_blocks
+from ..tables import SAMPLES, read_blocks
 
 # What a method may read, by the word for it in sentences.
 PLURALS = {"score": "scores", "doubt": "doubts", "label": "labels", "draws": "draws"}
@@ -227,14 +227,17 @@ class SampleTables(Samples):
         return (batch["score"] for batch in self._with_scores(["sample_id"], path))
 
     def blocks(self) -> Iterator[pa.RecordBatch]:
-        """Yield all columns of `tables.KEPT` in the batches of `batches`; scores are null where there are none.
+        """Yield the columns of `tables.KEPT` in the batches of `batches`; scores are null where there are none.
+
+        Of samples whose table has no sources there are none here.
 
         Raises
         ------
         InputFault
             A score is that of another sample than the one in its row.
         """
-        columns = ["sample_id", "label", "source"]
+        there = pq.read_schema(self.samples_path).names
+        columns = [name for name in SAMPLES.names if name in there]
         if self.scores_path:
             yield from self._with_scores(columns, self.scores_path)
         else:

@@ -91,15 +91,22 @@ def predict_unseen(
 
 
 def measure_accuracy(
-    network: Classifier, images_path, samples_path, precision: str, device: str, matched: bool = False
+    network: Classifier,
+    images_path,
+    samples_path,
+    precision: str,
+    device: str,
+    matched: bool = False,
+    rows: np.ndarray | None = None,
 ) -> float:
-    """Return the share, in 0..1, of a stored split that the network classifies as labelled.
+    """Return the share, in 0..1, of a stored split, or of some rows of it, that the network classifies as labelled.
 
     Where it has learned classes without their names (`matched`), as they are labelled after each class is given the
     label that makes the share largest, no label twice: the clustering accuracy.
     """
     labels = read_table(samples_path, ["label"])["label"]
-    images = _stored_images(network, images_path, device, np.arange(len(labels)))
+    rows = np.arange(len(labels)) if rows is None else rows
+    labels, images = labels[rows], _stored_images(network, images_path, device, rows)
     if matched:
         return clustering_accuracy(classify(network, images, precision), labels)
     return accuracy(network, images, labels, precision)
