@@ -12,8 +12,8 @@ epoch without records, with DU's and with TDDS's, in turn. Both print the median
 machine's other work changes both alike; of `recording`, which is small beside that work, in seconds of the processor
 too. `memory` feeds TDDS's record predictions of n samples and C classes and
 compares the growth of the process with the bound. `precision` trains one epoch in each precision, in turn. `passes`
-predicts images with each kind of network and trains it on the same, in turn: what a prediction costs of a training, by
-image, which `score_extrapolation.passes` makes a unit of.
+predicts images with each kind of network and trains it on the same, in turn: what a prediction takes of a training, by
+image, in seconds of the processor (on a GPU, of the clock).
 Images are CIFAR-10's as Parquet in Hugging Face's layout.
 """
 
@@ -200,6 +200,7 @@ def compare_precisions(arguments) -> None:
 
 
 def compare_passes(arguments) -> None:
+    clock = time.process_time if arguments.device == "cpu" else time.perf_counter
     rng = np.random.default_rng(0)
     images, labels = rng.integers(0, 256, (arguments.n, 32, 32, 3), dtype=np.uint8), rng.integers(0, 10, arguments.n)
     for model in NETWORKS:
@@ -207,23 +208,23 @@ def compare_passes(arguments) -> None:
         network = build_model(model, (32, 32, 3), 10, MEAN, STD).to(arguments.device)
         shares = []
         for repetition in range(arguments.repetitions + 1):
-            trained = engine_epoch(arguments, network, images, labels, precision="auto")
-            share = prediction_seconds(arguments, network, images) / trained
+            trained = engine_epoch(arguments, network, images, labels, (), clock, "auto")
+            share = prediction_seconds(arguments, network, images, clock) / trained
             if repetition:
                 shares.append(share)
         share, low, high = statistics.median(shares), min(shares), max(shares)
         print(f"{model}: a prediction takes {share:.2f} of a training ({low:.2f} to {high:.2f})")
 
 
-def prediction_seconds(arguments, network, images) -> float:
+def prediction_seconds(arguments, network, images, clock) -> float:
     """Return the seconds that it takes to predict all images."""
     source = ResidentImages(torch.from_numpy(images).to(arguments.device))
     wait(arguments.device)
-    started = time.perf_counter()
+    started = clock()
     for _ in predict(network, source, "auto"):
         pass
     wait(arguments.device)
-    return time.perf_counter() - started
+    return clock() - started
 
 
 def compare_recording(arguments) -> None:

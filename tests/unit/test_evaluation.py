@@ -1,5 +1,6 @@
 """The tables of a study: agreement with the truth, accuracy and time, and which files a study is made of."""
 
+import itertools
 import json
 import math
 from pathlib import Path
@@ -339,7 +340,7 @@ def test_what_records_or_predicts_in_passes_of_its_own_counts_a_third(write_stud
 def test_work_grows_with_the_subset_and_what_is_kept(write_study):
     rates = (0.2, 0.5, 0.9)
     of_fractions = [work_of(write_study(fraction, rates))["work"] for fraction in (0.1, 0.2, 0.5, 1.0)]
-    for smaller, larger in zip(of_fractions, of_fractions[1:], strict=False):
+    for smaller, larger in itertools.pairwise(of_fractions):
         assert (larger["top"] > smaller["top"]).all()
         assert (larger["random"] == smaller["random"]).all()
     for works in of_fractions:

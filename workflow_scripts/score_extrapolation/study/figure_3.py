@@ -27,13 +27,13 @@ TITLE = "Figure 3. Accuracy against the time and the work of every stage"
 NEEDS = ("test",)
 READS = ("retraining", "experiment")
 NOTE = (
-    "Mean ± standard error over seeds, the pruned share beside those of the fastest and the slowest arm. Above is "
-    "time; below is work in images, as a share of one training without pruning: those trained on, each as often as it "
-    "is seen, and a third of those predicted or embedded; one counts the same in every network. The broad line is the "
+    "Mean ± standard error over seeds, the pruned share beside those of the cheapest and the dearest arm; above is "
+    "time, below work in images, as a share of one training without pruning: those trained on, each as often as it is "
+    "seen, and a third of those predicted or embedded, one counting the same in every network. The broad line is the "
     "Pareto front: nothing costs less and is as accurate. The dotted line is what nobody who extrapolates gets around, "
-    "at the accuracy of the best extrapolation of each rate. In time that is (subset fraction) x training on everything"
-    " for scores + (kept share) x retraining on everything, as both were measured; in work it is the training for "
-    "scores and the retraining. What lies between the two is overhead."
+    "at the accuracy of the best extrapolation of each rate: in time (subset fraction) x training on everything for "
+    "scores + (kept share) x retraining on everything, as both were measured, and in work the training for scores and "
+    "the retraining; what lies between the two is overhead."
 )
 ACCURACY_MEAN, ENDS = "test_accuracy_percent_mean", ("mean", "se")
 FRONT = {"color": LIGHT_GREY, "linewidth": 6, "alpha": 0.7, "solid_capstyle": "round", "zorder": 1}

@@ -16,9 +16,9 @@ NOTE = (
     "At the largest rate at which the full data's scores still beat random pruning (at the smallest, and marked, "
     "where there is no such rate); mean ± standard error over seeds, and the difference from random pruning paired by"
     " seed with its 95 % interval, in percentage points. Bold is the best of all but the original, if the interval of"
-    " its difference to the second best excludes 0. Time is that of all stages, from samples to retraining. Work is "
+    " its difference to the second best excludes 0. Time is that of all stages, from samples to retraining, and work "
     "that in images, as a share of one training without pruning: those trained on, each as often as it is seen, and a "
-    "third of those predicted or embedded; one counts the same in every network."
+    "third of those predicted or embedded, one counting the same in every network."
 )
 ACCURACY = "test_accuracy_percent"
 
