@@ -71,9 +71,7 @@ def test_a_share_is_a_fraction_and_all_is_null(share, text):
 )
 def test_wrong_labels_are_a_fraction_and_none_is_null(share, text):
     (fault,) = faults_of(changed(("samples.wrong_labels", share)))
-    assert fault.endswith(
-        f"is not in (0, 1); it is the share of the training images that get a wrong label, {text}"
-    )
+    assert fault.endswith(f"is not in (0, 1); it is the share of the training images that get a wrong label, {text}")
     assert study(("samples.wrong_labels", 0.1)).samples.wrong_labels == 0.1
 
 

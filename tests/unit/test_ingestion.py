@@ -398,6 +398,10 @@ def test_labels_and_sources_are_those_of_the_images(finished):
     seen = set()
     for split in ("train", "test"):
         table = read_table(finished / f"{split}.parquet")
+        if split == "train":
+            wrong = read_table(finished / "wrong_labels.parquet")
+            assert (table["label"][wrong["sample_id"]] == wrong["label"]).all()
+            table["label"][wrong["sample_id"]] = wrong["true_label"]
         images = np.load(finished / f"{split}.npy")
         assert len(images) == len(table["source"]) and not seen & set(table["source"])
         seen |= set(table["source"])
