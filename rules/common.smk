@@ -267,6 +267,16 @@ def selection_needs(wildcards):
     return {name: [out(f"{path}.parquet") for path in table_paths(EXPERIMENT, name, *run)] for name in names}
 
 
+def candidates_with(scored):
+    """Return the pattern of the candidates that read scores, or of those that read none."""
+    labels = [
+        label
+        for label, method in CANDIDATES.items()
+        if method_constant("selection", method["name"], "SCORED") == scored
+    ]
+    return one_of(labels)
+
+
 def trial_needs(wildcards):
     """Return the tables that a method reads within the subset, on trial, as `selection_needs` those of all samples."""
     names = [name for name in needs_of_selection(CANDIDATES[wildcards.candidate]) if name != "samples"]

@@ -9,15 +9,6 @@ TRIAL = "{candidate}/{score}/{extrapolator}/fraction-{fraction}/seed-{seed}/{amo
 UNSCORED_TRIAL = "{candidate}/fraction-{fraction}/seed-{seed}/{amount}"
 
 
-def scored_candidates(scored):
-    """Return the pattern of the candidates that read scores, or of those that do not."""
-    return one_of(
-        label
-        for label, method in CANDIDATES.items()
-        if method_constant("selection", method["name"], "SCORED") == scored
-    )
-
-
 rule try_selection:
     input:
         unpack(trial_needs),
@@ -33,7 +24,7 @@ rule try_selection:
     benchmark:
         out(f"benchmarks/trials/{TRIAL}.tsv")
     wildcard_constraints:
-        candidate=scored_candidates(True),
+        candidate=candidates_with(True),
     conda:
         "../envs/training.yaml"
     threads: threads_of("retraining")
@@ -73,4 +64,4 @@ use rule try_selection as try_without_score with:
     benchmark:
         out(f"benchmarks/trials/{UNSCORED_TRIAL}.tsv")
     wildcard_constraints:
-        candidate=scored_candidates(False),
+        candidate=candidates_with(False),

@@ -79,7 +79,7 @@ def test_a_candidate_is_named_by_what_is_not_as_by_default():
         (auto("top", "tpo"), '.candidates[1] = "tpo" is none of auto, beta, '),
         (auto("top", {"floor": 0.5}), '.candidates[1] = {"floor": 0.5} names no method; give one of '),
         (auto("top", {"name": "chance", "floor": 2}), ".candidates[1].floor = 2 is above 1 (share of the chance"),
-        (auto("top", {"name": "chance", "flor": 0.2}), ".candidates[1].flor is not a known key; did you mean floor?"),
+        (auto("top", {"name": "chance", "floors": 0}), ".candidates[1].floors is not a known key; did you mean floor?"),
         ({"name": "auto", "candidates": "top"}, '.candidates = "top" is no list; write ["top"]'),
         (auto("top", "random", repeats=0), ".repeats = 0 is below 1 (trainings of each candidate"),
     ],

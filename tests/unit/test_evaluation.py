@@ -433,7 +433,7 @@ def test_csv_reads_back_and_leaves_missing_values_empty(tmp_path):
 
 # ---------------------------------------------------------- the rows of a study
 
-# Of all stages that are timed: nothing is done or tried within the subset, nothing predicted, no score free of training.
+# Of all stages that are timed: nothing is done or tried within the subset or predicted, no score is free of training.
 OF_KNN = [stage for stage in TIMED if stage not in ("nested", "trials", "predictions", "training_free")]
 OF_A_RECIPE = ("training", "embeddings", "neighbors")
 ARMS = ["top/du/knn-10/fraction-20", "top/du/computed/fraction-100", "random"]

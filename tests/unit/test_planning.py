@@ -300,8 +300,8 @@ def test_in_small_two_samples_of_the_subset_are_left_for_a_trial():
         for selection in ({}, {"methods": methods}, {"methods": methods, "extrapolators": ["auto"]}):
             experiment = read_config(merged({"selection": {"rates": [rate], **selection}}))
             numbers.append(fewest_images(experiment, CIFAR))
-    # 40 images, twice the most neighbours, are 10 % of all; or 5 %, where an extrapolator is chosen within those. Of 200,
-    # which are 20 %, a rate of 99 % leaves two.
+    # 40 images, twice the most neighbours, are 10 % of all; or 5 %, where an extrapolator is chosen within those. Of
+    # 200, which are 20 %, a rate of 99 % leaves two.
     assert numbers == [400, 400, 800, 400, 1000, 1000]
 
 

@@ -132,7 +132,7 @@ def test_keeping_nothing_is_refused():
 
 
 def test_an_unknown_method_or_option_is_refused():
-    with pytest.raises(InputFault, match=r"'best' is none of the selection; there are: beta, ccs, .*random.*top"):
+    with pytest.raises(InputFault, match=r"'best' is none of the selection; there are: auto, beta, ccs, .*random.*top"):
         select([1.0, 2.0], 0.5, "best")
     with pytest.raises(ValueError, match="bins"):
         select([1.0, 2.0], 0.5, "top", bins=3)

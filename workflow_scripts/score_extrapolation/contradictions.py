@@ -115,7 +115,7 @@ def _in_doubts(selection, scores: list[str]) -> Faults:
 
 def _in_dropped(selection) -> Faults:
     """No more can be dropped than is pruned."""
-    named = []
+    named: list[tuple[tuple, dict]] = []
     for i, method in enumerate(selection.methods):
         named.append((("selection", "methods", i), method))
         for place, candidate in enumerate(candidates_of(method)):
