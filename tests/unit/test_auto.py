@@ -241,8 +241,10 @@ def test_all_candidates_have_the_same_seeds_and_each_repeat_another(folder, monk
     monkeypatch.setattr(trials, "load_model", lambda path: None)
     monkeypatch.setattr(trials, "measure_accuracy", lambda *given, rows: 0.5)
     for method, own in seeds.items():
-        monkeypatch.setattr(trials, "train_on", lambda own=own, **task: own.append(task["seed"]))
-        trial_in(folder, method, repeats=3)
+        monkeypatch.setattr(
+            trials, "train_on", lambda own=own, **task: own.append(task["seed"]) or {"images_seen": 10 * len(own)}
+        )
+        assert trial_in(folder, method, repeats=3)["images_seen"] == 60
     assert seeds["top"] == seeds["random"] == [derive_seed(4, f"trials/{repeat}") for repeat in range(3)]
     assert len(set(seeds["top"])) == 3
 

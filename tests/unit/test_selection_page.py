@@ -43,7 +43,7 @@ def write_results(folder, n_seeds=3, truth=True):
     }
     rows = [
         {"arm": arm, "rate": rate, "budget": budget, "seed": seed, "test_accuracy": accuracies[seed]}
-        | {"training_s": 1.0, "retraining_s": 1.0, "total_s": 2.0}
+        | {"training_s": 1.0, "retraining_s": 1.0, "total_s": 2.0, "work": 0.5}
         for (arm, rate, budget), accuracies in runs.items()
         for seed in range(n_seeds)
     ]

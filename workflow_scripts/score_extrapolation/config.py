@@ -153,10 +153,7 @@ class Config(Section):
 
         By their labels in paths, such as chance-floor_0.7, in the order of the config.
         """
-        return {
-            candidate_label(entry): {"name": entry["name"], **own_options("selection", entry)}
-            for entry in candidates_of(self.selection_method(method))
-        }
+        return {candidate_label(entry): entry for entry in candidates_of(self.selection_method(method))}
 
     def doubt(self, method: str) -> str | None:
         """Return the other score that a selection method reads beside the one that is pruned by, or None."""

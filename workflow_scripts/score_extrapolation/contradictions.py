@@ -190,10 +190,6 @@ def _in_candidates(candidates: list[dict], location: tuple) -> Faults:
         elif doubt and candidate[doubt] is not None:
             text = f"reads a second score, {doubt}: {candidate[doubt]}, and trials are made of one; leave it out"
             yield (*location, i), f"= {name} {text}"
-        for key in ("scores", "extrapolators"):
-            if candidate[key] is not None:
-                text = f"= {shown(candidate[key])}, but a candidate prunes by what the method that tries it does; leave it out"
-                yield (*location, i, key), text
 
 
 def _in_optimizer(optimizer, location: tuple) -> Faults:

@@ -247,7 +247,9 @@ def _one_per_k(kind: str, method) -> list[tuple]:
     return [({**method, "k": k}, place) for place, k in enumerate(ks)]
 
 
-def _fill_in(kind: str, method, location: tuple, faults: list, place_of_k: int | None = None) -> dict:
+def _fill_in(
+    kind: str, method, location: tuple, faults: list, place_of_k: int | None = None, options_of=_all_options
+) -> dict:
     options = dict(method) if isinstance(method, dict) else {"name": method}
     name = options.pop("name", None)
     if not isinstance(name, str):
@@ -258,14 +260,16 @@ def _fill_in(kind: str, method, location: tuple, faults: list, place_of_k: int |
         faults.append((at, f"= {shown(name)} is none of {listed(method_names(kind))}"))
         return {}
     found: list[tuple[tuple, str]] = []
-    section = validate(_all_options(kind, name), options, location, found)
+    section = validate(options_of(kind, name), options, location, found)
     faults += [((*at, place_of_k) if at[-1] == "k" and place_of_k is not None else at, text) for at, text in found]
     if section is None:
         return {}
     filled = {"name": name, **section.model_dump()}
     if kind == "selection" and (candidates := candidates_of(filled)):
         filled["candidates"] = [
-            _fill_in(kind, one, (*location, "candidates", i), faults) for i, one in enumerate(candidates)
+            # They prune by what the method prunes by that tries them.
+            _fill_in(kind, one, (*location, "candidates", i), faults, options_of=method_options)
+            for i, one in enumerate(candidates)
         ]
     return filled
 
