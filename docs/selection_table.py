@@ -70,7 +70,7 @@ class Results:
 
 def _by_run(table: pd.DataFrame, columns: list[str]) -> dict[tuple, tuple]:
     rows = table[["arm", "rate", "budget", *columns]].itertuples(index=False, name=None)
-    return {key: tuple(100 * value for value in values) for *key, values in ((*row[:3], row[3:]) for row in rows)}
+    return {row[:3]: tuple(100 * value for value in row[3:]) for row in rows}
 
 
 def is_true(arm: str) -> bool:

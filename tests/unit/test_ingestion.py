@@ -401,6 +401,7 @@ def test_labels_and_sources_are_those_of_the_images(finished):
         if split == "train":
             wrong = read_table(finished / "wrong_labels.parquet")
             assert (table["label"][wrong["sample_id"]] == wrong["label"]).all()
+            table["label"] = table["label"].copy()
             table["label"][wrong["sample_id"]] = wrong["true_label"]
         images = np.load(finished / f"{split}.npy")
         assert len(images) == len(table["source"]) and not seen & set(table["source"])
