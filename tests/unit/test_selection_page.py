@@ -124,7 +124,5 @@ def test_without_the_truth_or_with_one_seed_what_is_not_known_is_not_said(tmp_pa
 
 def test_results_that_the_page_has_no_place_for_are_told(tmp_path):
     folder = write_results(tmp_path / "digits")
-    with pytest.raises(
-        SystemExit, match=r"docs/selection\.md has no place for the goals of digits; add <!-- goals of "
-    ):
+    with pytest.raises(SystemExit, match=r"docs/selection\.md has no place for the goals of digits; add "):
         SCRIPT["written"](PAGE, [folder])
