@@ -250,9 +250,32 @@ def test_optimizer_settings_reach_torch(settings, kind, expected):
     net = network()
     optimizer = make_optimizer(net, recipe(optimizer=settings).optimizer)
     (group,) = optimizer.param_groups
-    assert type(optimizer) is kind
+    assert isinstance(optimizer, kind)
+    assert type(optimizer).__name__ == kind.__name__
     assert {key: group[key] for key in expected} == expected
     assert len(group["params"]) == len(list(net.parameters()))
+
+
+@pytest.mark.parametrize("name", ["sgd", "adam", "adamw"])
+def test_an_optimizer_steps_as_torch_s_own_does(name):
+    kinds = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
+    settings = {"learning_rate": 0.1, "weight_decay": 0.01} | ({"momentum": 0.9} if name == "sgd" else {})
+    nets = [network(), network()]
+    nets[1].load_state_dict(nets[0].state_dict())
+    own = make_optimizer(nets[0], recipe(optimizer={"name": name, **settings}).optimizer)
+    settings["lr"] = settings.pop("learning_rate")
+    theirs = kinds[name](nets[1].parameters(), **settings)
+    for step in range(4):
+        if step == 2:  # taken up again from what was saved
+            own.load_state_dict(copy.deepcopy(own.state_dict()))
+            theirs.load_state_dict(copy.deepcopy(theirs.state_dict()))
+        for net, optimizer in zip(nets, (own, theirs), strict=True):
+            optimizer.zero_grad()
+            for number, parameter in enumerate(net.parameters()):
+                parameter.grad = torch.linspace(-1, 1 + number + step, parameter.numel()).view_as(parameter)
+            optimizer.step()
+    for one, other in zip(*(net.parameters() for net in nets), strict=True):
+        assert torch.equal(one, other)
 
 
 def learning_rates(monkeypatch, schedule, optimizer=ADAM):

@@ -201,12 +201,19 @@ def test_what_takes_long_to_import_is_left_alone(trained):
     write_vectors(trained / "samples.parquet", {}, sample_id=IDS, embedding=embedded(trained))
     code = """if True:
         import sys
+        import torch
         from score_extrapolation.models import load_model
         from score_extrapolation.tables import read_table, write_vectors
         from score_extrapolation.training.inference import embed_store
+        from score_extrapolation.training.optimizers import make_optimizer
+        from score_extrapolation.training.recipe import Optimizer
         ids = read_table("samples.parquet")["sample_id"]
-        embedding = embed_store(load_model("model.safetensors"), "train.npy", ids, "float32", "cpu")
+        network = load_model("model.safetensors")
+        embedding = embed_store(network, "train.npy", ids, "float32", "cpu")
         write_vectors("embeddings.parquet", {}, sample_id=ids, embedding=embedding)
+        optimizer = make_optimizer(network, Optimizer(name="adam", learning_rate=0.1, weight_decay=0.0))
+        network.train()(torch.zeros(2, 6, 6, 1, dtype=torch.uint8)).sum().backward()
+        optimizer.step()
         print(*{"torch._inductor", "torch._dynamo", "scipy.optimize", "pyarrow.dataset"} & set(sys.modules))
     """
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}

@@ -18,6 +18,7 @@ from torch.nn.functional import embedding_bag, mse_loss
 from ..progress import LOGGER, Progress
 from ..rng import derive_seed
 from ..training.devices import autocast
+from ..training.optimizers import without_compiler
 from ._graph import Graph, compact, count_classes, sample_rows, take_rows, transpose
 
 HIDDEN = (512, 256)
@@ -275,7 +276,7 @@ def train(network: GCN, nodes: Nodes, training: Training, seed: int, rows, targe
         That of the best epoch; of the last where no Pearson is defined.
     """
     rng = np.random.default_rng(derive_seed(seed, "extrapolation/gnn/batches"))
-    optimizer = torch.optim.Adam(network.parameters(), lr=training.learning_rate)
+    optimizer = without_compiler(torch.optim.Adam)(network.parameters(), lr=training.learning_rate)
     validation = nodes.parts(held_out)
     at_once = training.batch is None
     everything = nodes.around(rows) if at_once else None

@@ -6,6 +6,8 @@ Here and in `steps` classes come first: logits, targets and probabilities are (C
 
 import torch
 
+from ..training.optimizers import without_compiler
+
 BLOCK = 512  # rows that are multiplied by the weights and by their errors before they leave the processor's cache
 
 
@@ -50,7 +52,7 @@ class Head:
         block of rows is still in the cache when its errors are multiplied with it. Memory: a block's logits.
         """
         # fused: one kernel for the whole step, where the plain one has ten.
-        optimizer = torch.optim.Adam([self.weight, self.bias], lr=learning_rate, fused=True)
+        optimizer = without_compiler(torch.optim.Adam)([self.weight, self.bias], lr=learning_rate, fused=True)
         self.weight.grad, self.bias.grad = torch.empty_like(self.weight), torch.empty_like(self.bias)
         for _ in range(n_steps):
             self._set_gradient(features, targets)
