@@ -214,6 +214,17 @@ def test_stages_are_summed_and_what_is_done_is_not_left():
     assert forecast.clocks(jobs, 2) == {"clock_s": 108, "clock_left_s": 36}
 
 
+def test_trials_are_a_stage_of_their_own_before_the_selection():
+    methods = [{"name": "auto", "candidates": ["top", "random"]}]
+    experiment = read_config(merged({"selection": {"methods": methods}}))
+    calibration = {"jobs": [ran("trials", 1, 20.0), ran("selection/auto", 50_000, 4.0)], "gpu": False, "start_s": 0}
+    run = "du/knn-10/fraction-20/seed-0/rate-50"
+    paths = (f"selection/auto/{run}", f"trials/top/{run}", "trials/random/fraction-20/seed-0/rate-50")
+    listed = [{"path": path, "threads": 1, "gpus": None, "needs": [], "done": False} for path in paths]
+    rows = sum_stages(Forecast(experiment, CIFAR, calibration).jobs(listed))
+    assert [(row["stage"], row["jobs"]) for row in rows] == [("trials", 2), ("selection", 1), ("all", 3)]
+
+
 def test_jobs_that_can_use_a_gpu_count_as_gpu_hours_where_there_is_one():
     listed = [
         {"path": f"training/base/fraction-20/seed-{seed}", "threads": 1, "gpus": gpus, "needs": [], "done": False}
