@@ -507,7 +507,7 @@ def test_a_training_free_score_is_the_same_with_the_same_seed_whatever_the_threa
     ],
     ids=["one", "two", "one dimension", "all equal", "all zero", "constant dimensions", "duplicates"],
 )
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error", "ignore::ResourceWarning")
 def test_a_training_free_score_of_embeddings_that_say_little_is_finite(name, embeddings):
     scores = score_by_embeddings(name, embeddings)
     assert scores.shape == (len(embeddings),)

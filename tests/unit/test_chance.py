@@ -159,7 +159,7 @@ def test_equal_scores_keep_the_lower_rows_but_for_the_floor():
     assert (kept < 200).mean() == pytest.approx(0.75, abs=0.03)  # 0.5 + 0.5 x 0.5 of the lower half
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error", "ignore::ResourceWarning")
 def test_infinite_draws_are_ranked():
     draws = np.array([[np.inf, -np.inf], [0, 0], [-np.inf, -np.inf], [np.inf, np.inf]])
     assert select(np.zeros(4), 0.25, "chance", draws=draws, floor=0.0).tolist() == [0, 1, 3]

@@ -55,7 +55,7 @@ def test_fewer_rows_than_dimensions_need_no_root_of_a_matrix(n, m):
     assert frechet_distance(a, b) == pytest.approx(expected, rel=1e-12)
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error", "ignore::ResourceWarning")
 def test_sets_without_variance_are_as_far_as_their_means_and_their_variances():
     point, other = np.ones((3, 4)), np.zeros((2, 4))
     assert frechet_distance(point, other) == 4
@@ -65,7 +65,7 @@ def test_sets_without_variance_are_as_far_as_their_means_and_their_variances():
     assert frechet_distance(a, point) == pytest.approx(expected, rel=1e-12)
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error", "ignore::ResourceWarning")
 def test_fewer_than_two_rows_have_no_distance():
     assert math.isnan(frechet_distance(mixed(1, 3), mixed(9, 3)))
     assert math.isnan(frechet_distance(mixed(9, 3), mixed(9, 3)[:0]))

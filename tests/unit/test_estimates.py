@@ -135,7 +135,7 @@ def test_samples_outside_the_subset_and_their_order_say_nothing():
     assert validate(tables, k=3) == found
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error", "ignore::ResourceWarning")
 @pytest.mark.parametrize("name, options", [("knn", {}), ("knn", {"same_label": True}), ("gnn", {"epochs": 2})])
 @pytest.mark.parametrize("m", [1, 2, 3, 4, 5, 6])
 def test_a_tiny_subset_is_validated_or_refused_in_one_sentence(m, name, options):
@@ -153,7 +153,7 @@ def test_a_tiny_subset_is_validated_or_refused_in_one_sentence(m, name, options)
             assert all(found[key] is None or -1 <= found[key] <= 1 for key in ("pearson", "spearman"))
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error", "ignore::ResourceWarning")
 @pytest.mark.parametrize("score", [0.1, 0.0, -7.7])
 @pytest.mark.parametrize("name, options", [("knn", {}), ("knn", {"weighting": "uniform"}), ("gnn", {"epochs": 2})])
 def test_constant_scores_have_no_correlation(name, options, score):

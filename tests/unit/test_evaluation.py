@@ -49,7 +49,7 @@ def test_correlations_by_hand(a, b, linear, ranked):
     assert spearman(np.array(a), np.array(b)) == pytest.approx(ranked, abs=1e-12)
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error", "ignore::ResourceWarning")
 @pytest.mark.parametrize("a, b", [((), ()), ((1,), (2,)), ((3, 3, 3), (1, 2, 3)), ((1, 2, 3), (0.1, 0.1, 0.1))])
 def test_what_has_no_correlation_is_nan_without_a_warning(a, b):
     a, b = np.array(a, np.float32), np.array(b, np.float32)
@@ -233,7 +233,7 @@ def test_validation_accuracy_is_a_column_only_where_measured(write_run):
     assert with_it["validation_accuracy"].tolist() == [0.25]
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error", "ignore::ResourceWarning")
 def test_summary_over_seeds_by_hand(write_run):
     rows = [
         write_run("top/du/knn-5/20", seed, 0.5, accuracy, {"training": 1, "embeddings": 4 - seed, "retraining": 3})

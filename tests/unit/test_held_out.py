@@ -223,13 +223,13 @@ def test_the_class_repeats_itself_with_any_number_of_threads_and_is_within_the_r
 
 
 @pytest.mark.parametrize("score", [0.1, -7.7])
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error", "ignore::ResourceWarning")
 def test_equal_scores_give_that_score(score):
     features, _ = fit_case()
     assert (HeldOutExtrapolator().fit(*features, np.full(60, score)).predict(*features) == score).all()
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error", "ignore::ResourceWarning")
 @pytest.mark.parametrize("q", [0, 1, 2, 3, 6])
 def test_of_a_few_samples_it_learns_what_it_can_and_of_one_nothing(q):
     features, scores = fit_case(q)

@@ -31,7 +31,7 @@ def statistics_of(n=80, k=6, n_classes=3, seed=0):
     return labels, rows, distances, neighborhood_statistics(labels, rows, distances)
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error", "ignore::ResourceWarning")
 def test_statistics_by_hand():
     labels = np.array([0, 0, 1, 2])
     rows = np.array([[1, 2, 3], [0, 2, 3], [0, 1, 3], [2, 1, 0]])
@@ -43,7 +43,7 @@ def test_statistics_by_hand():
     assert all(values.dtype == np.float64 for values in statistics.values())
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error", "ignore::ResourceWarning")
 def test_of_a_single_class_nothing_is_known_of_others():
     statistics = neighborhood_statistics(np.zeros(3, int), np.array([[1], [0], [1]]), np.array([[0.0], [0], [2]]))
     np.testing.assert_array_equal(statistics["min_distance_same"], [0, 0, 2])
@@ -74,7 +74,7 @@ def test_shapes_that_do_not_fit_are_refused():
             neighborhood_statistics(labels, rows, distances)
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error", "ignore::ResourceWarning")
 def test_correlations_are_of_the_samples_that_have_such_neighbours():
     scores = np.array([1, 2, 3, 5], np.float32)
     statistics = {

@@ -24,7 +24,7 @@ from score_extrapolation.report.figures import group_arms, plot_accuracy, plot_s
 from score_extrapolation.report.style import FAMILY_LOOKS, LABEL_SIZE, arm_styles, drawing, label_points, legend_keys
 
 # A file that another test left open is closed whenever it is collected.
-pytestmark = [pytest.mark.filterwarnings("error"), pytest.mark.filterwarnings("ignore::ResourceWarning")]
+pytestmark = pytest.mark.filterwarnings("error", "ignore::ResourceWarning")
 
 KNN, FULL = "top/du/knn-10/fraction-20", "top/du/computed/fraction-100"
 

@@ -146,7 +146,7 @@ def test_estimates_are_within_the_range_of_the_scores_learned_from():
 
 
 @pytest.mark.parametrize("score", [0.1, 0.3, -7.7, 1 / 3, 0.0])
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error", "ignore::ResourceWarning")
 def test_equal_scores_of_the_larger_training_give_that_score(score):
     dynamics, scores, _ = small_case()
     step = StepUp().fit(dynamics, scores, np.full(40, score))
@@ -166,7 +166,7 @@ def test_a_sample_s_own_target_does_not_enter_its_nested_estimate():
     assert other.predict(dynamics, scores)[17] - step.predict(dynamics, scores)[17] > 50
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error", "ignore::ResourceWarning")
 @pytest.mark.parametrize("m", [2, 3, 4, 5, 6, 9])
 def test_of_a_few_samples_estimates_are_means_of_the_others(m):
     dynamics, scores, larger = small_case(m)
@@ -178,7 +178,7 @@ def test_of_a_few_samples_estimates_are_means_of_the_others(m):
     np.testing.assert_allclose(step.predict(dynamics, scores), np.full(m, larger.mean()), atol=0.1 * np.ptp(larger))
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error", "ignore::ResourceWarning")
 @pytest.mark.parametrize("m", [0, 1])
 def test_of_one_sample_or_none_nothing_is_learned_and_one_sentence_says_so(m):
     dynamics, scores, larger = small_case(m)

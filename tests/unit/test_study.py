@@ -35,7 +35,7 @@ from score_extrapolation.study._useful_rate import useful_rates
 from study_tables import make_scores, make_tables
 
 # A file that another test left open is closed whenever it is collected.
-pytestmark = [pytest.mark.filterwarnings("error"), pytest.mark.filterwarnings("ignore::ResourceWarning")]
+pytestmark = pytest.mark.filterwarnings("error", "ignore::ResourceWarning")
 
 ORIGINAL, KNN = "top/du/computed/fraction-100", "top/du/knn-10/fraction-20"
 EXPERIMENT = pd.DataFrame([{"name": "e", "dataset": "digits", "model": "convnet"}])

@@ -102,6 +102,10 @@ class _Images:
         self.stream: IO[bytes]  # of the member that is open
         self.streamed: tuple[_File, int] | None = None  # its file and process
 
+    def __del__(self):
+        if self.streamed:
+            self.stream.close()
+
     def read(self, start: int, stop: int) -> list[np.ndarray]:
         return [image for _, rows in self.blocks.pieces(start, stop) for image in rows]
 
