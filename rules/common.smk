@@ -31,6 +31,7 @@ from score_extrapolation.plugins import method_constant, method_names
 from study_paths import (
     SPACES,
     extrapolated_path,
+    labels_checkpoint,
     labels_folder,
     labels_found_in,
     layer_path,
@@ -186,9 +187,9 @@ def classes_of(wildcards):
     return int(wildcards.classes) if wildcards.get("classes") else given
 
 
-def found_in(wildcards):
-    """Return the folder of what an unsupervised training finds."""
-    return labels_folder(wildcards.recipe, wildcards.fraction, wildcards.seed, wildcards.get("classes"))
+def checkpoint_of(wildcards):
+    """Return the folder in which an unsupervised training saves where it stands."""
+    return out(labels_checkpoint(wildcards.recipe, wildcards.fraction, wildcards.seed, wildcards.get("classes")))
 
 
 def labels_for(wildcards):

@@ -76,7 +76,7 @@ rule train_unsupervised:
         n_classes=classes_of,
         records=lambda wildcards: EXPERIMENT.records(wildcards.recipe),
         device=EXPERIMENT.device,
-        checkpoint=lambda wildcards: out(f"checkpoints/{found_in(wildcards)}"),
+        checkpoint=checkpoint_of,
         code=lambda wildcards: code_digest(
             "train_unsupervised.py",
             ("paradigms", RECIPES[wildcards.recipe]["paradigm"]["name"]),

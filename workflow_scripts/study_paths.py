@@ -78,6 +78,11 @@ def labels_folder(recipe: str, part: str, seed, classes: int | None = None) -> s
     return own if classes is None else f"{own}/classes-{classes}"
 
 
+def labels_checkpoint(recipe: str, part: str, seed, classes: int | None = None) -> str:
+    """Return the folder in which such a training saves where it stands, which it removes at its end with all within."""
+    return f"checkpoints/{labels_folder(recipe, part, seed)}/classes-{classes or 'given'}"
+
+
 def labels_found_in(experiment: Config, arm: str) -> tuple[str, str]:
     """Return recipe and part of the training whose labels an arm is trained on, where labels are found.
 

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from score_extrapolation.config import read_config
-from study_paths import table_path, table_paths, universe_path
+from study_paths import labels_checkpoint, table_path, table_paths, universe_path
 from study_rows import (
     agreement_rows,
     can_be_validated,
@@ -467,3 +467,12 @@ def test_in_hindsight_nothing_is_known_without_test_images_or_retrained_candidat
     (row,) = trial_rows(study(selection=with_top), both)
     assert (row["rate"], list(row["retrained"])) == (None, ["top"])
     assert trial_rows(study(), ["top/du/knn-10/fraction-20", "random"]) == []
+
+
+# ---------------------------------------------------------------------------- unsupervised trainings
+
+
+def test_no_training_saves_within_the_folder_that_another_removes_at_its_end():
+    runs = [("base", part, seed, classes) for part in ("20", "100") for seed in (0, 1) for classes in (None, 5, 10)]
+    folders = [f"{labels_checkpoint(*run)}/" for run in runs]
+    assert [sum(folder.startswith(other) for other in folders) for folder in folders] == [1] * len(runs)
