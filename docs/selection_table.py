@@ -132,14 +132,17 @@ def tabulate_goals(results: Results) -> str:
             "Share of the truth's gain, where that is above random by an interval",
         ]
     ]
-    for arm in results.arms():
+    arms = results.arms()
+    for arm in arms:
         method, score, *_ = split_arm(arm)
         if method not in GOALS or is_true(arm):
             continue
         for budget in results.budgets():
             cells = ((rate, results.differences.get((arm, rate, budget))) for rate in results.rates())
             own = {rate: values for rate, values in cells if values}
-            by_truth = f"{method}/{score}/computed/fraction-100"
+            # What is chosen by trials has no trials on the full data: GOALS[0] stands in for it.
+            names = [f"{name}/{score}/computed/fraction-100" for name in (method, GOALS[0])]
+            by_truth = next((name for name in names if name in arms), names[0])
             truth = {rate: results.differences.get((by_truth, rate, budget)) for rate in own}
             rows.append([name_of(arm), budget, _below(own, truth), _above(own), _shares(own, truth)])
     return in_markdown(rows)

@@ -16,7 +16,7 @@ CHECKOUT = Path(__file__).parents[2]
 PAGE = (CHECKOUT / "docs/selection.md").read_text()
 SCRIPT = runpy.run_path(str(CHECKOUT / "docs/selection_table.py"))
 NAMES = sorted(path.stem for path in (CHECKOUT / "config").glob("selection_*.yaml"))
-CHANCE, TRUE = "chance/du/knn-20/fraction-20", "chance/du/computed/fraction-100"
+CHANCE, TRUE, AUTO = "chance/du/knn-20/fraction-20", "chance/du/computed/fraction-100", "auto/du/knn-20/fraction-20"
 # Of each arm, rate and budget the accuracies of three seeds; random is 0.80 .81 .82 wherever it prunes.
 RANDOM = np.array([0.80, 0.81, 0.82])
 GAINS = {
@@ -28,6 +28,7 @@ GAINS = {
     (TRUE, 0.5, "steps"): (0.010, -0.010, 0.000),
     (CHANCE, 0.9, "steps"): (-0.020, -0.021, -0.022),
     (TRUE, 0.9, "steps"): (-0.010, -0.010, -0.030),
+    **{(AUTO, rate, budget): (0.015, 0.015, 0.015) for rate in (0.5, 0.9) for budget in ("epochs", "steps")},
     ("rs2", 0.5, "epochs"): (0.001, 0.001, 0.001),
     ("rs2", 0.9, "epochs"): (0.0, 0.0, 0.0),
     ("rs2", 0.5, "steps"): (0.0, 0.0, 0.0),
@@ -94,7 +95,8 @@ def test_accuracies_and_differences_are_those_of_the_tables(results):
     assert epochs[2] == ["`random`, accuracy (%)", "81.00 ± 0.58", "81.00 ± 0.58"]
     assert epochs[3] == ["nothing pruned, accuracy (%)", "91.00 ± 0.58", "91.00 ± 0.58"]
     by_name = {name: found for name, *found in epochs[4:]}
-    assert list(by_name) == ["`chance` by DU, KNN k=20, 20 % subset", "`chance` by DU, full data", "`rs2`"]
+    ends = ["`auto` by DU, KNN k=20, 20 % subset", "`rs2`"]
+    assert list(by_name) == ["`chance` by DU, KNN k=20, 20 % subset", "`chance` by DU, full data", *ends]
     # Of 1.0 1.1 1.2 points: the mean 1.1, the half width 4.303 * 0.1 / sqrt(3) = 0.25.
     assert by_name["`chance` by DU, KNN k=20, 20 % subset"] == [
         "**+1.10 [+0.85, +1.35]**",
@@ -108,12 +110,15 @@ def test_goals_name_the_rates(results):
     assert rows[2:] == [
         ["`chance` by DU, KNN k=20, 20 % subset", "epochs", "90 % (−0.50)", "50 %", "50 %: 55 %"],
         ["`chance` by DU, KNN k=20, 20 % subset", "steps", "**50 % (−2.10)**", "nowhere", "the truth gains nowhere"],
+        # Of `auto` there is no truth: that of `chance` stands in for it.
+        ["`auto` by DU, KNN k=20, 20 % subset", "epochs", "nowhere", "50 %, 90 %", "50 %: 75 %"],
+        ["`auto` by DU, KNN k=20, 20 % subset", "steps", "nowhere", "50 %, 90 %", "the truth gains nowhere"],
     ]
 
 
 def test_without_the_truth_or_with_one_seed_what_is_not_known_is_not_said(tmp_path):
     page = SCRIPT["written"](PAGE, [write_results(tmp_path / "selection_digits", n_seeds=1, truth=False)])
-    goals = cells(block(page, "goals of selection_digits"))[2:]
+    goals = cells(block(page, "goals of selection_digits"))[2:4]
     assert [row[2:] for row in goals] == [
         ["90 % (−1.00)", "nowhere", "–"],
         ["50 % (−2.00), 90 % (−2.00)", "nowhere", "–"],

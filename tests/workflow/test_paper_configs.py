@@ -246,11 +246,12 @@ def test_selections_are_compared_at_one_score_and_extrapolator_but_for_chance(na
     for method in scored:
         assert config.scores_pruned_by(method) == (["dual"] if method == "beta" else ["du"])
         assert config.extrapolators_pruned_by(method) == own.get(method, [held_out])
-    n_scored = 2 * len(scored) + 2  # each by the truth too, and two more extrapolators under chance
+    n_scored = 2 * len(scored) - 1 + 2  # each but auto by the truth too, and two more extrapolators under chance
     n_lists = len(config.seeds) * len(config.selection.rates)
     planned = Experiment(checkout, name).planned("study")
     assert planned["select_by_score"] == n_lists * n_scored
     assert planned["select_without_score"] == n_lists + len(config.seeds)
+    assert (planned["try_selection"], planned["try_without_score"]) == (4 * n_lists, n_lists)
     assert config.retraining.budgets == ["epochs", "steps"]
     assert planned["retrain_model"] == n_lists * 2 * (n_scored + 2) + len(config.seeds)
 
