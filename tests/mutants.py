@@ -1,7 +1,9 @@
 """Count the small faults of the library that the tests find: those of the fast tier, and all tests.
 
-    .venv/bin/python -m pip install coverage==7.17.5
+    .venv/bin/python -m pip install coverage==7.10.7
     OMP_NUM_THREADS=1 .venv/bin/python tests/mutants.py --fast "not slow" [--n 60] [--seed 0] [--folder build/mutants]
+
+coverage 7.17.5 renames the data of a process that saves them, and one that goes on after it, as our tests do, then fails.
 
 A mutant is the library with one place changed: a comparison, an operator, a number, a condition, a slice, a call or a
 returned value. The places are drawn at random from all modules, each with the same chance. Texts, annotations and log
