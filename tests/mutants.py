@@ -3,7 +3,7 @@
     .venv/bin/python -m pip install coverage==7.10.7
     OMP_NUM_THREADS=1 .venv/bin/python tests/mutants.py --fast "not slow" [--n 60] [--seed 0] [--folder build/mutants]
 
-coverage 7.17.5 renames the data of a process that saves them, and one that goes on after it, as our tests do, then fails.
+coverage 7.17.5 renames the data of a process that saves them; one that goes on after it, as our tests do, then fails.
 
 A mutant is the library with one place changed: a comparison, an operator, a number, a condition, a slice, a call or a
 returned value. The places are drawn at random from all modules, each with the same chance. Texts, annotations and log
@@ -243,7 +243,8 @@ def measure(folder: Path, checkout: Path, tier: str, arguments: list[str]) -> di
         settings = folder / "coveragerc"
         settings.write_text(COVERAGE.format(folder=folder, library=LIBRARY))
         environment = {"COVERAGE_PROCESS_START": str(settings), "MUTANTS_TESTS": str(folder / "tests.json")}
-        environment["PYTHONPATH"] = str(checkout / "tests")
+        (folder / "sitecustomize.py").write_text("import coverage\n\ncoverage.process_startup()\n")
+        environment["PYTHONPATH"] = f"{folder}{os.pathsep}{checkout / 'tests'}"
         code, printed = run_pytest(
             checkout, [*arguments, "-p", "mutants", "-n2", "--dist=loadfile"], None, **environment
         )
@@ -269,6 +270,8 @@ def read_coverage(folder: Path) -> dict[str, dict[int, set[str]]]:
         lines = covered.setdefault(path.rsplit(f"/{LIBRARY}/", 1)[1], {})
         for line, contexts in measured.get_data().contexts_by_lineno(path).items():
             lines.setdefault(line, set()).update(filter(None, contexts))
+    if not covered:
+        sys.exit(f"{folder}: coverage measured nothing, so that no test is known to run a line; see fast.log")
     return covered
 
 
