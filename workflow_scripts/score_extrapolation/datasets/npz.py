@@ -103,6 +103,7 @@ class _Images:
         self.streamed: tuple[_File, int] | None = None  # its file and process
 
     def __del__(self):
+        # An archive that is left open is a warning, in whatever runs when it is collected.
         if self.streamed:
             self.stream.close()
 

@@ -7,7 +7,8 @@ both as the jobs noted them, divided by the images that the full training is giv
 Images are all that is counted. One counts the same in every network, also where that of the scores, or a frozen one
 for embeddings, is larger or smaller than the one that is retrained, and the same whether it is attacked or not. To
 select, to search neighbours and to extrapolate sees no image: that is told in seconds alone. So are the predictions
-that measure a retrained network, or choose its best epoch.
+that measure a retrained network, or choose its best epoch; those that judge a trial count, since a method is chosen by
+them.
 """
 
 from pathlib import Path
