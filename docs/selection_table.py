@@ -1,8 +1,9 @@
 """Write what selections are worth into docs/selection.md, as `evaluation/` of finished experiments has it.
 
-python docs/selection_table.py results/selection_digits results/selection_fashion
+python docs/selection_table.py results/selection_digits results/epochs_digits_*
 
-Each folder fills what the page has of the experiment of its name; what is of others stays as it is.
+Each folder fills what the page has of the experiment of its name; what is of others stays as it is. Those whose names
+end in numbers of epochs are the rows of one table.
 """
 
 import argparse
@@ -41,6 +42,8 @@ class Results:
         On test images, in percent.
     differences : dict of (arm, rate, budget) to (mean, low, high)
         From random pruning of the same seed, in points, with the 95 % interval; without `RANDOM` itself.
+    works : dict of (arm, rate, budget) to float
+        In full trainings.
     n_seeds : int
     """
 
@@ -51,6 +54,7 @@ class Results:
         pairs = pairs[pairs["other"] == RANDOM]
         self.n_seeds = int(means["n_seeds"].max())
         self.accuracies = _by_run(means, ["test_accuracy_mean", "test_accuracy_se"])
+        self.works = {run: work / 100 for run, (work,) in _by_run(means, ["work_mean"]).items()}
         self.differences = _by_run(pairs, ["difference", "low", "high"])
 
     def budgets(self) -> list[str]:
@@ -173,21 +177,44 @@ def _shares(own: dict[float, tuple], truth: dict[float, tuple | None]) -> str:
     )
 
 
+def tabulate_epochs(by_epochs: dict[int, Results]) -> str:
+    """Return what scores cost and what selecting by them gains, a row for each length of training and each arm."""
+    first = next(iter(by_epochs.values()))
+    runs = [(rate, budget) for budget in first.budgets() for rate in first.rates()]
+    rows = [["Epochs", "Selection", "Cost", *(f"{percent(100 * rate)} pruned, {budget}" for rate, budget in runs)]]
+    for epochs, results in sorted(by_epochs.items()):
+        for arm in results.arms():
+            gains = [results.differences[arm, *run] for run in runs]
+            cells = [difference(*values, 2, bold=excludes_0(*values)) for values in gains]
+            # All but the retraining, which takes as long on what random keeps.
+            cost = results.works[arm, *runs[0]] - results.works[RANDOM, *runs[0]]
+            rows.append([str(epochs), name_of(arm), f"{number(100 * cost, 1)} %", *cells])
+    return in_markdown(rows)
+
+
 def written(text: str, folders: list[Path]) -> str:
-    """Return the page with what folders of results say, each between the marks of its name."""
+    """Return the page with what folders of results say, each between the marks of its name, or of its series."""
+    series: dict[str, dict[int, Results]] = {}
     for folder in folders:
         results = Results(folder)
+        if of_series := re.fullmatch(r"(epochs_\w+)_(\d+)", folder.name):
+            series.setdefault(of_series[1], {})[int(of_series[2])] = results
+            continue
         tables = [f"{BUDGETS[budget]}:\n\n{tabulate_accuracy(results, budget)}" for budget in results.budgets()]
-        blocks = {"goals": [describe(results), tabulate_goals(results)], "tables": [describe(results), *tables]}
-        for kind, parts in blocks.items():
-            mark = f"{kind} of {folder.name}"
-            begin, end = f"<!-- {mark} -->\n", f"<!-- end of {mark} -->"
-            if begin not in text:
-                sys.exit(f"docs/selection.md has no place for the {mark}; add <!-- {mark} --> and {end}")
-            inside = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
-            block = begin + "\n\n".join(parts) + f"\n{end}"
-            text = inside.sub(lambda _, block=block: block, text)
+        text = fill_in(text, f"goals of {folder.name}", [describe(results), tabulate_goals(results)])
+        text = fill_in(text, f"tables of {folder.name}", [describe(results), *tables])
+    for name, by_epochs in series.items():
+        text = fill_in(text, f"table of {name}", [describe(by_epochs[max(by_epochs)]), tabulate_epochs(by_epochs)])
     return text
+
+
+def fill_in(text: str, mark: str, parts: list[str]) -> str:
+    """Return the page with some paragraphs between the marks of a name."""
+    begin, end = f"<!-- {mark} -->\n", f"<!-- end of {mark} -->"
+    if begin not in text:
+        sys.exit(f"docs/selection.md has no place for the {mark}; add <!-- {mark} --> and {end}")
+    block = begin + "\n\n".join(parts) + f"\n{end}"
+    return re.sub(f"{re.escape(begin)}.*?{re.escape(end)}", lambda _: block, text, flags=re.DOTALL)
 
 
 if __name__ == "__main__":

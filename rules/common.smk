@@ -145,9 +145,8 @@ UNSCORED_ARMS = [method for method in METHODS if method not in SCORED_METHODS]
 TRUE_ARMS = [
     f"{method}/{score}/computed/fraction-100"
     for method in SCORED_METHODS
-    if method != TRIED  # there is no subset to try methods in
+    if EXPERIMENT.prunes_by_full_data_scores(method)
     for score in EXPERIMENT.scores_pruned_by(method)
-    if EXPERIMENT.evaluation.full_data_scores
 ]
 
 

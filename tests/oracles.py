@@ -183,18 +183,22 @@ def window(scores, first, n_kept):
 def best_window(scores, labels, embeddings, subset, n_kept, step, ridge):
     """The first place of the window whose ridge regression, fitted anew, is most often right outside the subset."""
     n, order = len(scores), sorted(range(len(scores)), key=lambda row: (-scores[row], row))
-    judged = [row for row in range(n) if row not in subset] or list(range(n))
-    x, y = np.asarray(embeddings, np.float64), one_hot(labels, max(labels) + 1)
     best, most = None, -1
     for i in itertools.count():
         first = round(i * step * n)
         if i * step > 1 or first + n_kept > n:
             return best
-        rows = order[first : first + n_kept]
-        weights = np.linalg.inv(x[rows].T @ x[rows] + ridge * np.eye(x.shape[1])) @ (x[rows].T @ y[rows])
-        right = sum(np.argmax(x[row] @ weights) == labels[row] for row in judged)
+        right = taught_by(order[first : first + n_kept], labels, embeddings, subset, ridge)
         if right > most:
             best, most = first, right
+
+
+def taught_by(rows, labels, embeddings, subset, ridge):
+    """How many samples outside the subset, or of all, ridge regression on some rows is right of."""
+    judged = [row for row in range(len(labels)) if row not in subset] or list(range(len(labels)))
+    x, y = np.asarray(embeddings, np.float64), one_hot(labels, max(labels) + 1)
+    weights = np.linalg.inv(x[rows].T @ x[rows] + ridge * np.eye(x.shape[1])) @ (x[rows].T @ y[rows])
+    return sum(np.argmax(x[row] @ weights) == labels[row] for row in judged)
 
 
 def class_weights(scores, labels, shares):

@@ -9,6 +9,10 @@ CONDITIONS = {
     "truth": (lambda e: e.evaluation.full_data_scores, "full-data scores; set evaluation.full_data_scores: true"),
     "random": (lambda e: "random" in _methods(e), "the baseline; add random to selection.methods"),
     "top": (lambda e: "top" in _methods(e), "pruning by the highest scores; add top to selection.methods"),
+    "top_of_truth": (
+        lambda e: all(method["full_data_scores"] for method in e.selection.methods if method["name"] == "top"),
+        "pruning by the highest full-data scores; leave full_data_scores out of top in selection.methods",
+    ),
     "knn": (lambda e: "knn" in _extrapolators(e), "KNN; add {name: knn, k: [10, 20, 50, 100]} to extrapolation"),
     "gnn": (
         lambda e: "gnn" in _extrapolators(e),

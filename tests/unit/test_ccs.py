@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import oracles
 from score_extrapolation.faults import InputFault
+from score_extrapolation.plugins import method_options
 from score_extrapolation.rng import derive_seed
 from score_extrapolation.selection import count_kept, select, select_tables
 from score_extrapolation.tables import KEPT, SAMPLES, SCORES, read_table, write_blocks, write_table
@@ -102,6 +103,64 @@ def test_what_is_kept_at_a_higher_rate_is_kept_at_a_lower_one(rates, n, seed):
     rates = [rate for rate in sorted(rates) if 0 < count_kept(n, rate) <= n - round(0.1 * n)]
     kept = [set(select(scores, rate, "ccs", seed=seed, doubts=doubts, dropped_by="aum")) for rate in rates]
     assert all(fewer <= more for more, fewer in itertools.pairwise(kept))
+
+
+# auto
+
+
+def tables_of(embeddings, subset):
+    return {
+        "embeddings": {"sample_id": np.arange(len(embeddings)), "embedding": embeddings},
+        "subset": {"sample_id": np.asarray(subset, np.int64)},
+    }
+
+
+@given(
+    n=st.integers(4, 60),
+    rate=st.sampled_from([0.0, 0.2, 0.35, 0.5, 0.7, 0.9]),
+    bins=st.sampled_from([1, 3, 50]),
+    doubted=st.booleans(),
+    ridge=st.sampled_from([0.5, 1.0]),
+    seed=st.integers(0, 9),
+)
+def test_the_best_share_is_that_whose_list_teaches_best(n, rate, bins, doubted, ridge, seed):
+    rng = np.random.default_rng(seed)
+    n_kept = max(1, count_kept(n, rate))
+    labels = np.unique(rng.integers(0, 3, n), return_inverse=True)[1]
+    scores, doubts = rng.integers(0, n, n), rng.integers(0, n, n) if doubted else None
+    embeddings = (np.eye(3)[labels] + rng.normal(size=(n, 3))).astype(np.float32)
+    subset = np.sort(rng.permutation(n)[: n // 4 + 1])
+    same = {"labels": labels, "seed": seed, "doubts": doubts, "bins": bins, "dropped_by": "other" if doubted else None}
+    tables, rate = tables_of(embeddings, subset), 1 - n_kept / n
+    kept = select(scores, rate, "ccs", **same, dropped="auto", ridge=ridge, tables=tables).tolist()
+    lists = [
+        select(scores, rate, "ccs", **same, dropped=share).tolist()
+        for share in (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
+        if round(share * n) + n_kept <= n
+    ]
+    right = [oracles.taught_by(rows, labels, embeddings, set(subset.tolist()), ridge) for rows in lists]
+    assert kept == lists[right.index(max(right))]
+
+
+def test_different_shares_are_best_of_different_samples():
+    shares, chosen = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5), []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        labels, scores = np.arange(100) % 3, rng.permutation(100)
+        tables = tables_of(np.eye(3)[labels] + rng.normal(size=(100, 3)), range(20))
+        kept = select(scores, 0.5, "ccs", labels, dropped="auto", tables=tables).tolist()
+        chosen.append([kept == select(scores, 0.5, "ccs", dropped=share).tolist() for share in shares].index(True))
+    assert len(set(chosen)) > 3
+
+
+def test_auto_reads_labels_and_tables():
+    assert method_options("selection", "ccs")(dropped="auto").needs() == ("embeddings", "subset", "samples")
+    assert method_options("selection", "ccs")().needs() == ()
+    with pytest.raises(InputFault, match="labels are missing"):
+        select(np.arange(10), 0.5, "ccs", dropped="auto", tables=tables_of(np.ones((10, 2)), [1]))
+    for dropped in (-0.1, 1.0, "some"):
+        with pytest.raises(ValueError, match="dropped"):
+            select(np.arange(10), 0.5, "ccs", dropped=dropped)
 
 
 # Odd scores

@@ -136,7 +136,7 @@ def test_bare_names_become_methods_with_their_defaults():
     assert config.scores == [{"name": "du", "training": "base", "window": 10}]
     knn = {"name": "knn", "step_up": False, "k": 20, "weighting": "distance", "same_label": False}
     assert config.extrapolation == [knn]
-    of_every = {"scores": None, "extrapolators": None}
+    of_every = {"scores": None, "extrapolators": None, "full_data_scores": True}
     assert config.selection.methods == [{"name": "top", **of_every}, {"name": "random", **of_every}]
     assert config.training.model == config.retraining.model == {"name": "resnet9", "width": 32}
 
@@ -731,6 +731,11 @@ BAD = [  # what is set, to what, and the sentence, in which ... stands for anyth
         ["top", {"name": "random", "scores": ["du"]}],
         'selection.methods[1].scores = ["du"], but random reads no scores; leave it out',
     ),
+    (
+        "selection.methods",
+        ["top", {"name": "random", "full_data_scores": False}],
+        "selection.methods[1].full_data_scores = false, but random reads no scores; leave it out",
+    ),
     ("retraining", 3, "retraining = 3 is no mapping of keys to values; its keys are model, paradigm, ..."),
     ("retraining.epochs", 0, "retraining.epochs = 0 is below 1 (passes over the samples)"),
     ("evaluation.full_data_scores", "yes", 'evaluation.full_data_scores = "yes" is neither true nor false'),
@@ -824,7 +829,10 @@ def test_an_unknown_option_of_a_method_is_one_sentence():
     fault = fault_of(("scores", [{"name": "du", "windw": 10}]))
     assert fault == "config: scores[0].windw is not a known key; did you mean window? known are window, training"
     fault = fault_of(("selection.methods", [{"name": "top", "bins": 10}]))
-    assert fault == "config: selection.methods[0].bins is not a known key; known are scores, extrapolators"
+    assert (
+        fault
+        == "config: selection.methods[0].bins is not a known key; known are scores, extrapolators, full_data_scores"
+    )
     fault = fault_of(("training.model", {"name": "convnet", "widht": 8}))
     assert fault == "config: training.model.widht is not a known key; did you mean width? known are width"
     fault = fault_of(("extrapolation", [{"name": "knn", "k": [5, 10], "weights": "uniform"}]))
@@ -1018,7 +1026,7 @@ def test_values_of_the_command_line_have_the_types_that_they_have_in_a_file(tmp_
     assert config.training.augmentation.flip is True
     assert config.training.augmentation.crop_padding == 1
     assert config.selection.rates == [0.5, 0.75]
-    of_every = {"scores": None, "extrapolators": None}
+    of_every = {"scores": None, "extrapolators": None, "full_data_scores": True}
     assert config.selection.methods == [{"name": "top", **of_every}, {"name": "random", **of_every}]
     assert config.experiment == "0123"
 

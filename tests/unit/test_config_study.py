@@ -118,8 +118,17 @@ def test_a_method_prunes_by_its_own_scores_and_extrapolators_or_by_those_of_the_
     assert fewer.pruning_extrapolators() == fewer.selection.extrapolators
 
 
+def test_a_method_prunes_by_the_full_datas_scores_unless_it_or_the_evaluation_says_otherwise():
+    methods = ["top", {"name": "d2", "full_data_scores": False}, "auto"]
+    nested = ("evaluation.estimates", ["nested"])
+    experiment = study(("selection.methods", methods), nested)
+    assert [experiment.prunes_by_full_data_scores(name) for name in ("top", "d2", "auto")] == [True, False, False]
+    blind = study(("selection.methods", methods), nested, ("evaluation.full_data_scores", False))
+    assert not blind.prunes_by_full_data_scores("top")
+
+
 def test_what_a_method_prunes_by_is_none_of_its_own_options():
-    chance = {"name": "chance", "floor": 0.5, "scores": ["du"], "extrapolators": ["knn-5"]}
+    chance = {"name": "chance", "floor": 0.5, "scores": ["du"], "extrapolators": ["knn-5"], "full_data_scores": False}
     experiment = study(("selection.methods", ["top", chance]))
     assert experiment.selection_method("chance") == {"name": "chance", "floor": 0.5}
     assert experiment.selection_method("top") == {"name": "top"}
@@ -267,6 +276,12 @@ def test_with_everything_configured_only_what_is_not_there_yet_is_missing():
             "table_1",
             "table_1 needs full-data scores; set evaluation.full_data_scores: true, and pruning by the highest scores; "
             "add top to selection.methods; ",
+        ),
+        (
+            [("selection.methods", ["random", {"name": "top", "full_data_scores": False}])],
+            "table_1",
+            "table_1 needs pruning by the highest full-data scores; leave full_data_scores out of top in "
+            "selection.methods; ",
         ),
     ],
 )

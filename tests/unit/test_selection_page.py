@@ -36,7 +36,7 @@ GAINS = {
 }
 
 
-def write_results(folder, n_seeds=3, truth=True):
+def write_results(folder, n_seeds=3, truth=True, cost=0.0):
     runs = {
         **{key: RANDOM + gains for key, gains in GAINS.items() if truth or key[0] != TRUE},
         **{("random", rate, budget): RANDOM for rate in (0.5, 0.9) for budget in ("epochs", "steps")},
@@ -44,7 +44,7 @@ def write_results(folder, n_seeds=3, truth=True):
     }
     rows = [
         {"arm": arm, "rate": rate, "budget": budget, "seed": seed, "test_accuracy": accuracies[seed]}
-        | {"training_s": 1.0, "retraining_s": 1.0, "total_s": 2.0, "work": 0.5}
+        | {"training_s": 1.0, "retraining_s": 1.0, "total_s": 2.0, "work": 0.5 + cost * (arm[:6] != "random")}
         for (arm, rate, budget), accuracies in runs.items()
         for seed in range(n_seeds)
     ]
@@ -114,6 +114,20 @@ def test_goals_name_the_rates(results):
         ["`auto` by DU, KNN k=20, 20 % subset", "epochs", "nowhere", "50 %, 90 %", "50 %: 75 %"],
         ["`auto` by DU, KNN k=20, 20 % subset", "steps", "nowhere", "50 %, 90 %", "the truth gains nowhere"],
     ]
+
+
+def test_lengths_of_the_training_for_scores_are_rows_of_one_table(tmp_path):
+    folders = [
+        write_results(tmp_path / f"epochs_digits_{epochs}", truth=False, cost=epochs / 500) for epochs in (15, 5)
+    ]
+    page = SCRIPT["written"](PAGE, folders)
+    head, _, *rows = cells(block(page, "table of epochs_digits"))
+    assert head[:4] == ["Epochs", "Selection", "Cost", "50 % pruned, epochs"] and len(head) == 7
+    arms = ["`chance` by DU, KNN k=20, 20 % subset", "`auto` by DU, KNN k=20, 20 % subset", "`rs2`"]
+    expected = [[epochs, arm, cost] for epochs, cost in (("5", "1.0 %"), ("15", "3.0 %")) for arm in arms]
+    assert [row[:3] for row in rows] == expected
+    assert rows[0][3:5] == ["**+1.10 [+0.85, +1.35]**", "−0.50 [−1.74, +0.74]"]
+    assert block(page, "table of epochs_fashion") == block(PAGE, "table of epochs_fashion")
 
 
 def test_without_the_truth_or_with_one_seed_what_is_not_known_is_not_said(tmp_path):

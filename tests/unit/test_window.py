@@ -11,7 +11,7 @@ from test_selection_streams import write_samples
 import oracles
 from score_extrapolation.faults import InputFault
 from score_extrapolation.plugins import method_options
-from score_extrapolation.selection import _best_window, _samples, count_kept, select, select_tables
+from score_extrapolation.selection import _ridge, _samples, count_kept, select, select_tables
 from score_extrapolation.tables import KEPT, SUBSET, read_table, write_blocks, write_table, write_vectors
 
 
@@ -72,7 +72,7 @@ def test_the_best_window_equals_the_oracle(n, rate, step, ridge, share, seed):
     labels = np.unique(labels, return_inverse=True)[1]
     chosen = {"labels": labels, "tables": tables_of(embeddings, subset), "start": "auto", "step": step, "ridge": ridge}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_best_window, "CHUNK", 7)
+        patch.setattr(_ridge, "CHUNK", 7)
         kept = select(scores, 1 - n_kept / n, "window", **chosen)
     first = oracles.best_window(scores, labels, embeddings, set(subset.tolist()), n_kept, step, ridge)
     assert kept.tolist() == oracles.window(scores, first, n_kept)

@@ -1,6 +1,8 @@
 """The paper's experiments: the settings they come to, the jobs they plan, and how they read the published formats."""
 
 import json
+import re
+import shlex
 import sys
 
 import numpy as np
@@ -179,7 +181,8 @@ def checkout(tmp_path_factory):
 
 
 SELECTIONS = {name for name in NAMES if name.startswith("selection_")}
-OF_THEIR_OWN = {"cifar10_extrapolation", "cifar10_study", "cifar10_pool", "digits_pool"} | SELECTIONS
+LENGTHS = {"epochs_digits": (5, 9, 15, 30), "epochs_fashion": (3, 6, 10, 20)}
+OF_THEIR_OWN = {"cifar10_extrapolation", "cifar10_study", "cifar10_pool", "digits_pool", *LENGTHS} | SELECTIONS
 UNSUPERVISED = {name for name in NAMES if "unsupervised" in name}
 
 
@@ -246,7 +249,8 @@ def test_selections_are_compared_at_one_score_and_extrapolator_but_for_chance(na
     for method in scored:
         assert config.scores_pruned_by(method) == (["dual"] if method == "beta" else ["du"])
         assert config.extrapolators_pruned_by(method) == own.get(method, [held_out])
-    n_scored = 2 * len(scored) - 1 + 2  # each but auto by the truth too, and two more extrapolators under chance
+    assert [method for method in scored if config.prunes_by_full_data_scores(method)] == ["chance", "top"]
+    n_scored = len(scored) + 2 + 2  # chance and top by the truth too, and two more extrapolators under chance
     n_lists = len(config.seeds) * len(config.selection.rates)
     planned = Experiment(checkout, name).planned("study")
     assert planned["select_by_score"] == n_lists * n_scored
@@ -254,6 +258,19 @@ def test_selections_are_compared_at_one_score_and_extrapolator_but_for_chance(na
     assert (planned["try_selection"], planned["try_without_score"]) == (4 * n_lists, n_lists)
     assert config.retraining.budgets == ["epochs", "steps"]
     assert planned["retrain_model"] == n_lists * 2 * (n_scored + 2) + len(config.seeds)
+
+
+@pytest.mark.parametrize("name", LENGTHS)
+def test_lengths_of_trainings_for_scores_are_compared_without_the_truth(name, checkout):
+    config = read(name)
+    assert config.training.epochs == config.retraining.epochs == max(LENGTHS[name])
+    assert not config.evaluation.full_data_scores
+    first_lines = (CHECKOUT / f"config/{name}.yaml").read_text()
+    (shortest,) = re.findall(rf"#   snakemake report --configfile config/{name}.yaml (.*) \\\n#     (.*)", first_lines)
+    planned = Experiment(checkout, name).planned("report", *shlex.split(" ".join(shortest)))
+    n_lists = len(config.seeds) * len(config.selection.rates)
+    assert planned["retrain_model"] == n_lists * 2 * 3 + len(config.seeds)  # chance by both scores, and random
+    assert planned["train_subset"] == 2 * len(config.seeds)  # the subset, and what is nested in it
 
 
 def test_wrong_labels_are_all_that_differs_between_the_selections_of_fashion_mnist():

@@ -129,15 +129,22 @@ class Config(Section):
 
     def scores_pruned_by(self, method: str) -> list[str]:
         """Return the names of the scores that a selection method, one of the config's, prunes by."""
-        return self._of_selection(method, "scores") or [score["name"] for score in self.scores]
+        return self._of_selection(method, "scores") or self.selection.scores or [score["name"] for score in self.scores]
 
     def extrapolators_pruned_by(self, method: str) -> list[str]:
         """Return the labels of the extrapolators whose estimates a selection method, one of the config's, prunes by."""
-        return self._of_selection(method, "extrapolators")
+        return self._of_selection(method, "extrapolators") or self.selection.extrapolators
+
+    def prunes_by_full_data_scores(self, method: str) -> bool:
+        """Say whether a selection method, one of the config's, prunes by the full data's scores too.
+
+        Not one that is chosen by trials: there is no subset to try methods in.
+        """
+        wanted = self.evaluation.full_data_scores and self._of_selection(method, "full_data_scores")
+        return wanted and method != self.tried()
 
     def _of_selection(self, method: str, key: str):
-        own = next(entry[key] for entry in self.selection.methods if entry["name"] == method)
-        return own or getattr(self.selection, key)
+        return next(entry[key] for entry in self.selection.methods if entry["name"] == method)
 
     def pruning_extrapolators(self) -> list[str]:
         """Return the labels of all extrapolators that are pruned by: the selection's, then those of its methods."""

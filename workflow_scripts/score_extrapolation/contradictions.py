@@ -4,7 +4,7 @@ from .paradigm_contradictions import Faults, find_in_paradigms, recipes_of
 from .plugins import method_constant, method_names, method_options
 from .sections import PRETRAINED
 from .sentences import listed, repeated, shown
-from .shorthands import candidate_label, candidates_of, extrapolator_label, own_options, own_split
+from .shorthands import OfEverySelection, candidate_label, candidates_of, extrapolator_label, own_options, own_split
 
 AUTO = "auto"  # the extrapolator that is chosen by estimates
 
@@ -137,8 +137,8 @@ def _in_pruned_by(selection, scores: list[str], labels: list[str], evaluation) -
         if method_constant("selection", method["name"], "SCORED"):
             chosen.append((location, method["scores"], method["extrapolators"]))
             continue
-        for key in ("scores", "extrapolators"):
-            if method[key] is not None:
+        for key, field in OfEverySelection.model_fields.items():
+            if method[key] != field.default:
                 yield (*location, key), f"= {shown(method[key])}, but {method['name']} reads no scores; leave it out"
     for location, by_scores, by_extrapolators in chosen:
         if AUTO in (by_extrapolators or []) and labels and "nested" not in estimates:

@@ -171,10 +171,14 @@ class OfEveryExtrapolator(Section):
 
 
 class OfEverySelection(Section):
-    """`scores`, `extrapolators`: those whose estimates the method prunes by; null: those of `selection`."""
+    """`scores`, `extrapolators`: those whose estimates the method prunes by; null: those of `selection`.
+
+    `full_data_scores`: whether it prunes by these too, to compare with, where `evaluation` has them computed.
+    """
 
     scores: Names | None = None
     extrapolators: Names | None = None
+    full_data_scores: bool = True
 
 
 OF_EVERY: dict[str, type[Section]] = {

@@ -4,27 +4,45 @@ CCS, coverage-centric coreset selection (Zheng et al., Coverage-centric coreset 
 2023).
 """
 
+from typing import Literal
+
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ..faults import InputFault
 from ..plugins import Section
+from ..progress import LOGGER
 from ..rng import derive_seed
 from ..shares import place_within
+from ._ridge import best_list
 
 SCORED = True
 DOUBT_OPTION = "dropped_by"
 DROPPED_OPTION = "dropped"
+TRIED_SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)  # those of the paper, over its rates and data sets
 
 
 class Options(Section):
-    """What is dropped first, and how the scores of the rest are divided."""
+    """What is dropped first, and how the scores of the rest are divided; `ridge` is read by auto."""
 
     bins: int = Field(50, ge=1, description="parts of equal width that the range of scores is divided into")
-    dropped: float = Field(0.1, ge=0, lt=1, description="share of all samples that is dropped first")
+    dropped: float | Literal["auto"] = Field(
+        0.1, description="share of all samples that is dropped first; auto: as ridge regression says"
+    )
     dropped_by: str | None = Field(
         None, description="the score whose highest values are dropped, such as aum; null: the score that is pruned by"
     )
+    ridge: float = Field(1.0, gt=0, description="the penalty of the squared weights")
+
+    @model_validator(mode="after")
+    def _is_a_share(self):
+        if self.dropped != "auto" and not 0 <= self.dropped < 1:
+            raise ValueError(f"has dropped = {self.dropped}, which is not in [0, 1); give a share, or auto")
+        return self
+
+    def needs(self) -> tuple[str, ...]:
+        """What is known of all samples, by the network of the training for scores, to choose what is dropped."""
+        return ("embeddings", "subset", "samples") if self.dropped == "auto" else ()
 
 
 def keep(options: Options, n_kept: int, samples, seed: int) -> np.ndarray:
@@ -40,15 +58,22 @@ def keep(options: Options, n_kept: int, samples, seed: int) -> np.ndarray:
 
     Of equal scores the lower rows are kept where some are dropped. The paper rounds the number of those dropped down,
     here it is rounded as that of those pruned. Its own `dropped_by` is AUM, the lowest of which it drops: the score
-    `aum` here is its negative. The authors' code multiplies the greatest score by 1.0001, so that it is within the last
-    bin, which moves all edges a little; here the last bin has its upper edge.
+    `aum` here is its negative. The authors' code multiplies
+    the greatest score by 1.0001, so that it is within the last bin, which moves all edges a little; here the last bin
+    has its upper edge.
+
+    The paper has another share for each rate and data set. ``auto`` is ours: of `TRIED_SHARES`, as far as enough are
+    left, the one whose list teaches ridge regression of the labels on the embeddings best (`_ridge.best_list`), as
+    `window` chooses its start. It is judged by samples outside the subset, whose labels are known and which the network
+    has not seen. Each rate has a best share of its own, so what is kept at 0.9 need not lie in what is kept at 0.5.
 
     Parameters
     ----------
     options : Options
     n_kept : int
     samples : Samples
-        Their "doubt" is read where `options.dropped_by` is not None.
+        Their "doubt" is read where `options.dropped_by` is not None; by ``auto`` the "label" and the tables
+        ``embeddings`` and ``subset`` too.
     seed : int
         Of one random order of all samples, whatever is dropped.
 
@@ -64,24 +89,49 @@ def keep(options: Options, n_kept: int, samples, seed: int) -> np.ndarray:
 
     Notes
     -----
-    Cost: two sorts of n. Memory: whole arrays, 63 bytes a sample at the most, of float32 scores.
+    Cost: two sorts of n; by ``auto`` two for each share, and those of `best_list` for 64 pieces at the most. Memory:
+    whole arrays, 63 bytes a sample at the most, of float32 scores; by ``auto`` 90 more.
     """
+    doubts = samples.read("score" if options.dropped_by is None else "doubt")
+    if options.dropped == "auto":
+        return _best(options, n_kept, samples, seed, doubts)
     n_dropped = round(options.dropped * samples.n)
     if samples.n - n_dropped < n_kept:
         raise InputFault(
             f"ccs: its option dropped = {options.dropped:g} leaves {samples.n - n_dropped} of {samples.n} samples, and "
             f"{n_kept} are to be kept; lower it to the share that is pruned or less, or keep fewer"
         )
-    doubts = samples.read("score" if options.dropped_by is None else "doubt")
+    return _spread(options.bins, n_kept, n_dropped, samples, seed, doubts)
+
+
+def _best(options: Options, n_kept: int, samples, seed: int, doubts: np.ndarray) -> np.ndarray:
+    """Return the rows of the best list, of those that drop other shares."""
+    numbers = dict.fromkeys(round(share * samples.n) for share in TRIED_SHARES)
+    numbers_dropped = [n_dropped for n_dropped in numbers if n_dropped + n_kept <= samples.n]
+    lists = [_spread(options.bins, n_kept, n_dropped, samples, seed, doubts) for n_dropped in numbers_dropped]
+    if len(lists) == 1:
+        return lists[0]
+    in_lists = np.zeros(samples.n, np.int64)  # a bit for each
+    for i, rows in enumerate(lists):
+        in_lists[rows] |= 1 << i
+    found, pieces = np.unique(in_lists, return_inverse=True)
+    inside = (found >> np.arange(len(lists))[:, None] & 1).astype(bool)
+    best = best_list(samples, pieces, inside, options.ridge)
+    LOGGER.info("ccs: drops %.0f %%, the best of %d shares", 100 * numbers_dropped[best] / samples.n, len(lists))
+    return lists[best]
+
+
+def _spread(bins: int, n_kept: int, n_dropped: int, samples, seed: int, doubts: np.ndarray) -> np.ndarray:
+    """Return n_kept rows, as many of each bin, of those that are left without the n_dropped highest doubts."""
     left = np.ones(samples.n, bool)
     left[np.argsort(doubts, kind="stable")[samples.n - n_dropped :]] = False
     order = np.random.default_rng(derive_seed(seed, "selection/ccs")).permutation(samples.n)
     order = order[left[order]]
-    bins = _bins_of(samples.read("score")[order].astype(np.float64), options.bins)
-    sizes = np.bincount(bins)
+    places = _bins_of(samples.read("score")[order].astype(np.float64), bins)
+    sizes = np.bincount(places)
     rank_of_bin = np.empty(len(sizes), np.int64)
     rank_of_bin[np.lexsort((-np.arange(len(sizes)), -sizes))] = np.arange(len(sizes))
-    return order[np.lexsort((rank_of_bin[bins], place_within(bins)))[:n_kept]]
+    return order[np.lexsort((rank_of_bin[places], place_within(places)))[:n_kept]]
 
 
 def _bins_of(scores: np.ndarray, n_bins: int) -> np.ndarray:

@@ -11,7 +11,7 @@ from ._texts import percent
 
 CHAPTER = "3 Agreement with the truth"
 TITLE = "Figure 4. Accuracy after pruning against agreement with the truth"
-NEEDS = ("test", "truth", "random", "top")
+NEEDS = ("test", "truth", "random", "top", "top_of_truth")
 READS = ("retraining", "agreement", "experiment")
 NOTE = (
     "Each point is a way to choose samples, at the largest rate at which the full data's scores beat random pruning, "

@@ -10,7 +10,7 @@ from ._useful_rate import useful_rates
 
 CHAPTER = "1 Accuracy"
 TITLE = "Table 1. Accuracy and time at the maximum useful pruning rate"
-NEEDS = ("test", "truth", "random", "top")
+NEEDS = ("test", "truth", "random", "top", "top_of_truth")
 READS = ("retraining", "experiment")
 NOTE = (
     "At the largest rate at which the full data's scores still beat random pruning (at the smallest, and marked, "

@@ -10,7 +10,7 @@ from ._texts import number, percent, pivot
 
 CHAPTER = "3 Agreement with the truth"
 TITLE = "Table 14. Correlation between agreement with the truth and accuracy after pruning"
-NEEDS = ("test", "truth", "random", "top")
+NEEDS = ("test", "truth", "random", "top", "top_of_truth")
 READS = ("retraining", "agreement", "experiment")
 NOTE = (
     "Over the ways to choose samples, at the largest rate at which the full data's scores beat random pruning: "
