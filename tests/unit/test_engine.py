@@ -264,7 +264,7 @@ def test_an_optimizer_steps_as_torch_s_own_does(name):
     nets[1].load_state_dict(nets[0].state_dict())
     own = make_optimizer(nets[0], recipe(optimizer={"name": name, **settings}).optimizer)
     settings["lr"] = settings.pop("learning_rate")
-    theirs = kinds[name](nets[1].parameters(), **settings)
+    theirs = kinds[name](nets[1].parameters(), **settings, fused=True)
     for step in range(4):
         if step == 2:  # taken up again from what was saved
             own.load_state_dict(copy.deepcopy(own.state_dict()))

@@ -83,7 +83,7 @@ def test_a_plain_loop_gives_the_scores_that_the_workflow_writes(tmp_path):
     # The same initial weights and batches; all else is a loop as anybody writes it.
     torch.manual_seed(derive_seed(3, "training/initialisation"))
     network = build_model(recipe["model"], images.shape[1:], 10, summary["mean"], summary["std"])
-    optimizer = torch.optim.Adam(network.parameters(), lr=0.005, weight_decay=0.0001)
+    optimizer = torch.optim.Adam(network.parameters(), lr=0.005, weight_decay=0.0001, fused=True)
     order = np.random.default_rng(derive_seed(3, "training/batches"))
     epochs = Epochs(len(ids), Training(**recipe), 3, "training")
     inputs, labels = torch.from_numpy(images), torch.from_numpy(digits.target)

@@ -150,7 +150,9 @@ def test_the_three_lines_in_a_plain_loop_give_the_scores_that_the_workflow_write
     torch.manual_seed(derive_seed(0, "training/initialisation"))
     network = build_model(model, images.shape[1:], len(summary["classes"]), summary["mean"], summary["std"])
     chosen = recipe.optimizer
-    optimizer = torch.optim.Adam(network.parameters(), lr=chosen.learning_rate, weight_decay=chosen.weight_decay)
+    optimizer = torch.optim.Adam(
+        network.parameters(), lr=chosen.learning_rate, weight_decay=chosen.weight_decay, fused=True
+    )
     rng, ids, labels = np.random.default_rng(derive_seed(0, "training/batches")), *subset.values()
     epochs, targets = Epochs(len(ids), recipe, 0, "training"), torch.from_numpy(labels.copy())
     network.train()

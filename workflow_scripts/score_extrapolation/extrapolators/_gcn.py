@@ -276,7 +276,7 @@ def train(network: GCN, nodes: Nodes, training: Training, seed: int, rows, targe
         That of the best epoch; of the last where no Pearson is defined.
     """
     rng = np.random.default_rng(derive_seed(seed, "extrapolation/gnn/batches"))
-    optimizer = without_compiler(torch.optim.Adam)(network.parameters(), lr=training.learning_rate)
+    optimizer = without_compiler(torch.optim.Adam)(network.parameters(), lr=training.learning_rate, fused=True)
     validation = nodes.parts(held_out)
     at_once = training.batch is None
     everything = nodes.around(rows) if at_once else None

@@ -10,9 +10,8 @@ from .recipe import Optimizer
 
 
 def make_optimizer(network: nn.Module, chosen: Optimizer) -> torch.optim.Optimizer:
-    """Return the optimiser over all parameters of a network; one kernel on a GPU."""
-    settings = {"lr": chosen.learning_rate, "weight_decay": chosen.weight_decay}
-    settings["fused"] = next(network.parameters()).is_cuda
+    """Return the optimiser over all parameters of a network, whose step is one kernel for each of them."""
+    settings = {"lr": chosen.learning_rate, "weight_decay": chosen.weight_decay, "fused": True}
     if chosen.name == "sgd":
         settings |= {"momentum": chosen.momentum, "nesterov": chosen.nesterov}
     kinds = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
