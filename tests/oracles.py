@@ -422,17 +422,18 @@ def chance_order(draws, labels):
     return sorted(range(len(draws)), key=lambda i: (labels[i], means[i], i))
 
 
-def chances(draws, floor, k):
-    """The probability of each sample to be kept among k: the definition, column by column."""
+def chances(draws, floor, k, n_passed=0):
+    """The probability of each sample to be kept among k that follow some: the definition, column by column."""
     n, n_draws = np.shape(draws)
     found = [0] * n
     for column in np.transpose(draws).tolist():
-        for i in sorted(range(n), key=lambda i: (-column[i], i))[:k]:
+        order = sorted(range(n), key=lambda i: (-column[i], i))
+        for i in (order[n_passed:] + order[:n_passed])[:k]:
             found[i] += 1
     return [(1 - floor) * among / n_draws + floor * k / n for among in found]
 
 
-def chance(draws, labels, floor, seed, n_kept):
+def chance(draws, labels, floor, seed, n_kept, n_passed=0):
     """Keep by going through all k for the first at which each sample's probability reaches its number."""
     n = len(draws)
     rng = np.random.default_rng(derive_seed(seed, "selection/chance"))
@@ -441,7 +442,7 @@ def chance(draws, labels, floor, seed, n_kept):
     numbers = {i: (places[j // 16][j % 16] + within[j]) / 16 for j, i in enumerate(chance_order(draws, labels))}
     keys = {}
     for k in range(1, n + 1):
-        for i, probability in enumerate(chances(draws, floor, k)):
+        for i, probability in enumerate(chances(draws, floor, k, n_passed)):
             if probability >= numbers[i]:
                 keys.setdefault(i, k)
     return sorted(sorted(range(n), key=lambda i: (keys.get(i, n), numbers[i], i))[:n_kept])

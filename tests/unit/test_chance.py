@@ -34,34 +34,36 @@ def samples_of(draws, labels=None):
     values=st.sampled_from([2, 5, 1000]),
     labelled=st.booleans(),
     floor=st.sampled_from([0.0, 0.01, 0.3, 0.8, 1.0]),
+    start=st.sampled_from([0.0, 0.1, 0.25]),
     seed=st.integers(0, 2**32),
     data=st.data(),
 )
-def test_it_keeps_what_going_through_all_k_keeps(n, n_draws, values, labelled, floor, seed, data):
+def test_it_keeps_what_going_through_all_k_keeps(n, n_draws, values, labelled, floor, start, seed, data):
     rng = np.random.default_rng(seed)
     draws = rng.integers(0, values, (n, n_draws)).astype(np.float32)
     labels = rng.integers(0, 3, n) if labelled else None
-    n_kept = data.draw(st.integers(1, n))
-    found = chance.keep(chance.Options(floor=floor), n_kept, samples_of(draws, labels), seed)
-    assert sorted(found.tolist()) == oracles.chance(draws, labels, floor, seed, n_kept)
+    n_kept = data.draw(st.integers(1, n - round(start * n)))
+    found = chance.keep(chance.Options(floor=floor, start=start), n_kept, samples_of(draws, labels), seed)
+    assert sorted(found.tolist()) == oracles.chance(draws, labels, floor, seed, n_kept, round(start * n))
 
 
+@pytest.mark.parametrize("n_passed", [0, 7])
 @pytest.mark.parametrize("floor", FLOORS)
-def test_probabilities_sum_to_k_and_grow_with_it(floor):
+def test_probabilities_sum_to_k_and_grow_with_it(floor, n_passed):
     draws, _ = case(30)
-    probabilities = np.array([oracles.chances(draws, floor, k) for k in range(31)])
+    probabilities = np.array([oracles.chances(draws, floor, k, n_passed) for k in range(31)])
     np.testing.assert_allclose(probabilities.sum(axis=1), np.arange(31))
     assert (np.diff(probabilities, axis=0) >= 0).all()
 
 
-def check_frequencies(n, n_seeds, floor, labelled):
+def check_frequencies(n, n_seeds, floor, labelled, start=0.0):
     """Compare how often each sample is kept with its probability p(k); return the mean of the differences, for each k.
 
     Whoever is kept among k has a key up to the k-th smallest, and whoever is not has one from the next on. So with d,
     how far these are from k at most, the frequency is between p(k - d) and p(k + d), but for the chance of the seeds.
     """
     draws, labels = case(n)
-    samples, options = samples_of(draws, labels if labelled else None), chance.Options(floor=floor)
+    samples, options = samples_of(draws, labels if labelled else None), chance.Options(floor=floor, start=start)
     cuts = np.array([round(share * n) for share in (0.1, 0.2, 0.5, 0.8)])
     counts, next_keys = np.zeros((len(cuts), n)), np.zeros((n_seeds, 2, len(cuts)), int)
     for seed in range(n_seeds):
@@ -73,7 +75,9 @@ def check_frequencies(n, n_seeds, floor, labelled):
     margins = np.maximum(next_keys[:, 0].max(axis=0) - cuts, cuts - next_keys[:, 1].min(axis=0) + 1)
     differences = []
     for k, d, count in zip(cuts, margins, counts, strict=True):
-        least, exact, most = (np.array(oracles.chances(draws, floor, max(0, min(n, at)))) for at in (k - d, k, k + d))
+        least, exact, most = (
+            np.array(oracles.chances(draws, floor, max(0, min(n, at)), round(start * n))) for at in (k - d, k, k + d)
+        )
         # Where a sample is always kept, or never, one seed may still be another's rounding.
         error = 5 * np.sqrt(np.maximum(most * (1 - least), 1 / n_seeds) / n_seeds)
         assert (count / n_seeds >= least - error).all()
@@ -84,9 +88,10 @@ def check_frequencies(n, n_seeds, floor, labelled):
     return differences
 
 
+@pytest.mark.parametrize("start", [0.0, 0.2])
 @pytest.mark.parametrize("floor", FLOORS)
-def test_a_sample_is_kept_as_often_as_its_probability_says(floor):
-    assert max(check_frequencies(100, 500, floor, labelled=True)) < 0.03
+def test_a_sample_is_kept_as_often_as_its_probability_says(floor, start):
+    assert max(check_frequencies(100, 500, floor, labelled=True, start=start)) < 0.03
 
 
 @pytest.mark.slow
@@ -94,6 +99,48 @@ def test_a_sample_is_kept_as_often_as_its_probability_says(floor):
 @pytest.mark.parametrize("floor", FLOORS)
 def test_a_sample_is_kept_as_often_as_its_probability_says_over_many_seeds(floor, labelled):
     assert max(check_frequencies(300, 10_000, floor, labelled)) < 0.02
+
+
+def test_of_certain_scores_without_a_floor_it_keeps_a_window():
+    scores = np.random.default_rng(0).permutation(40)
+    for start in (0.0, 0.1, 0.3):
+        kept = select(scores, 0.5, "chance", floor=0.0, start=start)
+        assert kept.tolist() == oracles.window(scores, round(40 * start), 20)
+
+
+def test_auto_takes_the_start_whose_list_teaches_best():
+    rates, chosen = (0.5, 0.8), set()
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        draws, labels = case(90, n_classes=3, seed=seed)
+        embeddings, subset = np.eye(3)[labels] + rng.normal(size=(90, 3)), np.arange(20)
+        tables = {
+            "embeddings": {"sample_id": np.arange(90), "embedding": embeddings},
+            "subset": {"sample_id": subset},
+        }
+        for rate in rates:
+            given = {"labels": labels, "seed": seed, "draws": draws}
+            kept = select(draws.mean(axis=1), rate, "chance", **given, start="auto", tables=tables).tolist()
+            starts = [start for start in (0.0, 0.1, 0.2, 0.3, 0.4, 0.5) if start <= rate]
+            lists = [select(draws.mean(axis=1), rate, "chance", **given, start=start).tolist() for start in starts]
+            right = [oracles.taught_by(rows, labels, embeddings, set(subset.tolist()), 1.0) for rows in lists]
+            assert kept == lists[right.index(max(right))]
+            chosen.add(right.index(max(right)))
+    assert len(chosen) > 2
+
+
+def test_a_start_leaves_enough_and_auto_needs_labels_and_tables():
+    message = (
+        r"chance: its option start = 0.3 leaves 7 of 10 samples, and 8 are to be kept; lower it to the share that is "
+        r"pruned or less, or keep fewer"
+    )
+    with pytest.raises(InputFault, match=message):
+        select(np.arange(10), 0.2, "chance", start=0.3)
+    assert chance.Options(start="auto").needs() == ("embeddings", "subset", "samples")
+    assert chance.Options().needs() == ()
+    for start in (-0.1, 1.0, "late"):
+        with pytest.raises(ValueError, match="start"):
+            select(np.arange(10), 0.5, "chance", start=start)
 
 
 def test_with_a_floor_of_1_all_are_kept_alike():

@@ -1,12 +1,14 @@
 """Which of several lists of samples teaches a linear classifier best, by ridge regression on embeddings."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from ..progress import LOGGER
 from ..tables import rows_of
 
 CHUNK = 8192  # embeddings that are unpacked to float64 at a time
+TRIED_SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)  # of all samples, passed over: those that CCS's paper takes
 
 
 def best_list(samples, pieces: np.ndarray, inside: np.ndarray, ridge: float) -> int:
@@ -56,6 +58,42 @@ def best_list(samples, pieces: np.ndarray, inside: np.ndarray, ridge: float) -> 
         for i, of_list in enumerate(weights):
             right[i] += (np.argmax(embeddings[seen] @ of_list, axis=1) == labels[rows[seen]]).sum()
     return int(right.argmax())
+
+
+def best_share(samples, n_kept: int, ridge: float, kept_after: Callable[[int], np.ndarray], told: str) -> np.ndarray:
+    """Return the best of the lists that pass over `TRIED_SHARES`, as far as n_kept samples are left.
+
+    Parameters
+    ----------
+    samples : Samples
+    n_kept : int
+    ridge : float
+    kept_after : callable
+        number passed over -> the (n_kept,) rows that are kept then.
+    told : str
+        What the log says before the share.
+
+    Returns
+    -------
+    (n_kept,) int64
+
+    Notes
+    -----
+    Cost: that of the lists, and of `best_list` for 64 pieces at the most. Memory: 64 bytes a sample beside these.
+    """
+    numbers = dict.fromkeys(round(share * samples.n) for share in TRIED_SHARES)
+    passed = [n_passed for n_passed in numbers if n_passed + n_kept <= samples.n]
+    lists = [kept_after(n_passed) for n_passed in passed]
+    if len(lists) == 1:
+        return lists[0]
+    in_lists = np.zeros(samples.n, np.int64)  # a bit for each
+    for i, rows in enumerate(lists):
+        in_lists[rows] |= 1 << i
+    found, pieces = np.unique(in_lists, return_inverse=True)
+    inside = (found >> np.arange(len(lists))[:, None] & 1).astype(bool)
+    best = best_list(samples, pieces, inside, ridge)
+    LOGGER.info("%s %.0f %%, the best of %d shares", told, 100 * passed[best] / samples.n, len(lists))
+    return lists[best]
 
 
 def _add_up(samples, ids, pieces, labels, n_pieces: int) -> tuple[np.ndarray, np.ndarray]:

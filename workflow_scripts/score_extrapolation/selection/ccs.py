@@ -11,15 +11,13 @@ from pydantic import Field, model_validator
 
 from ..faults import InputFault
 from ..plugins import Section
-from ..progress import LOGGER
 from ..rng import derive_seed
 from ..shares import place_within
-from ._ridge import best_list
+from ._ridge import best_share
 
 SCORED = True
 DOUBT_OPTION = "dropped_by"
 DROPPED_OPTION = "dropped"
-TRIED_SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)  # those of the paper, over its rates and data sets
 
 
 class Options(Section):
@@ -58,14 +56,14 @@ def keep(options: Options, n_kept: int, samples, seed: int) -> np.ndarray:
 
     Of equal scores the lower rows are kept where some are dropped. The paper rounds the number of those dropped down,
     here it is rounded as that of those pruned. Its own `dropped_by` is AUM, the lowest of which it drops: the score
-    `aum` here is its negative. The authors' code multiplies
-    the greatest score by 1.0001, so that it is within the last bin, which moves all edges a little; here the last bin
-    has its upper edge.
+    `aum` here is its negative. The authors' code multiplies the greatest score by 1.0001, so that it is within the last
+    bin, which moves all edges a little; here the last bin has its upper edge.
 
-    The paper has another share for each rate and data set. ``auto`` is ours: of `TRIED_SHARES`, as far as enough are
-    left, the one whose list teaches ridge regression of the labels on the embeddings best (`_ridge.best_list`), as
-    `window` chooses its start. It is judged by samples outside the subset, whose labels are known and which the network
-    has not seen. Each rate has a best share of its own, so what is kept at 0.9 need not lie in what is kept at 0.5.
+    The paper has another share for each rate and data set. ``auto`` is ours: of `_ridge.TRIED_SHARES`, those of the
+    paper, as far as enough are left, the one whose list teaches ridge regression of the labels on the embeddings best
+    (`_ridge.best_share`), as `window` chooses its start. It is judged by samples outside the subset, whose labels are
+    known and which the network has not seen. Each rate has a best share of its own, so what is kept at 0.9 need not lie
+    in what is kept at 0.5.
 
     Parameters
     ----------
@@ -89,12 +87,16 @@ def keep(options: Options, n_kept: int, samples, seed: int) -> np.ndarray:
 
     Notes
     -----
-    Cost: two sorts of n; by ``auto`` two for each share, and those of `best_list` for 64 pieces at the most. Memory:
+    Cost: two sorts of n; by ``auto`` two for each share, and what `_ridge.best_share` takes. Memory:
     whole arrays, 63 bytes a sample at the most, of float32 scores; by ``auto`` 90 more.
     """
     doubts = samples.read("score" if options.dropped_by is None else "doubt")
     if options.dropped == "auto":
-        return _best(options, n_kept, samples, seed, doubts)
+
+        def kept_after(n_dropped: int) -> np.ndarray:
+            return _spread(options.bins, n_kept, n_dropped, samples, seed, doubts)
+
+        return best_share(samples, n_kept, options.ridge, kept_after, "ccs: drops")
     n_dropped = round(options.dropped * samples.n)
     if samples.n - n_dropped < n_kept:
         raise InputFault(
@@ -102,23 +104,6 @@ def keep(options: Options, n_kept: int, samples, seed: int) -> np.ndarray:
             f"{n_kept} are to be kept; lower it to the share that is pruned or less, or keep fewer"
         )
     return _spread(options.bins, n_kept, n_dropped, samples, seed, doubts)
-
-
-def _best(options: Options, n_kept: int, samples, seed: int, doubts: np.ndarray) -> np.ndarray:
-    """Return the rows of the best list, of those that drop other shares."""
-    numbers = dict.fromkeys(round(share * samples.n) for share in TRIED_SHARES)
-    numbers_dropped = [n_dropped for n_dropped in numbers if n_dropped + n_kept <= samples.n]
-    lists = [_spread(options.bins, n_kept, n_dropped, samples, seed, doubts) for n_dropped in numbers_dropped]
-    if len(lists) == 1:
-        return lists[0]
-    in_lists = np.zeros(samples.n, np.int64)  # a bit for each
-    for i, rows in enumerate(lists):
-        in_lists[rows] |= 1 << i
-    found, pieces = np.unique(in_lists, return_inverse=True)
-    inside = (found >> np.arange(len(lists))[:, None] & 1).astype(bool)
-    best = best_list(samples, pieces, inside, options.ridge)
-    LOGGER.info("ccs: drops %.0f %%, the best of %d shares", 100 * numbers_dropped[best] / samples.n, len(lists))
-    return lists[best]
 
 
 def _spread(bins: int, n_kept: int, n_dropped: int, samples, seed: int, doubts: np.ndarray) -> np.ndarray:

@@ -5,24 +5,43 @@ towards the mean, and those that stand out are of one kind. What is uncertain is
 to the highest (docs/extrapolation.md).
 """
 
-import numpy as np
-from pydantic import Field
+from typing import Literal
 
+import numpy as np
+from pydantic import Field, model_validator
+
+from ..faults import InputFault
 from ..plugins import Section
 from ..rng import derive_seed
+from ._ridge import best_share
 
 SCORED = True
+DROPPED_OPTION = "start"
 STRATUM = 16  # samples in a row whose numbers are spread evenly
 BLOCK = 65_536  # samples whose keys are found at a time
 
 
 class Options(Section):
-    """`floor`: 0 keeps by the chance of being among the highest alone, 1 at random.
+    """`floor`: 0 keeps by the chance of being among the highest alone, 1 at random; `ridge` is read by auto.
 
-    The default was chosen with the truth in sight, of 0 and 0.3, in a pilot on Fashion-MNIST.
+    The default floor was chosen with the truth in sight, of 0 and 0.3, in a pilot on Fashion-MNIST.
     """
 
     floor: float = Field(0.3, ge=0, le=1, description="share of the chance that is the same for all samples")
+    start: float | Literal["auto"] = Field(
+        0.0, description="share of all samples, the highest, that is passed over; auto: as ridge regression says"
+    )
+    ridge: float = Field(1.0, gt=0, description="the penalty of the squared weights")
+
+    @model_validator(mode="after")
+    def _is_a_share(self):
+        if self.start != "auto" and not 0 <= self.start < 1:
+            raise ValueError(f"has a start of {self.start}, which is not in [0, 1); give a share, or auto")
+        return self
+
+    def needs(self) -> tuple[str, ...]:
+        """What is known of all samples, by the network of the training for scores, to choose a start."""
+        return ("embeddings", "subset", "samples") if self.start == "auto" else ()
 
 
 def keep(options: Options, n_kept: int, samples, seed: int) -> np.ndarray:
@@ -36,6 +55,13 @@ def keep(options: Options, n_kept: int, samples, seed: int) -> np.ndarray:
     which sums to k over all samples and grows with k. Rank 0 is the highest; of equal draws the lower row is first.
     Each sample has one number u_i, uniform in [0, 1), and the key min{k: p_i(k) >= u_i}: the key is at most k with the
     probability p_i(k), for every k. Keys do not depend on n_kept, so what is kept at 0.9 lies in what is kept at 0.5.
+
+    With a `start` the highest round(start n) ranks of each column count as the lowest: what is estimated is the chance
+    to be among the k that follow them. The highest scores are of samples that are hard to everything; a network that is
+    trained on little learns more from easier ones (`window`). All that is said here holds for any one start. ``auto``
+    takes that of `_ridge.TRIED_SHARES` whose list teaches ridge regression of the labels on the embeddings best
+    (`_ridge.best_share`), judged outside the subset. Each rate has a best start of its own, so what is kept at 0.9 need
+    not lie in what is kept at 0.5.
 
     About k keys are at most k. The cut at the n_kept-th key shifts k by as much as that number is off, and with it the
     probabilities. Therefore the numbers are not independent: the samples are put in the order of class (where there are
@@ -51,7 +77,8 @@ def keep(options: Options, n_kept: int, samples, seed: int) -> np.ndarray:
     options : Options
     n_kept : int
     samples : Samples
-        Their "draws" are read, and their "label" where they are labelled.
+        Their "draws" are read, and their "label" where they are labelled; by ``auto`` the "label" and the tables
+        ``embeddings`` and ``subset`` too.
     seed : int
         Of the numbers.
 
@@ -60,25 +87,55 @@ def keep(options: Options, n_kept: int, samples, seed: int) -> np.ndarray:
     (n_kept,) int64
         In no order.
 
+    Raises
+    ------
+    InputFault
+        Fewer are left after the start than are to be kept.
+
     Notes
     -----
-    Cost: D + 2 sorts of n, and O(n D). Memory: 4 D + 28 bytes a sample, of float32 draws.
+    Cost: D + 2 sorts of n, and O(n D); by ``auto`` a sort and O(n D) for each start, and what `_ridge.best_share`
+    takes. Memory: 4 D + 28 bytes a sample, of float32 draws; by ``auto`` 100 more.
     """
-    keys, numbers = find_keys(options, samples, seed)
-    return np.lexsort((numbers, keys))[:n_kept]
+    columns, numbers = _ranked(samples, seed)
+
+    def kept_after(n_passed: int) -> np.ndarray:
+        return np.lexsort((numbers, _keys(columns, numbers, options.floor, n_passed)))[:n_kept]
+
+    if options.start == "auto":
+        return best_share(samples, n_kept, options.ridge, kept_after, "chance: passes over")
+    n_passed = round(options.start * samples.n)
+    if samples.n - n_passed < n_kept:
+        raise InputFault(
+            f"chance: its option start = {options.start:g} leaves {samples.n - n_passed} of {samples.n} samples, and "
+            f"{n_kept} are to be kept; lower it to the share that is pruned or less, or keep fewer"
+        )
+    return kept_after(n_passed)
 
 
 def find_keys(options: Options, samples, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return each sample's key, (n,) int64 in 1..n, and its number, (n,) float64 in [0, 1); see `keep`."""
+    """Return each sample's key, (n,) int64 in 1..n, and its number, (n,) float64 in [0, 1); `start` is a share."""
+    columns, numbers = _ranked(samples, seed)
+    return _keys(columns, numbers, options.floor, round(options.start * samples.n)), numbers
+
+
+def _ranked(samples, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the ranks of the draws, (D, n) int, and each sample's number, (n,) float64."""
     columns = _read_columns(samples)
     numbers = _spread_numbers(columns, samples, seed)
     _rank(columns)
-    keys = np.empty(samples.n, np.int64)
-    for start in range(0, samples.n, BLOCK):
+    return columns.view(f"i{columns.itemsize}"), numbers
+
+
+def _keys(columns: np.ndarray, numbers: np.ndarray, floor: float, n_passed: int) -> np.ndarray:
+    """Return each sample's key, (n,) int64; the n_passed highest ranks are the lowest here."""
+    n = len(numbers)
+    keys = np.empty(n, np.int64)
+    for start in range(0, n, BLOCK):
         block = slice(start, start + BLOCK)
-        ranks = np.sort(columns[:, block].view(f"i{columns.itemsize}"), axis=0)
-        keys[block] = _reach(ranks, numbers[block], options.floor, samples.n)
-    return keys, numbers
+        ranks = np.sort((columns[:, block] - n_passed) % n, axis=0)
+        keys[block] = _reach(ranks, numbers[block], floor, n)
+    return keys
 
 
 def _read_columns(samples) -> np.ndarray:
