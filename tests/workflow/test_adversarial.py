@@ -9,10 +9,13 @@ import yaml
 
 from .conftest import run_shipped
 
+N_ATTACKED = 30  # images
+
 
 @pytest.fixture(scope="module")
 def digits(tmp_path_factory):
-    return run_shipped(tmp_path_factory.mktemp("adversarial"), "digits_adversarial", "seeds=[0]")
+    changes = ("seeds=[0]", "training={epochs: 12}", f"evaluation={{robustness: {{images: {N_ATTACKED}}}}}")
+    return run_shipped(tmp_path_factory.mktemp("adversarial"), "digits_adversarial", *changes)
 
 
 def rows_of(digits, name):
@@ -27,8 +30,8 @@ def test_every_model_is_attacked_and_resists_no_more_than_it_knows(digits):
         shares = [float(run[f"robust_{name}accuracy"]) for name in ("clean_", "pgd_", "autoattack_")]
         assert shares == sorted(shares, reverse=True)
         assert shares[-1] > 0.2  # where an ordinary training resists next to nothing
-        assert abs(shares[0] - float(run["test_accuracy"])) < 0.1
-        assert (run["robust_images"], run["robust_attack"]) == ("100", "AutoAttack, linf 32/255")
+        assert abs(shares[0] - float(run["test_accuracy"])) < 0.2
+        assert (run["robust_images"], run["robust_attack"]) == (f"{N_ATTACKED}", "AutoAttack, linf 32/255")
     summary = rows_of(digits, "evaluation/retraining_summary")
     robust = {row["robust_autoattack_accuracy"] for row in runs}
     assert {row["robust_autoattack_accuracy_mean"] for row in summary} == robust
@@ -59,14 +62,15 @@ def test_table_4_is_there_and_the_report_shows_it(digits):
     ]
     assert {(row["attack"], row["n_seeds"]) for row in table} == {("AutoAttack, linf 32/255", "1")}
     html = (digits.results / "study/table_4.html").read_text()
-    assert "AutoAttack, linf 32/255, 100 images" in html
+    assert f"AutoAttack, linf 32/255, {N_ATTACKED} images" in html
     assert "Table 4" in (digits.results / "report/report.html").read_text()
 
 
 def test_another_attack_measures_anew_and_trains_nothing(digits):
     changed = yaml.safe_load((digits.folder / "config/digits_adversarial.yaml").read_text())
     changed["seeds"] = [0]
-    changed["evaluation"]["robustness"] |= {"attacks": ["pgd"], "pgd_steps": 20}
+    changed["training"]["epochs"] = 12
+    changed["evaluation"]["robustness"] |= {"images": N_ATTACKED, "attacks": ["pgd"], "pgd_steps": 20}
     (digits.folder / "small.yaml").write_text(yaml.safe_dump(changed))
     planned = digits.planned("table_4")
     assert planned == {"measure_robustness": 4, "tabulate_retraining": 1, "table_4": 1}

@@ -1,4 +1,4 @@
-"""`make demo`: the default experiment from its start to the report, and what it finds."""
+"""`make demo`: the default experiment from its start to the report, with shorter trainings, and what it finds."""
 
 import csv
 import subprocess
@@ -6,11 +6,18 @@ import sys
 
 from .conftest import CHECKOUT, copy_checkout, environment
 
+SHORTER = {"\n  epochs: 30 ": "\n  epochs: 15 ", "\n  budgets: [epochs] ": "\n  epochs: 5\n  budgets: [epochs] "}
+
 
 def test_make_demo_runs_every_stage_and_writes_the_report(tmp_path):
     demo = copy_checkout(tmp_path / "demo")
     (demo.folder / "small.yaml").unlink()
     (demo.folder / "Makefile").write_bytes((CHECKOUT / "Makefile").read_bytes())
+    config = (demo.folder / "config.yaml").read_text()
+    for line, shorter in SHORTER.items():
+        assert config.count(line) == 1
+        config = config.replace(line, shorter)
+    (demo.folder / "config.yaml").write_text(config)
     # The environment that these tests run in, in the place of a second installation.
     (demo.folder / ".venv").symlink_to(sys.prefix)
     made = ["-o", ".venv/installed"]
@@ -22,6 +29,6 @@ def test_make_demo_runs_every_stage_and_writes_the_report(tmp_path):
     assert residual and min(residual) > 0.1
     with open(demo.results / "evaluation/retraining.csv") as file:
         rows = list(csv.DictReader(file))
-    # At 80 % pruned the highest scores alone make a poor training set: 0.67 to 0.8, where random makes 0.96.
-    assert all(float(row["test_accuracy"]) > 0.5 for row in rows)
-    assert min(float(row["test_accuracy"]) for row in rows if float(row["rate"]) == 0) > 0.95
+    # At 80 % pruned, five epochs are 45 steps.
+    assert all(float(row["test_accuracy"]) > 0.3 for row in rows)
+    assert min(float(row["test_accuracy"]) for row in rows if float(row["rate"]) == 0) > 0.9

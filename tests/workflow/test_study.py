@@ -1,6 +1,7 @@
-"""`config/digits_study.yaml`, with one seed and rate, from its start to the report: every table and figure."""
+"""`config/digits_study.yaml`, with one seed and rate and short trainings, to the report: every table and figure."""
 
 import csv
+import json
 import shutil
 
 import numpy as np
@@ -14,11 +15,13 @@ from study_items import BROUGHT_BY
 from .conftest import run_shipped
 
 SEEDS = (0,)
+SHORT = {"seeds": [*SEEDS], "training": {"epochs": 12}, "retraining": {"epochs": 4}}
 
 
 @pytest.fixture(scope="module")
 def digits(tmp_path_factory):
-    return run_shipped(tmp_path_factory.mktemp("study"), "digits_study", "seeds=[0]", "selection={rates: [0.5]}")
+    changes = [f"{key}={json.dumps(value)}" for key, value in SHORT.items()]
+    return run_shipped(tmp_path_factory.mktemp("study"), "digits_study", *changes, "selection={rates: [0.5]}")
 
 
 def rows_of(digits, name):
@@ -101,7 +104,8 @@ def test_neighbourhoods_are_of_all_and_agree_with_hand_counts(digits):
 def test_a_new_rate_adds_its_own_trainings_only(digits):
     changed = yaml.safe_load((digits.folder / "config/digits_study.yaml").read_text())
     changed["selection"]["rates"] = [0.5, 0.8]
-    changed["seeds"] = list(SEEDS)
+    changed["training"] |= SHORT["training"]
+    changed |= {key: SHORT[key] for key in ("seeds", "retraining")}
     (digits.folder / "small.yaml").write_text(yaml.safe_dump(changed))
     planned = digits.planned("study")
     n_arms = 1 + 2 * 2 + 4  # the full data's, KNN's and GNN's of two subsets; two without training, random, rs2

@@ -1,4 +1,4 @@
-"""`config/digits_unsupervised.yaml`, with one seed, from its start to the report: nothing that reads a label."""
+"""`config/digits_unsupervised.yaml`, with one seed and shorter trainings, to the report: nothing that reads a label."""
 
 import csv
 
@@ -11,11 +11,12 @@ from score_extrapolation.tables import read_metadata, read_table
 from .conftest import run_shipped
 
 SEEDS = (0,)
+SHORTER = ("seeds=[0]", "training={epochs: 200}", "retraining={epochs: 10}")
 
 
 @pytest.fixture(scope="module")
 def digits(tmp_path_factory):
-    return run_shipped(tmp_path_factory.mktemp("unsupervised"), "digits_unsupervised", "seeds=[0]")
+    return run_shipped(tmp_path_factory.mktemp("unsupervised"), "digits_unsupervised", *SHORTER)
 
 
 def rows_of(digits, name):
@@ -77,7 +78,7 @@ def test_what_is_kept_are_the_highest_scores(digits):
 
 
 def test_another_network_for_the_end_scores_nothing_anew(digits):
-    planned = digits.planned("study", "--config", "seeds=[0]", "retraining={model: resnet9}")
+    planned = digits.planned("study", "--config", *SHORTER[:-1], "retraining={epochs: 10, model: resnet9}")
     assert not planned.keys() & {"train_unsupervised", "share_embeddings", "extrapolate_scores", "describe_labels"}
     assert planned["retrain_model"] == len(SEEDS) * (1 + 1 + 2 + 1)  # all, random, KNN of two subsets, the truth
 
