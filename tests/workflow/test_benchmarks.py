@@ -23,7 +23,8 @@ TOY = {
     "ingestion": "--n 400 --side 16 --image-size 8 --repetitions 1",
     "jobs": f"--jobs 100 --repetitions 1 --configs '{CHECKOUT}/config/cifar10_small.yaml'",
     "million": "--n 3000 --width 32 --classes 5",
-    "neighbors": "--n 600 --width 32 --repetitions 1 --methods ours faiss ivf scikit-learn",  # pynndescent compiles long
+    # Not by pynndescent, which compiles for a minute.
+    "neighbors": "--n 600 --width 32 --repetitions 1 --methods ours faiss ivf scikit-learn",
     "selection": "--n 3000 --classes 5 --ways whole streamed",
     "shards": "--n 3000 --width 16 --shards 2 --k 20",
     "training_free": "--n 600 --width 16 --draws 3000",
