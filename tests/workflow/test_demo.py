@@ -1,4 +1,4 @@
-"""`make demo`: the default experiment from its start to the report, with shorter trainings, and what it finds."""
+"""`make demo`: the default experiment, at one rate and with shorter trainings, to the report, and what it finds."""
 
 import csv
 import subprocess
@@ -6,7 +6,11 @@ import sys
 
 from .conftest import CHECKOUT, copy_checkout, environment
 
-SHORTER = {"\n  epochs: 30 ": "\n  epochs: 15 ", "\n  budgets: [epochs] ": "\n  epochs: 5\n  budgets: [epochs] "}
+SHORTER = {
+    "\n  epochs: 30 ": "\n  epochs: 15 ",
+    "\n  rates: [0.5, 0.8] ": "\n  rates: [0.5] ",
+    "\n  budgets: [epochs] ": "\n  epochs: 5\n  budgets: [epochs] ",
+}
 
 
 def test_make_demo_runs_every_stage_and_writes_the_report(tmp_path):
@@ -29,6 +33,5 @@ def test_make_demo_runs_every_stage_and_writes_the_report(tmp_path):
     assert residual and min(residual) > 0.1
     with open(demo.results / "evaluation/retraining.csv") as file:
         rows = list(csv.DictReader(file))
-    # At 80 % pruned, five epochs are 45 steps.
-    assert all(float(row["test_accuracy"]) > 0.3 for row in rows)
+    assert all(float(row["test_accuracy"]) > 0.4 for row in rows)  # the highest expected scores: 0.57
     assert min(float(row["test_accuracy"]) for row in rows if float(row["rate"]) == 0) > 0.9

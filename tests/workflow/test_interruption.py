@@ -50,8 +50,8 @@ def is_training(process: psutil.Process) -> bool:
         return False
 
 
-# Long enough to be hit: 200 epochs of 270 digits.
-LONG = {"training": {"epochs": 200, "batch_size": 64}}
+# Long enough to be hit: 120 epochs of 270 digits.
+LONG = {"training": {"epochs": 120, "batch_size": 64}}
 SCORES = "results/digits/scores/fraction-20/seed-0/du.parquet"
 
 
