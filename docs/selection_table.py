@@ -3,7 +3,7 @@
 python docs/selection_table.py results/selection_digits results/epochs_digits_*
 
 Each folder fills what the page has of the experiment of its name; what is of others stays as it is. Those whose names
-end in numbers of epochs are the rows of one table.
+end in numbers of epochs are the rows of one table, which is written as a whole.
 """
 
 import argparse
@@ -184,10 +184,11 @@ def tabulate_epochs(by_epochs: dict[int, Results]) -> str:
     rows = [["Epochs", "Selection", "Cost", *(f"{percent(100 * rate)} pruned, {budget}" for rate, budget in runs)]]
     for epochs, results in sorted(by_epochs.items()):
         for arm in results.arms():
-            gains = [results.differences[arm, *run] for run in runs]
-            cells = [difference(*values, 2, bold=excludes_0(*values)) for values in gains]
+            gains = [results.differences.get((arm, *run)) for run in runs]
+            cells = [difference(*values, 2, bold=excludes_0(*values)) if values else NONE for values in gains]
             # All but the retraining, which takes as long on what random keeps.
-            cost = results.works[arm, *runs[0]] - results.works[RANDOM, *runs[0]]
+            run = next(run for run in results.works if run[0] == arm)
+            cost = results.works[run] - results.works[RANDOM, *run[1:]]
             rows.append([str(epochs), name_of(arm), f"{number(100 * cost, 1)} %", *cells])
     return in_markdown(rows)
 
@@ -204,17 +205,25 @@ def written(text: str, folders: list[Path]) -> str:
         text = fill_in(text, f"goals of {folder.name}", [describe(results), tabulate_goals(results)])
         text = fill_in(text, f"tables of {folder.name}", [describe(results), *tables])
     for name, by_epochs in series.items():
+        before = text[slice(*_place(text, f"table of {name}"))]
+        if missing := sorted(set(map(int, re.findall(r"^\| (\d+) \|", before, re.M))) - set(by_epochs)):
+            sys.exit(f"docs/selection.md has {name} of {missing} epochs too; give the folders of all it should have")
         text = fill_in(text, f"table of {name}", [describe(by_epochs[max(by_epochs)]), tabulate_epochs(by_epochs)])
     return text
 
 
 def fill_in(text: str, mark: str, parts: list[str]) -> str:
     """Return the page with some paragraphs between the marks of a name."""
+    start, end = _place(text, mark)
+    return text[:start] + "\n\n".join(parts) + "\n" + text[end:]
+
+
+def _place(text: str, mark: str) -> tuple[int, int]:
+    """Return where between the marks of a name the text begins and ends."""
     begin, end = f"<!-- {mark} -->\n", f"<!-- end of {mark} -->"
-    if begin not in text:
+    if begin not in text or end not in text:
         sys.exit(f"docs/selection.md has no place for the {mark}; add <!-- {mark} --> and {end}")
-    block = begin + "\n\n".join(parts) + f"\n{end}"
-    return re.sub(f"{re.escape(begin)}.*?{re.escape(end)}", lambda _: block, text, flags=re.DOTALL)
+    return text.index(begin) + len(begin), text.index(end)
 
 
 if __name__ == "__main__":

@@ -6,14 +6,14 @@
     python tests/benchmarks/training_speed.py memory
     python tests/benchmarks/training_speed.py passes
 
-`speed` trains one epoch with this engine and one with the plain recipe (PIL images, torchvision's transforms, a
-DataLoader with workers, float32, each batch copied to the device), in turn, after a warm-up of each; `recording` one
-epoch without records, with DU's and with TDDS's, in turn. Both print the median of the ratios of neighbours, since the
-machine's other work changes both alike; of `recording`, which is small beside that work, in seconds of the processor
-too. `memory` feeds TDDS's record predictions of n samples and C classes and
-compares the growth of the process with the bound. `precision` trains one epoch in each precision, in turn. `passes`
-predicts images with each kind of network and trains it on the same, in turn: what a prediction takes of a training, by
-image, in seconds of the processor (on a GPU, of the clock).
+`speed` trains one epoch with this engine, in the precision of `auto`, and one with the plain recipe (PIL images,
+torchvision's transforms, a DataLoader with workers, float32, each batch copied to the device), in turn, after a warm-up
+of each; `recording` one epoch without records, with DU's and with TDDS's, in turn. Both print the median of the ratios
+of neighbours, since the machine's other work changes both alike; of `recording`, which is small beside that work, in
+seconds of the processor too. `memory` feeds TDDS's record predictions of n samples and C classes and compares the
+growth of the process with the bound. `precision` trains one epoch in each precision, in turn. `passes` predicts images
+with each kind of network and trains it on the same, in turn: what a prediction takes of a training, by image, in
+seconds of the processor (on a GPU, of the clock).
 Images are CIFAR-10's as Parquet in Hugging Face's layout.
 """
 
@@ -40,6 +40,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from score_extrapolation.models import build_model
 from score_extrapolation.records import Observer
+from score_extrapolation.training.devices import multiplies_bfloat16
 from score_extrapolation.training.engine import Trainer
 from score_extrapolation.training.images import ResidentImages
 from score_extrapolation.training.prediction import predict
@@ -85,9 +86,7 @@ def wait(device):
         torch.cuda.synchronize()
 
 
-def engine_epoch(
-    arguments, network, images, labels, records=(), clock=time.perf_counter, precision="bfloat16"
-) -> float:
+def engine_epoch(arguments, network, images, labels, records=(), clock=time.perf_counter, precision="auto") -> float:
     """Return the seconds of one epoch of this engine."""
     source = ResidentImages(torch.from_numpy(images).to(arguments.device))
     labels = torch.from_numpy(labels).to(arguments.device)
@@ -146,8 +145,9 @@ def plain_epoch(arguments, network, images, labels) -> float:
 
 
 def matmul_flops(device: str) -> float:
-    """Return the floating-point operations a second of a large bfloat16 matrix product: the floor."""
-    a = torch.rand(2048, 2048, device=device).to(torch.bfloat16)
+    """Return the floating-point operations a second of a large matrix product in the engine's precision: the floor."""
+    dtype = torch.bfloat16 if multiplies_bfloat16(torch.device(device)) else torch.float32
+    a = torch.rand(2048, 2048, device=device).to(dtype)
     rates = []
     for _ in range(8):
         wait(device)

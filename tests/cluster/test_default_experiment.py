@@ -13,7 +13,8 @@ ONCE = {
     "seeds": [0],
     "training": {"epochs": 12},
     "extrapolation": [{"name": "knn", "k": [10]}, {"name": "held_out", "k": 10, "step_up": True}],
-    "selection": {"rates": [0.5]},
+    "selection": {"rates": [0.5], "methods": ["chance", {"name": "top", "extrapolators": ["knn-10"]}, "random"]},
+    "retraining": {"epochs": 2},
     "evaluation": {"estimates": ["cross_validation"]},
 }
 # Whole GPUs and parts of them; the digits are computed on the CPU all the same.

@@ -510,6 +510,16 @@ BAD = [  # what is set, to what, and the sentence, in which ... stands for anyth
         {"name": "adversarial", "best_of": 50},
         "training.paradigm.best_of = 50, but what is recorded for scores is of all epochs; leave it out, or ...",
     ),
+    # What may be a number or a word has one sentence, not one for each.
+    ("selection.methods", [{"name": "chance", "start": "x"}], '....start = "x" is neither a number nor auto (...)'),
+    ("selection.methods", [{"name": "ccs", "dropped": None}], "....dropped = null is neither a number nor auto (...)"),
+    ("selection.methods", [{"name": "window", "start": "1e-1"}], '....start = "1e-1" is text to YAML; write 0.1 (...)'),
+    (
+        "selection.methods",
+        [{"name": "window", "start": 1}],
+        "selection.methods[0].start = 1 is not in [0, 1); give a share, or auto",
+    ),
+    ("extrapolation", [{"name": "gnn", "batch": "x"}], '....batch = "x" is neither a whole number nor auto nor full'),
     ("training.epochs", 0, "training.epochs = 0 is below 1 (passes over the samples)"),
     ("training.epochs", "30", 'training.epochs = "30" is text to YAML; write 30 (passes over the samples)'),
     ("training.epochs", 2.5, "training.epochs = 2.5 is no whole number (passes over the samples)"),

@@ -308,12 +308,13 @@ def test_in_small_two_samples_of_the_subset_are_left_for_a_trial():
     methods = [{"name": "auto", "candidates": ["top", "random"]}]
     numbers = []
     for rate in (0.5, 0.99):
-        for selection in ({}, {"methods": methods}, {"methods": methods, "extrapolators": ["auto"]}):
+        own = {"methods": [methods[0] | {"extrapolators": ["auto"]}]}
+        for selection in ({}, {"methods": methods}, {"methods": methods, "extrapolators": ["auto"]}, own):
             experiment = read_config(merged({"selection": {"rates": [rate], **selection}}))
             numbers.append(fewest_images(experiment, CIFAR))
     # 40 images, twice the most neighbours, are 10 % of all; or 5 %, where an extrapolator is chosen within those. Of
     # 200, which are 20 %, a rate of 99 % leaves two.
-    assert numbers == [400, 400, 800, 400, 1000, 1000]
+    assert numbers == [400, 400, 800, 800, 400, 1000, 1000, 1000]
 
 
 def test_the_largest_copy_has_as_many_images_as_it_says():
@@ -332,6 +333,12 @@ def test_a_number_to_keep_is_a_rate_in_small():
     raw = merged({"selection": {"keep": [40_000, 5_000]}, "samples": {"test": None}})
     small, _ = in_small(raw, read_config(raw), CIFAR, "small", 1000, False)
     assert (small["selection"]["rates"], small["selection"]["keep"]) == ([0.9], None)
+
+
+def test_what_a_method_passes_over_is_no_more_than_is_pruned_in_small_too():
+    raw = merged({"selection": {"rates": [1 / 3], "methods": [{"name": "window", "start": 1 / 3}]}})
+    small, _ = in_small(raw, read_config(raw), CIFAR, "small", 1000, False)
+    assert small["selection"]["rates"] == [0.3334]
 
 
 def test_the_number_of_images_is_that_of_the_store(tmp_path):

@@ -128,6 +128,8 @@ def test_lengths_of_the_training_for_scores_are_rows_of_one_table(tmp_path):
     assert [row[:3] for row in rows] == expected
     assert rows[0][3:5] == ["**+1.10 [+0.85, +1.35]**", "−0.50 [−1.74, +0.74]"]
     assert block(page, "table of epochs_fashion") == block(PAGE, "table of epochs_fashion")
+    with pytest.raises(SystemExit, match=r"has epochs_digits of \[15\] epochs too; give the folders of all"):
+        SCRIPT["written"](page, folders[1:])
 
 
 def test_without_the_truth_or_with_one_seed_what_is_not_known_is_not_said(tmp_path):

@@ -29,6 +29,10 @@ def killed_and_planned(tmp_path_factory):
     """A plan that was killed in its first run and taken up by the same command; what that printed, and its log."""
     workflow = copy_checkout(tmp_path_factory.mktemp("plan"))
     workflow.write_config(evaluation={"full_data_scores": False, "estimates": []})
+    calibration = workflow.folder / "workflow_scripts/calibration.py"
+    text = calibration.read_text()
+    assert text.count("LONGEST_S = 90 ") == 1
+    calibration.write_text(text.replace("LONGEST_S = 90 ", "LONGEST_S = 0 "))  # two runs, the fewest
     folder = workflow.results / "plan"
     command = workflow.command("--cores", "2", "plan")
     process = subprocess.Popen(
@@ -122,10 +126,7 @@ def test_what_fails_in_small_is_told(photos):  # noqa: F811
 
 
 def test_the_readmes_plan(photos):  # noqa: F811
-    calibration = photos.folder / "workflow_scripts/calibration.py"
-    calibration.write_text(
-        calibration.read_text().replace("LONGEST_S = 90 ", "LONGEST_S = 0 ")
-    )  # the smallest run alone
     smaller = ["seeds=[0]", "extrapolation=[{name: knn, k: 5}]", "selection={rates: [0.3], extrapolators: [knn-5]}"]
+    smaller.append("evaluation={estimates: []}")
     printed = run(command_with("plan", "my.yaml"), photos.folder, "--config", *smaller)
     assert "snakemake kept: about" in printed and "At a rate of 0.3" in printed

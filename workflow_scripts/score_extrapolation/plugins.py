@@ -39,9 +39,18 @@ class Section(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
+def _checked(share: float | str) -> float | str:
+    if isinstance(share, float) and not 0 <= share < 1:
+        raise ValueError("is not in [0, 1); give a share, or auto")
+    return share
+
+
+ShareOrAuto = typing.Annotated[float | typing.Literal["auto"], pydantic.AfterValidator(_checked)]
+
 # What an Options class may use; anything else in it is a NameError when the config is read.
 OPTION_NAMES = {
     "Section": Section,
+    "ShareOrAuto": ShareOrAuto,
     "Field": pydantic.Field,
     "Literal": typing.Literal,
     "model_validator": pydantic.model_validator,

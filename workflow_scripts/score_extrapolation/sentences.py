@@ -3,6 +3,7 @@
 import difflib
 import json
 import re
+import types
 import typing
 
 import pydantic
@@ -29,7 +30,12 @@ def validate(model: type[Section], value, location: tuple, faults: list):
         for entry in error.errors():
             # pydantic marks a fault of a mapping's key by one more step.
             keys = tuple(key for key in entry["loc"] if key != "[key]")
-            faults.append(((*location, *keys), _sentence(model, keys, dict(entry))))
+            if _members(_annotation(model, keys[:-1])[0]):
+                # A value that may be of several kinds has a fault for each, marked by the kind; one sentence is enough.
+                keys = keys[:-1]
+            fault = (*location, *keys), _sentence(model, keys, dict(entry))
+            if fault not in faults:
+                faults.append(fault)
 
 
 def _sentence(model: type[Section], keys: tuple, error: dict) -> str:
@@ -46,14 +52,17 @@ def _sentence(model: type[Section], keys: tuple, error: dict) -> str:
         return f"is missing{hint}; give {'one of ' + listed(choices) if choices else 'it a value'}"
     if kind == "value_error":
         return f"= {shown(found)} {limits['error']}"
+    members = _members(annotation)
     if kind in ("model_type", "dict_type"):
         known = _known_keys(annotation)
         text = f"is no mapping of keys to values{f'; its keys are {listed(known)}' if known else ''}"
-    elif kind in ("int_type", "int_from_float", "float_type") and _number(found):
+    elif (kind in ("int_type", "int_from_float", "float_type") or members) and _number(found):
         # YAML takes 1e-3 for text; only 1.0e-3 is a number to it.
         text = f"is text to YAML; write {_number(found)}"
     elif kind in ("too_short", "string_too_short"):
         text = "is empty"
+    elif members:
+        text = f"is neither {' nor '.join(members)}"
     elif found is None:
         text = "is no value; give one"
     else:
@@ -96,6 +105,16 @@ def _section_of(annotation):
     """Return the section of one that may also be null; else the annotation."""
     sections = [one for one in typing.get_args(annotation) if hasattr(one, "model_fields")]
     return sections[0] if type(None) in typing.get_args(annotation) and sections else annotation
+
+
+def _members(annotation) -> list[str]:
+    """Return what a value may be that is of one of several kinds, in words; of any other nothing."""
+    several = typing.get_origin(annotation) in (typing.Union, types.UnionType)
+    kinds = [one for one in typing.get_args(annotation) if one is not type(None)] if several else []
+    words = {int: ["a whole number"], float: ["a number"], str: ["a text"]}
+    if len(kinds) < 2 or not all(kind in words or typing.get_origin(kind) is typing.Literal for kind in kinds):
+        return []
+    return [word for kind in kinds for word in words.get(kind, typing.get_args(kind))]
 
 
 def _known_keys(annotation) -> list[str]:

@@ -173,7 +173,8 @@ class OfEveryExtrapolator(Section):
 class OfEverySelection(Section):
     """`scores`, `extrapolators`: those whose estimates the method prunes by; null: those of `selection`.
 
-    `full_data_scores`: whether it prunes by these too, to compare with, where `evaluation` has them computed.
+    `full_data_scores`: whether it prunes by these too, to compare with, where `evaluation` has them computed. `auto`
+    never does.
     """
 
     scores: Names | None = None

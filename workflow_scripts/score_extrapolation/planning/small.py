@@ -23,13 +23,14 @@ def fewest_images(experiment: Config, counts: Counts) -> int:
     nests = any("nested" in name for label in experiment.extrapolators() for name in experiment.needs(label))
     if nests or "nested" in experiment.evaluation.estimates:
         fraction *= experiment.subset.nested
-    if experiment.tried() and AUTO in experiment.selection.extrapolators:
+    tried = experiment.tried()
+    if tried and AUTO in experiment.extrapolators_pruned_by(tried):
         fraction *= experiment.subset.nested  # the extrapolator of the trials is chosen one step further in
     # Twice as many: an estimate within the subset leaves a part of it out.
     neighbors = 2 * max([entry.get("k", 1) for entry in experiment.extrapolators().values()])
     classes = max(counts.classes, *experiment.evaluation.classes, 2)
     needed = max(neighbors, IMAGES_OF_A_CLASS * classes) / fraction
-    if experiment.tried():  # a trial keeps two samples of the subset at least
+    if tried:  # a trial keeps two samples of the subset at least
         rate = max(removed(amount, counts.train) for amount in experiment.selection.amounts())
         needed = max(needed, 2 / (1 - rate) / min(experiment.subset.fractions))
     return min(counts.train, max(FEWEST, math.ceil(needed)))
@@ -77,7 +78,9 @@ def in_small(raw: dict, experiment: Config, counts: Counts, name: str, n: int, t
     }
     small["subset"]["fractions"] = [min(experiment.subset.fractions)]
     rate = max(removed(amount, counts.train) for amount in experiment.selection.amounts())
-    small["selection"] |= {"rates": [round(rate, 4)], "keep": None, "fractions": None}
+    # Rounded up: what a method passes over is no more than is pruned.
+    rate = min(math.ceil(round(1e4 * rate, 6)) / 1e4, 0.9999)
+    small["selection"] |= {"rates": [rate], "keep": None, "fractions": None}
     if not truth and experiment.evaluation.full_data_scores:
         small["evaluation"]["full_data_scores"] = False
     small = _shortened(small, experiment)

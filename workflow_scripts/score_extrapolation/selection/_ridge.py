@@ -37,16 +37,18 @@ def best_list(samples, pieces: np.ndarray, inside: np.ndarray, ridge: float) -> 
     Notes
     -----
     Cost: two passes over the embeddings, n d (d + L C) multiplications for L lists and C classes, and L systems of d
-    equations: the Gram matrices of the pieces are added up, each sample being in one. Memory: P d^2 float64 numbers, 21
-    MB for 40 pieces of 256, and 40 bytes a sample.
+    equations: the Gram matrices of the pieces are added up, each sample being in one. Memory: P d (d + C) float64
+    numbers, 24 MB for 40 pieces, 256 dimensions and 10 classes, L d C for the weights, and 40 bytes a sample.
     """
     labels, ids = samples.read("label"), samples.read_ids()
     grams, sums = _add_up(samples, ids, pieces, labels, inside.shape[1])
     weights = []
     for own in inside:
-        gram = grams[own].sum(axis=0)
-        gram[np.diag_indices(len(gram))] += ridge
-        weights.append(np.linalg.solve(gram, sums[own].sum(axis=0)))
+        gram, sum_of_labels = ridge * np.eye(grams.shape[1]), np.zeros(sums.shape[1:])
+        for piece in np.flatnonzero(own):
+            gram += grams[piece]
+            sum_of_labels += sums[piece]
+        weights.append(np.linalg.solve(gram, sum_of_labels))
     judged = np.ones(samples.n, bool)
     for block in samples.table("subset"):
         judged[rows_of(ids, block["sample_id"])] = False

@@ -4,13 +4,11 @@ CCS, coverage-centric coreset selection (Zheng et al., Coverage-centric coreset 
 2023).
 """
 
-from typing import Literal
-
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from ..faults import InputFault
-from ..plugins import Section
+from ..plugins import Section, ShareOrAuto
 from ..rng import derive_seed
 from ..shares import place_within
 from ._ridge import best_share
@@ -24,19 +22,13 @@ class Options(Section):
     """What is dropped first, and how the scores of the rest are divided; `ridge` is read by auto."""
 
     bins: int = Field(50, ge=1, description="parts of equal width that the range of scores is divided into")
-    dropped: float | Literal["auto"] = Field(
+    dropped: ShareOrAuto = Field(
         0.1, description="share of all samples that is dropped first; auto: as ridge regression says"
     )
     dropped_by: str | None = Field(
         None, description="the score whose highest values are dropped, such as aum; null: the score that is pruned by"
     )
     ridge: float = Field(1.0, gt=0, description="the penalty of the squared weights")
-
-    @model_validator(mode="after")
-    def _is_a_share(self):
-        if self.dropped != "auto" and not 0 <= self.dropped < 1:
-            raise ValueError(f"has dropped = {self.dropped}, which is not in [0, 1); give a share, or auto")
-        return self
 
     def needs(self) -> tuple[str, ...]:
         """What is known of all samples, by the network of the training for scores, to choose what is dropped."""
@@ -83,7 +75,7 @@ def keep(options: Options, n_kept: int, samples, seed: int) -> np.ndarray:
     Raises
     ------
     InputFault
-        Fewer are left than are to be kept, or the range of their scores is not finite.
+        Fewer are left than are to be kept, or the range of their scores is not finite; by ``auto`` that of all.
 
     Notes
     -----

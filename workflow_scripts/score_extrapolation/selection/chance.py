@@ -5,13 +5,11 @@ towards the mean, and those that stand out are of one kind. What is uncertain is
 to the highest (docs/extrapolation.md).
 """
 
-from typing import Literal
-
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from ..faults import InputFault
-from ..plugins import Section
+from ..plugins import Section, ShareOrAuto
 from ..rng import derive_seed
 from ._ridge import best_share
 
@@ -28,16 +26,10 @@ class Options(Section):
     """
 
     floor: float = Field(0.3, ge=0, le=1, description="share of the chance that is the same for all samples")
-    start: float | Literal["auto"] = Field(
+    start: ShareOrAuto = Field(
         0.0, description="share of all samples, the highest, that is passed over; auto: as ridge regression says"
     )
     ridge: float = Field(1.0, gt=0, description="the penalty of the squared weights")
-
-    @model_validator(mode="after")
-    def _is_a_share(self):
-        if self.start != "auto" and not 0 <= self.start < 1:
-            raise ValueError(f"has a start of {self.start}, which is not in [0, 1); give a share, or auto")
-        return self
 
     def needs(self) -> tuple[str, ...]:
         """What is known of all samples, by the network of the training for scores, to choose a start."""

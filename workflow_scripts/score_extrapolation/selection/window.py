@@ -6,13 +6,12 @@ for data pruning across broad ranges, ICML 2024).
 """
 
 from collections.abc import Iterator
-from typing import Literal
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from ..faults import InputFault
-from ..plugins import Section
+from ..plugins import Section, ShareOrAuto
 from ..progress import LOGGER
 from ._highest import keep_highest
 from ._ridge import best_list
@@ -24,18 +23,12 @@ DROPPED_OPTION = "start"
 class Options(Section):
     """Where the range begins; `step` and `ridge` are read by auto."""
 
-    start: float | Literal["auto"] = Field(
+    start: ShareOrAuto = Field(
         0.1,
         description="share of all samples, the highest, that is passed over; auto: as ridge regression says",
     )
     step: float = Field(0.05, gt=0, le=1, description="share of all samples between the starts that are tried")
     ridge: float = Field(1.0, gt=0, description="the penalty of the squared weights")
-
-    @model_validator(mode="after")
-    def _is_a_share(self):
-        if self.start != "auto" and not 0 <= self.start < 1:
-            raise ValueError(f"has a start of {self.start}, which is not in [0, 1); give a share, or auto")
-        return self
 
     def needs(self) -> tuple[str, ...]:
         """What is known of all samples, by the network of the training for scores, to choose a start."""

@@ -51,7 +51,7 @@ class Head:
         Cost: 2 products of (C, d) and (d, b) a step, 4 b d C operations; each step reads the features once, since a
         block of rows is still in the cache when its errors are multiplied with it. Memory: a block's logits.
         """
-        # fused: one kernel for the whole step, where the plain one has ten.
+        # fused: one kernel for each of the two, where the plain one has ten.
         optimizer = without_compiler(torch.optim.Adam)([self.weight, self.bias], lr=learning_rate, fused=True)
         self.weight.grad, self.bias.grad = torch.empty_like(self.weight), torch.empty_like(self.bias)
         for _ in range(n_steps):
