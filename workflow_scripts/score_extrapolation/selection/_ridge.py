@@ -62,6 +62,45 @@ def best_list(samples, pieces: np.ndarray, inside: np.ndarray, ridge: float) -> 
     return int(right.argmax())
 
 
+def best_start(samples, n_kept: int, step: float, ridge: float, told: str) -> int:
+    """Return how many of the highest scores the best window of n_kept consecutive ones passes over.
+
+    Windows begin at 0, step n, 2 step n and so on, as far as n_kept samples are left.
+
+    Parameters
+    ----------
+    samples : Samples
+        Their "score" is read, and what `best_list` reads.
+    n_kept : int
+    step : float
+        In (0, 1].
+    ridge : float
+    told : str
+        Whose start it is, for the log.
+
+    Returns
+    -------
+    int
+
+    Notes
+    -----
+    Cost: a sort, and that of `best_list` for two pieces a window at the most. Memory: 24 bytes a sample beside it.
+    """
+    starts = (round(i * step * samples.n) for i in range(int(1 / step) + 1))
+    firsts = list(dict.fromkeys(start for start in starts if start + n_kept <= samples.n))
+    if len(firsts) == 1:
+        return 0
+    edges = np.unique([*firsts, *(first + n_kept for first in firsts)])
+    places = np.empty(samples.n, np.int64)
+    places[np.argsort(-samples.read("score"), kind="stable")] = np.arange(samples.n)
+    pieces = np.searchsorted(edges, places, "right") - 1  # the last is in no window
+    begins = np.array(firsts)[:, None]
+    inside = (edges >= begins) & (edges < begins + n_kept)
+    best = firsts[best_list(samples, pieces, inside, ridge)]
+    LOGGER.info("%s: passes over %.0f %% of the samples, of %d starts", told, 100 * best / samples.n, len(firsts))
+    return best
+
+
 def best_share(samples, n_kept: int, ridge: float, kept_after: Callable[[int], np.ndarray], told: str) -> np.ndarray:
     """Return the best of the lists that pass over `TRIED_SHARES`, as far as n_kept samples are left.
 

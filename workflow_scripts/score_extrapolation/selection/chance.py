@@ -11,11 +11,12 @@ from pydantic import Field
 from ..faults import InputFault
 from ..plugins import Section, ShareOrAuto
 from ..rng import derive_seed
-from ._ridge import best_share
+from ._ridge import best_start
 
 SCORED = True
 DROPPED_OPTION = "start"
 STRATUM = 16  # samples in a row whose numbers are spread evenly
+STEP = 0.05  # share of all samples between the starts that auto tries, as of `window`
 BLOCK = 65_536  # samples whose keys are found at a time
 
 
@@ -27,9 +28,9 @@ class Options(Section):
 
     floor: float = Field(0.3, ge=0, le=1, description="share of the chance that is the same for all samples")
     start: ShareOrAuto = Field(
-        0.0, description="share of all samples, the highest, that is passed over; auto: as ridge regression says"
+        0.0, description="share of all samples, the highest, that is passed over; auto: that of the best window"
     )
-    ridge: float = Field(1.0, gt=0, description="the penalty of the squared weights")
+    ridge: float = Field(1.0, gt=0, description="the penalty of the squared weights that windows are judged by")
 
     def needs(self) -> tuple[str, ...]:
         """What is known of all samples, by the network of the training for scores, to choose a start."""
@@ -51,9 +52,10 @@ def keep(options: Options, n_kept: int, samples, seed: int) -> np.ndarray:
     With a `start` the highest round(start n) ranks of each column count as the lowest: what is estimated is the chance
     to be among the k that follow them. The highest scores are of samples that are hard to everything; a network that is
     trained on little learns more from easier ones (`window`). All that is said here holds for any one start. ``auto``
-    takes that of `_ridge.TRIED_SHARES` whose list teaches ridge regression of the labels on the embeddings best
-    (`_ridge.best_share`), judged outside the subset. Each rate has a best start of its own, so what is kept at 0.9 need
-    not lie in what is kept at 0.5.
+    takes that of `window`: of the windows of n_kept expected scores, the one whose samples teach ridge regression of
+    the labels on the embeddings best, judged outside the subset. Windows differ more than lists by chance do, of which
+    a share is the same for all starts: judged by these themselves, starts came out too small. Each rate has a best
+    start of its own, so what is kept at 0.9 need not lie in what is kept at 0.5.
 
     About k keys are at most k. The cut at the n_kept-th key shifts k by as much as that number is off, and with it the
     probabilities. Therefore the numbers are not independent: the samples are put in the order of class (where there are
@@ -69,8 +71,8 @@ def keep(options: Options, n_kept: int, samples, seed: int) -> np.ndarray:
     options : Options
     n_kept : int
     samples : Samples
-        Their "draws" are read, and their "label" where they are labelled; by ``auto`` the "label" and the tables
-        ``embeddings`` and ``subset`` too.
+        Their "draws" are read, and their "label" where they are labelled; by ``auto`` the "score", the "label" and the
+        tables ``embeddings`` and ``subset`` too.
     seed : int
         Of the numbers.
 
@@ -86,23 +88,20 @@ def keep(options: Options, n_kept: int, samples, seed: int) -> np.ndarray:
 
     Notes
     -----
-    Cost: D + 2 sorts of n, and O(n D); by ``auto`` a sort and O(n D) for each start, and what `_ridge.best_share`
-    takes. Memory: 4 D + 28 bytes a sample, of float32 draws; by ``auto`` 100 more.
+    Cost: D + 2 sorts of n, and O(n D); by ``auto`` what `_ridge.best_start` takes, before anything else. Memory:
+    4 D + 28 bytes a sample, of float32 draws.
     """
-    columns, numbers = _ranked(samples, seed)
-
-    def kept_after(n_passed: int) -> np.ndarray:
-        return np.lexsort((numbers, _keys(columns, numbers, options.floor, n_passed)))[:n_kept]
-
     if options.start == "auto":
-        return best_share(samples, n_kept, options.ridge, kept_after, "chance: passes over")
-    n_passed = round(options.start * samples.n)
-    if samples.n - n_passed < n_kept:
-        raise InputFault(
-            f"chance: its option start = {options.start:g} leaves {samples.n - n_passed} of {samples.n} samples, and "
-            f"{n_kept} are to be kept; lower it to the share that is pruned or less, or keep fewer"
-        )
-    return kept_after(n_passed)
+        n_passed = best_start(samples, n_kept, STEP, options.ridge, "chance")
+    else:
+        n_passed = round(options.start * samples.n)
+        if samples.n - n_passed < n_kept:
+            raise InputFault(
+                f"chance: its option start = {options.start:g} leaves {samples.n - n_passed} of {samples.n} samples, "
+                f"and {n_kept} are to be kept; lower it to the share that is pruned or less, or keep fewer"
+            )
+    columns, numbers = _ranked(samples, seed)
+    return np.lexsort((numbers, _keys(columns, numbers, options.floor, n_passed)))[:n_kept]
 
 
 def find_keys(options: Options, samples, seed: int) -> tuple[np.ndarray, np.ndarray]:

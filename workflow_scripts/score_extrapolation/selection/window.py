@@ -12,9 +12,8 @@ from pydantic import Field
 
 from ..faults import InputFault
 from ..plugins import Section, ShareOrAuto
-from ..progress import LOGGER
 from ._highest import keep_highest
-from ._ridge import best_list
+from ._ridge import best_start
 
 SCORED = True
 DROPPED_OPTION = "start"
@@ -43,9 +42,9 @@ def keep(options: Options, n_kept: int, samples, seed) -> Iterator[np.ndarray]:
     0.3 for ImageNet at 90 %; here one start serves all rates.
 
     ``auto`` is BWS: of the windows that begin at 0, step n, 2 step n and so on, the one whose samples teach ridge
-    regression of the labels on the embeddings best (`_ridge.best_list`). Each rate has a best start of its own, so what
-    is kept at 0.9 need not lie in what is kept at 0.5. The paper judges by all training samples; here by those outside
-    the subset, which the network has not seen, as long as there are any. They may be inside the window.
+    regression of the labels on the embeddings best (`_ridge.best_start`). Each rate has a best start of its own, so
+    what is kept at 0.9 need not lie in what is kept at 0.5. The paper judges by all training samples; here by those
+    outside the subset, which the network has not seen, as long as there are any. They may be inside the window.
 
     Parameters
     ----------
@@ -71,7 +70,7 @@ def keep(options: Options, n_kept: int, samples, seed) -> Iterator[np.ndarray]:
     Cost and memory: twice those of `top`, beside those of choosing a start.
     """
     if options.start == "auto":
-        first = _best_start(samples, n_kept, options.step, options.ridge)
+        first = best_start(samples, n_kept, options.step, options.ridge, "window")
         return _between(samples, first, first + n_kept)
     first = round(options.start * samples.n)
     if samples.n - first < n_kept:
@@ -86,25 +85,3 @@ def _between(samples, first: int, last: int) -> Iterator[np.ndarray]:
     """Yield of each batch which samples have the places first..last - 1, counted from the highest."""
     for passed, reached in zip(keep_highest(samples, first), keep_highest(samples, last), strict=True):
         yield reached & ~passed
-
-
-def _best_start(samples, n_kept: int, step: float, ridge: float) -> int:
-    """Return the place, counted from the highest score, at which the best window of n_kept samples begins."""
-    firsts = _starts(samples.n, n_kept, step)
-    if len(firsts) == 1:
-        return 0
-    edges = np.unique([*firsts, *(first + n_kept for first in firsts)])
-    places = np.empty(samples.n, np.int64)
-    places[np.argsort(-samples.read("score"), kind="stable")] = np.arange(samples.n)
-    pieces = np.searchsorted(edges, places, "right") - 1  # the last is in no window
-    begins = np.array(firsts)[:, None]
-    inside = (edges >= begins) & (edges < begins + n_kept)
-    best = firsts[best_list(samples, pieces, inside, ridge)]
-    LOGGER.info("window: passes over %.0f %% of the samples, of %d starts", 100 * best / samples.n, len(firsts))
-    return best
-
-
-def _starts(n: int, n_kept: int, step: float) -> list[int]:
-    """Return where windows begin, increasing."""
-    starts = (round(i * step * n) for i in range(int(1 / step) + 1))
-    return list(dict.fromkeys(start for start in starts if start + n_kept <= n))
