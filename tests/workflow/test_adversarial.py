@@ -9,7 +9,7 @@ import yaml
 
 from .conftest import run_shipped
 
-N_ATTACKED = 12  # images
+N_ATTACKED = 30  # images
 
 
 @pytest.fixture(scope="module")

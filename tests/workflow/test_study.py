@@ -106,7 +106,9 @@ def test_neighbourhoods_are_of_all_and_agree_with_hand_counts(digits):
 def test_a_new_rate_adds_its_own_trainings_only(digits):
     changed = yaml.safe_load((digits.folder / "config/digits_study.yaml").read_text())
     changed["selection"]["rates"] = [0.5, 0.8]
-    changed |= {key: changed.get(key, {}) | SHORT[key] for key in SHORT if key != "seeds"} | {"seeds": SHORT["seeds"]}
+    changed["seeds"] = SHORT["seeds"]
+    for section in ("subset", "training", "retraining"):
+        changed[section] = changed.get(section, {}) | SHORT[section]
     (digits.folder / "small.yaml").write_text(yaml.safe_dump(changed))
     planned = digits.planned("study")
     n_arms = 1 + 2 * 2 + 4  # the full data's, KNN's and GNN's of two subsets; two without training, random, rs2
