@@ -1,5 +1,6 @@
 """The slow, obvious version of every fast thing, straight from the definitions: what the library is compared with."""
 
+import functools
 import itertools
 import json
 import math
@@ -191,6 +192,37 @@ def best_window(scores, labels, embeddings, subset, n_kept, step, ridge):
         right = taught_by(order[first : first + n_kept], labels, embeddings, subset, ridge)
         if right > most:
             best, most = first, right
+
+
+def nested_windows(scores, labels, embeddings, subset, n_pieces, ridge):
+    """Of all chains of windows, each without one end of the next, that which teaches best: all are gone through."""
+    n, order = len(scores), sorted(range(len(scores)), key=lambda row: (-scores[row], row))
+    edges = sorted({round(i * n / n_pieces) for i in range(n_pieces + 1)})
+
+    @functools.cache
+    def right(a, b):
+        return taught_by(order[edges[a] : edges[b]], labels, embeddings, subset, ridge)
+
+    best, most = None, -1
+    for without_higher in itertools.product((False, True), repeat=len(edges) - 2):
+        a, b = 0, len(edges) - 1
+        chain = [(a, b)]
+        for higher in without_higher:
+            a, b = (a + 1, b) if higher else (a, b - 1)
+            chain.append((a, b))
+        if (total := sum(right(*window) for window in chain)) > most:
+            best, most = [(edges[a], edges[b]) for a, b in reversed(chain)], total
+    return best
+
+
+def entering(windows):
+    """The ranks in the order in which they come into a window that grows through some, at one end or at the other."""
+    first, last = windows[0]
+    ranks = list(range(first, last))
+    for wider, further in windows[1:]:
+        ranks += [*range(last, further), *range(first - 1, wider - 1, -1)]
+        first, last = wider, further
+    return ranks
 
 
 def taught_by(rows, labels, embeddings, subset, ridge):
@@ -422,18 +454,21 @@ def chance_order(draws, labels):
     return sorted(range(len(draws)), key=lambda i: (labels[i], means[i], i))
 
 
-def chances(draws, floor, k, n_passed=0):
-    """The probability of each sample to be kept among k that follow some: the definition, column by column."""
+def chances(draws, floor, k, entering=None):
+    """The probability of each sample to be kept among k: the definition, column by column.
+
+    Ranks count in the order in which they are `entering` a window, or from the highest on.
+    """
     n, n_draws = np.shape(draws)
     found = [0] * n
     for column in np.transpose(draws).tolist():
         order = sorted(range(n), key=lambda i: (-column[i], i))
-        for i in (order[n_passed:] + order[:n_passed])[:k]:
-            found[i] += 1
+        for rank in (range(n) if entering is None else entering)[:k]:
+            found[order[rank]] += 1
     return [(1 - floor) * among / n_draws + floor * k / n for among in found]
 
 
-def chance(draws, labels, floor, seed, n_kept, n_passed=0):
+def chance(draws, labels, floor, seed, n_kept, entering=None):
     """Keep by going through all k for the first at which each sample's probability reaches its number."""
     n = len(draws)
     rng = np.random.default_rng(derive_seed(seed, "selection/chance"))
@@ -442,7 +477,7 @@ def chance(draws, labels, floor, seed, n_kept, n_passed=0):
     numbers = {i: (places[j // 16][j % 16] + within[j]) / 16 for j, i in enumerate(chance_order(draws, labels))}
     keys = {}
     for k in range(1, n + 1):
-        for i, probability in enumerate(chances(draws, floor, k, n_passed)):
+        for i, probability in enumerate(chances(draws, floor, k, entering)):
             if probability >= numbers[i]:
                 keys.setdefault(i, k)
     return sorted(sorted(range(n), key=lambda i: (keys.get(i, n), numbers[i], i))[:n_kept])

@@ -59,7 +59,7 @@ def main():
     labels = rng.integers(0, 10, n)
     means = rng.normal(size=n) + 0.5 * rng.normal(size=10)[labels]
     draws = means[:, None] + rng.gamma(2, 0.5, n)[:, None] * rng.normal(size=(n, 12))
-    samples, options = SampleArrays(means, labels, draws=draws), chance.Options(floor=arguments.floor)
+    samples = SampleArrays(means, labels, draws=draws)
     cuts = [round(share * n) for share in SHARES]
     probabilities = np.array([oracles.chances(draws, arguments.floor, k) for k in cuts])
     order = oracles.chance_order(draws, labels)
@@ -70,7 +70,7 @@ def main():
             numbers = np.empty(n)
             numbers[order] = sequence(n, np.random.default_rng(seed))
             with patch.object(chance, "_spread_numbers", return_value=numbers):
-                keys, _ = chance.find_keys(options, samples, seed)
+                keys, _ = chance.find_keys(arguments.floor, samples, seed, np.arange(n))
             ranked = np.lexsort((numbers, keys))
             for i, k in enumerate(cuts):
                 off[seed, i] = (keys <= k).sum() - k

@@ -35,7 +35,7 @@ def study(*methods, **changes):
 
 def test_the_candidates_by_default_are_written_out_as_the_file_has_them():
     experiment = study("auto")
-    assert list(experiment.candidates("auto")) == ["chance", "chance-floor_0.0", "chance-auto", "top", "random"]
+    assert list(experiment.candidates("auto")) == ["chance", "chance-floor_0.0", "window-auto", "top", "random"]
     # Where the config does not list the method, they are the file's: what a candidate's file adds must be added there.
     assert experiment.selection_method("auto") == study("top").selection_method("auto")
     assert experiment.selection_method("auto")["repeats"] == 1

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import oracles
 from score_extrapolation.faults import InputFault
-from score_extrapolation.selection import _samples, chance, count_kept, select, select_tables
+from score_extrapolation.selection import _ridge, _samples, chance, count_kept, select, select_tables
 from score_extrapolation.tables import EXTRAPOLATED, SAMPLES, read_table, write_table
 
 FLOORS = [0.0, 0.3, 1.0]
@@ -21,6 +21,11 @@ def case(n, n_draws=12, n_classes=4, seed=0):
     labels = rng.integers(0, n_classes, n)
     means = rng.normal(size=n) + 0.5 * labels
     return (means[:, None] + rng.gamma(2, 0.5, n)[:, None] * rng.normal(size=(n, n_draws))), labels
+
+
+def shifted(n, n_passed):
+    """Return the ranks in the order in which they count where the highest are passed over."""
+    return [*range(n_passed, n), *range(n_passed)]
 
 
 def samples_of(draws, labels=None):
@@ -44,14 +49,14 @@ def test_it_keeps_what_going_through_all_k_keeps(n, n_draws, values, labelled, f
     labels = rng.integers(0, 3, n) if labelled else None
     n_kept = data.draw(st.integers(1, n - round(start * n)))
     found = chance.keep(chance.Options(floor=floor, start=start), n_kept, samples_of(draws, labels), seed)
-    assert sorted(found.tolist()) == oracles.chance(draws, labels, floor, seed, n_kept, round(start * n))
+    assert sorted(found.tolist()) == oracles.chance(draws, labels, floor, seed, n_kept, shifted(n, round(start * n)))
 
 
-@pytest.mark.parametrize("n_passed", [0, 7])
+@pytest.mark.parametrize("entering", [None, shifted(30, 7), oracles.entering([(9, 14), (9, 20), (3, 20), (0, 30)])])
 @pytest.mark.parametrize("floor", FLOORS)
-def test_probabilities_sum_to_k_and_grow_with_it(floor, n_passed):
+def test_probabilities_sum_to_k_and_grow_with_it(floor, entering):
     draws, _ = case(30)
-    probabilities = np.array([oracles.chances(draws, floor, k, n_passed) for k in range(31)])
+    probabilities = np.array([oracles.chances(draws, floor, k, entering) for k in range(31)])
     np.testing.assert_allclose(probabilities.sum(axis=1), np.arange(31))
     assert (np.diff(probabilities, axis=0) >= 0).all()
 
@@ -63,11 +68,11 @@ def check_frequencies(n, n_seeds, floor, labelled, start=0.0):
     how far these are from k at most, the frequency is between p(k - d) and p(k + d), but for the chance of the seeds.
     """
     draws, labels = case(n)
-    samples, options = samples_of(draws, labels if labelled else None), chance.Options(floor=floor, start=start)
+    samples = samples_of(draws, labels if labelled else None)
     cuts = np.array([round(share * n) for share in (0.1, 0.2, 0.5, 0.8)])
     counts, next_keys = np.zeros((len(cuts), n)), np.zeros((n_seeds, 2, len(cuts)), int)
     for seed in range(n_seeds):
-        keys, numbers = chance.find_keys(options, samples, seed)
+        keys, numbers = chance.find_keys(floor, samples, seed, chance.shifted(n, round(start * n)))
         order = np.lexsort((numbers, keys))
         for i, k in enumerate(cuts):
             counts[i, order[:k]] += 1
@@ -76,7 +81,8 @@ def check_frequencies(n, n_seeds, floor, labelled, start=0.0):
     differences = []
     for k, d, count in zip(cuts, margins, counts, strict=True):
         least, exact, most = (
-            np.array(oracles.chances(draws, floor, max(0, min(n, at)), round(start * n))) for at in (k - d, k, k + d)
+            np.array(oracles.chances(draws, floor, max(0, min(n, at)), shifted(n, round(start * n))))
+            for at in (k - d, k, k + d)
         )
         # Where a sample is always kept, or never, one seed may still be another's rounding.
         error = 5 * np.sqrt(np.maximum(most * (1 - least), 1 / n_seeds) / n_seeds)
@@ -108,35 +114,109 @@ def test_of_certain_scores_without_a_floor_it_keeps_a_window():
         assert kept.tolist() == oracles.window(scores, round(40 * start), 20)
 
 
-def test_auto_takes_the_start_of_the_best_window():
-    rates, chosen = (0.5, 0.8), set()
+def labelled_case(n, seed, n_classes=3):
+    """Return draws, labels and tables of n samples whose embeddings tell something of their labels, a fifth in the subset."""
+    draws, labels = case(n, n_classes=n_classes, seed=seed)
+    labels = np.unique(labels, return_inverse=True)[1]
+    rng = np.random.default_rng(seed)
+    embeddings = (np.eye(n_classes)[labels] + rng.normal(size=(n, n_classes))).astype(np.float32)
+    subset = np.sort(rng.permutation(n)[: max(1, n // 5)])
+    tables = {"embeddings": {"sample_id": np.arange(n), "embedding": embeddings}, "subset": {"sample_id": subset}}
+    return draws, labels, tables
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    n=st.integers(2, 30),
+    n_pieces=st.integers(1, 6),
+    ridge=st.sampled_from([0.5, 1.0]),
+    n_told=st.sampled_from([3, 1000]),
+    seed=st.integers(0, 99),
+)
+def test_auto_counts_ranks_as_they_come_into_the_windows_that_teach_best(n, n_pieces, ridge, n_told, seed):
+    draws, labels, tables = labelled_case(n, seed)
+    scores, embeddings, subset = draws.mean(axis=1), tables["embeddings"]["embedding"], tables["subset"]["sample_id"]
+    outside = [row for row in range(n) if row not in subset]
+    told = outside[:: -(-len(outside) // n_told)]
+    windows = oracles.nested_windows(scores, labels, embeddings, set(range(n)) - set(told), n_pieces, ridge)
+    entering = oracles.entering(windows)
+    assert sorted(entering) == list(range(n))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(chance, "PIECES", n_pieces)
+        patch.setattr(_ridge, "JUDGED", n_told)
+        patch.setattr(_ridge, "CHUNK", 7)
+        for n_kept in {1, n // 2, n - 1} - {0}:
+            kept = select(
+                scores,
+                n_kept=n_kept,
+                method="chance",
+                labels=labels,
+                draws=draws,
+                seed=seed,
+                tables=tables,
+                ridge=ridge,
+            )
+            assert kept.tolist() == oracles.chance(draws, labels, 0.3, seed, n_kept, entering)
+
+
+def test_the_windows_of_auto_lie_within_one_another_and_are_not_the_same_for_all_samples():
+    starts = set()
     for seed in range(12):
-        rng = np.random.default_rng(seed)
-        draws, labels = case(90, n_classes=3, seed=seed)
-        embeddings, subset = np.eye(3)[labels] + rng.normal(size=(90, 3)), np.arange(20)
-        tables = {
-            "embeddings": {"sample_id": np.arange(90), "embedding": embeddings},
-            "subset": {"sample_id": subset},
-        }
-        for rate in rates:
-            given = {"labels": labels, "seed": seed, "draws": draws}
-            kept = select(draws.mean(axis=1), rate, "chance", **given, start="auto", tables=tables).tolist()
-            n_kept = count_kept(90, rate)
-            first = oracles.best_window(draws.mean(axis=1), labels, embeddings, set(subset.tolist()), n_kept, 0.05, 1.0)
-            assert kept == select(draws.mean(axis=1), rate, "chance", **given, start=first / 90).tolist()
-            chosen.add(first)
-    assert len(chosen) > 2
+        draws, labels, tables = labelled_case(90, seed)
+        samples = _samples.SampleArrays(draws.mean(axis=1), labels, draws=draws, tables=tables)
+        windows = _ridge.nested_windows(samples, 20, 1.0)
+        assert len(windows) == 20
+        assert windows[-1] == (0, 90)
+        for (first, last), (wider, further) in itertools.pairwise(windows):
+            assert (wider == first) != (further == last)
+            assert wider <= first < last <= further
+        starts.add(windows[4][0])
+        kept = [
+            set(select(draws.mean(axis=1), n_kept=k, method="chance", labels=labels, draws=draws, tables=tables))
+            for k in range(1, 90)
+        ]
+        assert [len(rows) for rows in kept] == list(range(1, 90))
+        assert all(fewer < more for fewer, more in itertools.pairwise(kept))
+    assert len(starts) > 4
 
 
-def test_a_start_leaves_enough_and_auto_needs_labels_and_tables():
+def test_auto_passes_over_wrong_labels_where_little_is_kept():
+    rng = np.random.default_rng(0)
+    labels = np.arange(1000) % 2
+    embeddings = np.eye(2)[labels] + 0.1 * rng.normal(size=(1000, 2))
+    given, scores = labels.copy(), np.arange(1000, 0, -1)
+    given[:200] = 1 - given[:200]  # the highest scores
+    tables = {"embeddings": {"sample_id": np.arange(1000), "embedding": embeddings}, "subset": {"sample_id": [999]}}
+    for n_kept in (50, 100):  # of 300 a third may be wrong, and they teach as much
+        kept = select(scores, n_kept=n_kept, method="chance", labels=given, tables=tables, floor=0.0)
+        assert kept.min() >= 200
+
+
+@pytest.mark.parametrize(
+    "labels, tables, missing",
+    [
+        (None, {}, "labels and no embeddings"),
+        (None, {"embeddings": {}}, "labels"),
+        (np.arange(90) % 3, {}, "embeddings"),
+    ],
+)
+def test_where_no_window_can_be_judged_none_are_passed_over_and_the_log_says_so(labels, tables, missing, caplog):
+    draws, _ = case(90)
+    caplog.set_level("INFO")
+    kept = select(draws.mean(axis=1), 0.5, "chance", labels, draws=draws, tables=tables)
+    assert kept.tolist() == select(draws.mean(axis=1), 0.5, "chance", labels, draws=draws, start=0.0).tolist()
+    assert caplog.messages == [f"chance: passes over none, as there are no {missing} to choose a start by"]
+
+
+def test_a_start_leaves_enough_and_auto_reads_tables():
     message = (
         r"chance: its option start = 0.3 leaves 7 of 10 samples, and 8 are to be kept; lower it to the share that is "
         r"pruned or less, or keep fewer"
     )
     with pytest.raises(InputFault, match=message):
         select(np.arange(10), 0.2, "chance", start=0.3)
-    assert chance.Options(start="auto").needs() == ("embeddings", "subset", "samples")
-    assert chance.Options().needs() == ()
+    assert chance.Options().needs() == ("embeddings", "subset")
+    assert chance.Options(start=0.1).needs() == ()
     for start in (-0.1, 1.0, "late"):
         with pytest.raises(ValueError, match="start"):
             select(np.arange(10), 0.5, "chance", start=start)
@@ -156,7 +236,7 @@ def test_the_number_of_keys_up_to_k_is_k_but_for_little(labelled):
     samples = samples_of(draws, labels if labelled else None)
     cuts, off = np.array([200, 400, 1000, 1600]), []
     for seed in range(40):
-        keys, _ = chance.find_keys(chance.Options(), samples, seed)
+        keys, _ = chance.find_keys(0.3, samples, seed, np.arange(2000))
         off.append([(keys <= k).sum() - k for k in cuts])
     # The deviation of independent numbers is sqrt(sum p (1 - p)).
     probabilities = np.array([oracles.chances(draws, 0.3, k) for k in cuts])

@@ -130,7 +130,7 @@ def test_a_method_prunes_by_the_full_datas_scores_unless_it_or_the_evaluation_sa
 def test_what_a_method_prunes_by_is_none_of_its_own_options():
     chance = {"name": "chance", "floor": 0.5, "scores": ["du"], "extrapolators": ["knn-5"], "full_data_scores": False}
     experiment = study(("selection.methods", ["top", chance]))
-    own = {"name": "chance", "floor": 0.5, "start": 0.0, "ridge": 1.0}
+    own = {"name": "chance", "floor": 0.5, "start": "auto", "ridge": 1.0}
     assert experiment.selection_method("chance") == own
     assert experiment.selection_method("top") == {"name": "top"}
     assert experiment.selection_method("window")["start"] == 0.1  # not listed: the defaults

@@ -120,7 +120,7 @@ def test_auto_reads_labels_and_tables_and_a_start_is_a_share():
     with pytest.raises(InputFault, match="labels are missing"):
         select(np.arange(10), 0.5, "window", start="auto", tables=tables_of(np.ones((10, 2)), [1]))
     with pytest.raises(InputFault, match="the table embeddings is missing"):
-        select(np.arange(10), 0.5, "window", np.arange(10) % 2, start="auto")
+        select(np.arange(10), 0.5, "window", np.arange(10) % 2, start="auto", tables={"subset": {"sample_id": [1]}})
     for start in (-0.1, 1.0, "late"):
         with pytest.raises(ValueError, match="start"):
             select(np.arange(10), 0.5, "window", start=start)

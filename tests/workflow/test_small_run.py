@@ -29,12 +29,16 @@ def test_kept_lists_are_the_highest_scores_and_lie_within_one_another(finished):
 def test_by_chance_those_are_kept_whose_draws_are_among_the_highest_or_who_are_lucky(finished):
     scores = read_table(finished.results / f"extrapolation/{RUN}/du/knn-5.parquet")
     samples = read_table(finished.results / "samples/train.parquet")
+    paths = {"embeddings": f"embeddings/base/{RUN}.parquet", "subset": f"subset/{RUN}.parquet"}
+    known = {
+        "labels": samples["label"],
+        "draws": scores["draws"],
+        "tables": {name: read_table(finished.results / path) for name, path in paths.items()},
+    }
     kept = {}
     for rate in (50, 90):
         table = read_table(finished.results / f"selection/chance/du/knn-5/{RUN}/rate-{rate}.parquet")
-        expected = select(
-            scores["score"], rate / 100, "chance", samples["label"], seed=0, draws=scores["draws"], floor=0.3
-        )
+        expected = select(scores["score"], rate / 100, "chance", seed=0, floor=0.3, **known)
         np.testing.assert_array_equal(table["sample_id"], expected)
         kept[rate] = set(table["sample_id"].tolist())
     assert kept[90] < kept[50]
@@ -70,7 +74,7 @@ def test_work_is_that_of_the_images_trained_on_and_a_third_of_those_embedded(fin
     for (arm, rate), work in works.items():
         images = epochs * (n - round(rate * n))
         if "computed" in arm:
-            images += of_scores * n
+            images += of_scores * n + (n / 3 if arm.startswith("chance") else 0)  # whose start embeddings tell
         elif arm != "random":
             images += of_scores * round(0.2 * n) + n / 3
         assert work == pytest.approx(images / (epochs * n)), (arm, rate)

@@ -87,7 +87,7 @@ def select(
     method : str
         A file of ``selection/``, such as ``"chance"``, ``"top"``, ``"class_balanced"``, ``"ccs"`` or ``"random"``.
     labels : (n,) int array, optional
-        For methods that balance classes; ``"chance"`` does where they are given.
+        For methods that balance classes or learn from them; ``"chance"`` does where they are given.
     seed : int
         For methods that draw.
     doubts : (n,) float array, optional
@@ -99,8 +99,10 @@ def select(
         Scores that each sample may have, drawn from what is predicted of it, for ``"chance"``; left out, scores are
         certain.
     tables : dict of str to dict, optional
-        Tables that a method needs beside scores, ``"neighbors/all"`` of ``"d2"``: arrays by the names of their columns,
-        ``sample_id`` among them, increasing, which are rows of the scores.
+        Tables that a method needs beside scores: arrays by the names of their columns, ``sample_id`` among them,
+        increasing, which are rows of the scores. ``"neighbors/all"`` of ``"d2"``; where a start or a share is ``"auto"``
+        ``"embeddings"``, with a column ``embedding`` (n, d), and ``"subset"``, the samples that were trained on: of
+        ``"chance"`` it is, and without them or without labels it passes over none of the highest.
     **options
         The method's own.
 

@@ -8,16 +8,17 @@ from ..progress import LOGGER
 from ..tables import rows_of
 
 CHUNK = 8192  # embeddings that are unpacked to float64 at a time
+JUDGED = 50_000  # samples that lists are judged by, at most: enough to tell a quarter of a percent apart
 TRIED_SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)  # of all samples, passed over: those that CCS's paper takes
 
 
-def best_list(samples, pieces: np.ndarray, inside: np.ndarray, ridge: float) -> int:
-    """Return the place of the list whose samples teach ridge regression best, the first of equal ones.
+def count_right(samples, pieces: np.ndarray, inside: np.ndarray, ridge: float) -> np.ndarray:
+    """Return of each list how many samples are told right by ridge regression on it.
 
     To each list, weights are fitted that minimise the squared error of one-hot labels plus `ridge` times the squared
-    weights, without an intercept; the best is that for which the largest output is most often the label. What is judged
-    are the samples outside the subset, of which the network that makes the embeddings has learned nothing; all, where
-    it has learned from all. They may be in the list.
+    weights, without an intercept; a sample is told right if its largest output is that of its label. Those told are
+    outside the subset, of which the network that makes the embeddings has learned nothing, or all where it has learned
+    from all; of more than `JUDGED` every m-th. They may be in the list.
 
     Parameters
     ----------
@@ -32,37 +33,89 @@ def best_list(samples, pieces: np.ndarray, inside: np.ndarray, ridge: float) -> 
 
     Returns
     -------
-    int
+    (L,) int64
+        The higher, the better a list teaches.
 
     Notes
     -----
-    Cost: two passes over the embeddings, n d (d + L C) multiplications for L lists and C classes, and L systems of d
-    equations: the Gram matrices of the pieces are added up, each sample being in one. Memory: P d (d + C) float64
-    numbers, 24 MB for 40 pieces, 256 dimensions and 10 classes, L d C for the weights, and 40 bytes a sample.
+    Cost: one pass over the embeddings, n d (d + C) multiplications for C classes (the Gram matrices of the pieces are
+    added up, each sample being in one), and for each list a system of d equations and J d C multiplications for J
+    samples told. Memory: P d (d + C) float64 numbers, 11 MB for 20 pieces, 256 dimensions and 10 classes, J d float32,
+    at most 51 MB then, and 48 bytes a sample.
     """
     labels, ids = samples.read("label"), samples.read_ids()
-    grams, sums = _add_up(samples, ids, pieces, labels, inside.shape[1])
-    weights = []
-    for own in inside:
-        gram, sum_of_labels = ridge * np.eye(grams.shape[1]), np.zeros(sums.shape[1:])
-        for piece in np.flatnonzero(own):
-            gram += grams[piece]
-            sum_of_labels += sums[piece]
-        weights.append(np.linalg.solve(gram, sum_of_labels))
     judged = np.ones(samples.n, bool)
     for block in samples.table("subset"):
         judged[rows_of(ids, block["sample_id"])] = False
     if not judged.any():
         judged[:] = True
-    right = np.zeros(len(inside), np.int64)
-    for rows, embeddings in _chunks(samples, ids):
-        seen = judged[rows]
-        for i, of_list in enumerate(weights):
-            right[i] += (np.argmax(embeddings[seen] @ of_list, axis=1) == labels[rows[seen]]).sum()
-    return int(right.argmax())
+    outside = np.flatnonzero(judged)
+    told = outside[:: -(-len(outside) // JUDGED)]
+    grams, sums, vectors = _add_up(samples, ids, pieces, labels, inside.shape[1], told)
+    right = np.empty(len(inside), np.int64)
+    for i, own in enumerate(inside):
+        gram, sum_of_labels = ridge * np.eye(grams.shape[1]), np.zeros(sums.shape[1:])
+        for piece in np.flatnonzero(own):
+            gram += grams[piece]
+            sum_of_labels += sums[piece]
+        weights = np.linalg.solve(gram, sum_of_labels).astype(np.float32)
+        right[i] = (np.argmax(vectors @ weights, axis=1) == labels[told]).sum()
+    return right
 
 
-def best_start(samples, n_kept: int, step: float, ridge: float, told: str) -> int:
+def nested_windows(samples, n_pieces: int, ridge: float) -> list[tuple[int, int]]:
+    """Return windows of scores that lie within one another and teach ridge regression best, from the smallest on.
+
+    The samples in the order of their scores, the highest first, are cut into pieces that are as large as each other.
+    The first window is one piece, each further one has the piece before or the one after too, and the last has all. Of
+    all such chains of windows it is the one for which the sum of `count_right` over its windows is highest. Of equal
+    ones each window, from the last on, is without its lower piece rather than without its higher.
+
+    Parameters
+    ----------
+    samples : Samples
+        Their "score" is read, and what `count_right` reads.
+    n_pieces : int
+        As long as no piece is empty.
+    ridge : float
+
+    Returns
+    -------
+    list of (first, last)
+        The places, from 0, of a window's first sample and of the one after its last.
+
+    Notes
+    -----
+    Cost: a sort, and that of `count_right` for P (P + 1) / 2 lists. Memory: 24 bytes a sample beside it.
+    """
+    edges = np.unique([round(i * samples.n / n_pieces) for i in range(n_pieces + 1)])
+    n_pieces = len(edges) - 1
+    windows = [(a, b) for size in range(1, n_pieces + 1) for a, b in _of_size(size, n_pieces)]
+    inside = np.array([[a <= piece < b for piece in range(n_pieces)] for a, b in windows])
+    right = count_right(samples, np.searchsorted(edges, _places(samples), "right") - 1, inside, ridge)
+    sums: dict[tuple[int, int], int] = {}
+    for (a, b), count in zip(windows, right.tolist(), strict=True):
+        sums[a, b] = count + (max(sums[a, b - 1], sums[a + 1, b]) if b - a > 1 else 0)
+    a, b = 0, n_pieces
+    chain = [(a, b)]
+    while b - a > 1:
+        a, b = max((a, b - 1), (a + 1, b), key=sums.__getitem__)
+        chain.append((a, b))
+    return [(int(edges[a]), int(edges[b])) for a, b in reversed(chain)]
+
+
+def _of_size(size: int, n_pieces: int) -> Iterator[tuple[int, int]]:
+    return ((a, a + size) for a in range(n_pieces - size + 1))
+
+
+def _places(samples) -> np.ndarray:
+    """Return the place of each sample in the order of scores, (n,) int64; of equal ones the lower row is first."""
+    places = np.empty(samples.n, np.int64)
+    places[np.argsort(-samples.read("score"), kind="stable")] = np.arange(samples.n)
+    return places
+
+
+def best_start(samples, n_kept: int, step: float, ridge: float) -> int:
     """Return how many of the highest scores the best window of n_kept consecutive ones passes over.
 
     Windows begin at 0, step n, 2 step n and so on, as far as n_kept samples are left.
@@ -70,34 +123,31 @@ def best_start(samples, n_kept: int, step: float, ridge: float, told: str) -> in
     Parameters
     ----------
     samples : Samples
-        Their "score" is read, and what `best_list` reads.
+        Their "score" is read, and what `count_right` reads.
     n_kept : int
     step : float
         In (0, 1].
     ridge : float
-    told : str
-        Whose start it is, for the log.
 
     Returns
     -------
     int
+        Of equal ones the first.
 
     Notes
     -----
-    Cost: a sort, and that of `best_list` for two pieces a window at the most. Memory: 24 bytes a sample beside it.
+    Cost: a sort, and that of `count_right` for two pieces a window at the most. Memory: 24 bytes a sample beside it.
     """
     starts = (round(i * step * samples.n) for i in range(int(1 / step) + 1))
     firsts = list(dict.fromkeys(start for start in starts if start + n_kept <= samples.n))
     if len(firsts) == 1:
         return 0
     edges = np.unique([*firsts, *(first + n_kept for first in firsts)])
-    places = np.empty(samples.n, np.int64)
-    places[np.argsort(-samples.read("score"), kind="stable")] = np.arange(samples.n)
-    pieces = np.searchsorted(edges, places, "right") - 1  # the last is in no window
+    pieces = np.searchsorted(edges, _places(samples), "right") - 1  # the last is in no window
     begins = np.array(firsts)[:, None]
     inside = (edges >= begins) & (edges < begins + n_kept)
-    best = firsts[best_list(samples, pieces, inside, ridge)]
-    LOGGER.info("%s: passes over %.0f %% of the samples, of %d starts", told, 100 * best / samples.n, len(firsts))
+    best = firsts[count_right(samples, pieces, inside, ridge).argmax()]
+    LOGGER.info("window: passes over %.0f %% of the samples, of %d starts", 100 * best / samples.n, len(firsts))
     return best
 
 
@@ -120,7 +170,7 @@ def best_share(samples, n_kept: int, ridge: float, kept_after: Callable[[int], n
 
     Notes
     -----
-    Cost: that of the lists, and of `best_list` for 64 pieces at the most. Memory: 64 bytes a sample beside these.
+    Cost: that of the lists, and of `count_right` for 64 pieces at the most. Memory: 64 bytes a sample beside these.
     """
     numbers = dict.fromkeys(round(share * samples.n) for share in TRIED_SHARES)
     passed = [n_passed for n_passed in numbers if n_passed + n_kept <= samples.n]
@@ -132,18 +182,26 @@ def best_share(samples, n_kept: int, ridge: float, kept_after: Callable[[int], n
         in_lists[rows] |= 1 << i
     found, pieces = np.unique(in_lists, return_inverse=True)
     inside = (found >> np.arange(len(lists))[:, None] & 1).astype(bool)
-    best = best_list(samples, pieces, inside, ridge)
+    best = count_right(samples, pieces, inside, ridge).argmax()
     LOGGER.info("%s %.0f %%, the best of %d shares", told, 100 * passed[best] / samples.n, len(lists))
     return lists[best]
 
 
-def _add_up(samples, ids, pieces, labels, n_pieces: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return of each piece the Gram matrix of its embeddings, (P, d, d), and their sums by class, (P, d, C)."""
-    grams = sums = None
+def _add_up(samples, ids, pieces, labels, n_pieces: int, told) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return of each piece the Gram matrix of its embeddings, (P, d, d), and their sums by class, (P, d, C).
+
+    And the embeddings of the samples in the rows `told`, (J, d) float32.
+    """
+    grams = sums = vectors = None
+    slots = np.full(samples.n, -1)
+    slots[told] = np.arange(len(told))
     for rows, embeddings in _chunks(samples, ids):
-        if grams is None or sums is None:
+        if grams is None or sums is None or vectors is None:
             width = embeddings.shape[1]
             grams, sums = np.zeros((n_pieces, width, width)), np.zeros((n_pieces, width, labels.max() + 1))
+            vectors = np.empty((len(told), width), np.float32)
+        is_told = slots[rows] >= 0
+        vectors[slots[rows[is_told]]] = embeddings[is_told]
         of_rows = pieces[rows]
         for piece in np.unique(of_rows):
             own = of_rows == piece
@@ -153,8 +211,8 @@ def _add_up(samples, ids, pieces, labels, n_pieces: int) -> tuple[np.ndarray, np
             order = np.argsort(of_label, kind="stable")
             found, begin = np.unique(of_label[order], return_index=True)
             sums[piece][:, found] += np.add.reduceat(here[order], begin).T
-    assert grams is not None and sums is not None, "there are samples"
-    return grams, sums
+    assert grams is not None and sums is not None and vectors is not None, "there are samples"
+    return grams, sums, vectors
 
 
 def _chunks(samples, ids: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:

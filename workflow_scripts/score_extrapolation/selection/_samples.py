@@ -28,11 +28,14 @@ class Samples(ABC):
         Of the scores: float32 or float64.
     labelled : bool
         Whether there are labels to read.
+    tables : dict
+        What `table` yields, by the names of tables.
     """
 
     n: int
     score_type: np.dtype
     labelled: bool
+    tables: dict
     first: int = 0  # where these samples begin in files whose batches are read
 
     @abstractmethod

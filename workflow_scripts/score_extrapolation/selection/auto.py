@@ -21,9 +21,9 @@ class Options(Section):
 
     candidates: list = Field(
         [
-            {"name": "chance", "floor": 0.3, "start": 0.0, "ridge": 1.0},
-            {"name": "chance", "floor": 0.0, "start": 0.0, "ridge": 1.0},
             {"name": "chance", "floor": 0.3, "start": "auto", "ridge": 1.0},
+            {"name": "chance", "floor": 0.0, "start": "auto", "ridge": 1.0},
+            {"name": "window", "start": "auto", "step": 0.05, "ridge": 1.0},
             {"name": "top"},
             {"name": "random"},
         ],

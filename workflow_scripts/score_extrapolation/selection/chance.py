@@ -10,13 +10,14 @@ from pydantic import Field
 
 from ..faults import InputFault
 from ..plugins import Section, ShareOrAuto
+from ..progress import LOGGER
 from ..rng import derive_seed
-from ._ridge import best_start
+from ._ridge import nested_windows
 
 SCORED = True
 DROPPED_OPTION = "start"
 STRATUM = 16  # samples in a row whose numbers are spread evenly
-STEP = 0.05  # share of all samples between the starts that auto tries, as of `window`
+PIECES = 20  # of the order of scores, of which auto makes windows
 BLOCK = 65_536  # samples whose keys are found at a time
 
 
@@ -28,13 +29,13 @@ class Options(Section):
 
     floor: float = Field(0.3, ge=0, le=1, description="share of the chance that is the same for all samples")
     start: ShareOrAuto = Field(
-        0.0, description="share of all samples, the highest, that is passed over; auto: that of the best window"
+        "auto", description="share of all samples, the highest, that is passed over; auto: that of the best windows"
     )
     ridge: float = Field(1.0, gt=0, description="the penalty of the squared weights that windows are judged by")
 
     def needs(self) -> tuple[str, ...]:
         """What is known of all samples, by the network of the training for scores, to choose a start."""
-        return ("embeddings", "subset", "samples") if self.start == "auto" else ()
+        return ("embeddings", "subset") if self.start == "auto" else ()
 
 
 def keep(options: Options, n_kept: int, samples, seed: int) -> np.ndarray:
@@ -51,11 +52,16 @@ def keep(options: Options, n_kept: int, samples, seed: int) -> np.ndarray:
 
     With a `start` the highest round(start n) ranks of each column count as the lowest: what is estimated is the chance
     to be among the k that follow them. The highest scores are of samples that are hard to everything; a network that is
-    trained on little learns more from easier ones (`window`). All that is said here holds for any one start. ``auto``
-    takes that of `window`: of the windows of n_kept expected scores, the one whose samples teach ridge regression of
-    the labels on the embeddings best, judged outside the subset. Windows differ more than lists by chance do, of which
-    a share is the same for all starts: judged by these themselves, starts came out too small. Each rate has a best
-    start of its own, so what is kept at 0.9 need not lie in what is kept at 0.5.
+    trained on little learns more from easier ones (`window`).
+
+    ``auto``, the default, passes over more the less is kept: what is estimated is the chance to be in a window of k
+    ranks, and windows lie within one another. Those of k = n / 20, 2 n / 20 and so on are those of expected scores whose
+    samples teach ridge regression of the labels on the embeddings best, judged outside the subset
+    (`_ridge.nested_windows`); from one to the next the window grows by a rank at a time. So a rank has a place, the
+    number of those that come into the window before it, and counts by that place as by its rank without a start: all
+    that is said above holds. Windows differ more than lists by chance do, of which a share is the same for all starts:
+    judged by these themselves, starts came out too small. Without labels or without embeddings no window can be judged,
+    and the start is 0, as the log says.
 
     About k keys are at most k. The cut at the n_kept-th key shifts k by as much as that number is off, and with it the
     probabilities. Therefore the numbers are not independent: the samples are put in the order of class (where there are
@@ -71,8 +77,8 @@ def keep(options: Options, n_kept: int, samples, seed: int) -> np.ndarray:
     options : Options
     n_kept : int
     samples : Samples
-        Their "draws" are read, and their "label" where they are labelled; by ``auto`` the "score", the "label" and the
-        tables ``embeddings`` and ``subset`` too.
+        Their "draws" are read, and their "label" where they are labelled; by ``auto``, of labelled ones, the "score" and
+        the tables ``embeddings`` and ``subset`` too, where these are given.
     seed : int
         Of the numbers.
 
@@ -88,45 +94,67 @@ def keep(options: Options, n_kept: int, samples, seed: int) -> np.ndarray:
 
     Notes
     -----
-    Cost: D + 2 sorts of n, and O(n D); by ``auto`` what `_ridge.best_start` takes, before anything else. Memory:
-    4 D + 28 bytes a sample, of float32 draws.
+    Cost: D + 2 sorts of n, and O(n D); by ``auto`` what `_ridge.nested_windows` takes, before anything else. Memory:
+    4 D + 32 bytes a sample, of float32 draws.
     """
-    if options.start == "auto":
-        n_passed = best_start(samples, n_kept, STEP, options.ridge, "chance")
-    else:
+    keys, numbers = find_keys(options.floor, samples, seed, _places(options, n_kept, samples))
+    return np.lexsort((numbers, keys))[:n_kept]
+
+
+def find_keys(floor: float, samples, seed: int, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return each sample's key, (n,) int64 in 1..n, and its number, (n,) float64 in [0, 1); ranks count by `places`."""
+    columns = _read_columns(samples)
+    numbers = _spread_numbers(columns, samples, seed)
+    _rank(columns)
+    keys = np.empty(samples.n, np.int64)
+    for start in range(0, samples.n, BLOCK):
+        block = slice(start, start + BLOCK)
+        ranks = np.sort(places[columns[:, block].view(f"i{columns.itemsize}")], axis=0)
+        keys[block] = _reach(ranks, numbers[block], floor, samples.n)
+    return keys, numbers
+
+
+def shifted(n: int, n_passed: int) -> np.ndarray:
+    """Return the place of each rank, (n,) int: those that are passed over have the last."""
+    return (np.arange(n, dtype=_index_type(n)) - n_passed) % n
+
+
+def _places(options: Options, n_kept: int, samples) -> np.ndarray:
+    """Return the place that each rank counts by, (n,) int."""
+    if options.start != "auto":
         n_passed = round(options.start * samples.n)
         if samples.n - n_passed < n_kept:
             raise InputFault(
                 f"chance: its option start = {options.start:g} leaves {samples.n - n_passed} of {samples.n} samples, "
                 f"and {n_kept} are to be kept; lower it to the share that is pruned or less, or keep fewer"
             )
-    columns, numbers = _ranked(samples, seed)
-    return np.lexsort((numbers, _keys(columns, numbers, options.floor, n_passed)))[:n_kept]
+        return shifted(samples.n, n_passed)
+    missing = [] if samples.labelled else ["labels"]
+    missing += [] if "embeddings" in samples.tables else ["embeddings"]
+    if missing:
+        LOGGER.info("chance: passes over none, as there are no %s to choose a start by", " and no ".join(missing))
+        return shifted(samples.n, 0)
+    places = _grown(nested_windows(samples, PIECES, options.ridge), samples.n)
+    LOGGER.info("chance: passes over %.0f %% of the samples", 100 * np.argmax(places < n_kept) / samples.n)
+    return places
 
 
-def find_keys(options: Options, samples, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return each sample's key, (n,) int64 in 1..n, and its number, (n,) float64 in [0, 1); `start` is a share."""
-    columns, numbers = _ranked(samples, seed)
-    return _keys(columns, numbers, options.floor, round(options.start * samples.n)), numbers
+def _grown(windows: list[tuple[int, int]], n: int) -> np.ndarray:
+    """Return when each rank comes into a window that grows by one at a time, (n,) int in 0..n - 1.
+
+    Each window has ranks after those of the one before or before these, which come in nearest first.
+    """
+    places = np.empty(n, _index_type(n))
+    begin = end = windows[0][0]
+    for first, last in windows:
+        places[end:last] = np.arange(end - begin, last - begin)
+        places[first:begin] = np.arange(last - first - 1, last - begin - 1, -1)
+        begin, end = first, last
+    return places
 
 
-def _ranked(samples, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the ranks of the draws, (D, n) int, and each sample's number, (n,) float64."""
-    columns = _read_columns(samples)
-    numbers = _spread_numbers(columns, samples, seed)
-    _rank(columns)
-    return columns.view(f"i{columns.itemsize}"), numbers
-
-
-def _keys(columns: np.ndarray, numbers: np.ndarray, floor: float, n_passed: int) -> np.ndarray:
-    """Return each sample's key, (n,) int64; the n_passed highest ranks are the lowest here."""
-    n = len(numbers)
-    keys = np.empty(n, np.int64)
-    for start in range(0, n, BLOCK):
-        block = slice(start, start + BLOCK)
-        ranks = np.sort((columns[:, block] - n_passed) % n, axis=0)
-        keys[block] = _reach(ranks, numbers[block], floor, n)
-    return keys
+def _index_type(n: int) -> type:
+    return np.int64 if n >= 2**31 else np.int32
 
 
 def _read_columns(samples) -> np.ndarray:

@@ -70,7 +70,7 @@ def keep(options: Options, n_kept: int, samples, seed) -> Iterator[np.ndarray]:
     Cost and memory: twice those of `top`, beside those of choosing a start.
     """
     if options.start == "auto":
-        first = best_start(samples, n_kept, options.step, options.ridge, "window")
+        first = best_start(samples, n_kept, options.step, options.ridge)
         return _between(samples, first, first + n_kept)
     first = round(options.start * samples.n)
     if samples.n - first < n_kept:
