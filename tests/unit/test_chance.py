@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import oracles
 from score_extrapolation.faults import InputFault
-from score_extrapolation.selection import _ridge, _samples, chance, count_kept, select, select_tables
+from score_extrapolation.selection import _ridge, _samples, chance, select, select_tables
 from score_extrapolation.tables import EXTRAPOLATED, SAMPLES, read_table, write_table
 
 FLOORS = [0.0, 0.3, 1.0]
@@ -115,7 +115,7 @@ def test_of_certain_scores_without_a_floor_it_keeps_a_window():
 
 
 def labelled_case(n, seed, n_classes=3):
-    """Return draws, labels and tables of n samples whose embeddings tell something of their labels, a fifth in the subset."""
+    """Return draws, labels and tables of samples, a fifth in the subset, whose embeddings tell something of labels."""
     draws, labels = case(n, n_classes=n_classes, seed=seed)
     labels = np.unique(labels, return_inverse=True)[1]
     rng = np.random.default_rng(seed)

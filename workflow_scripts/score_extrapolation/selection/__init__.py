@@ -100,9 +100,9 @@ def select(
         certain.
     tables : dict of str to dict, optional
         Tables that a method needs beside scores: arrays by the names of their columns, ``sample_id`` among them,
-        increasing, which are rows of the scores. ``"neighbors/all"`` of ``"d2"``; where a start or a share is ``"auto"``
-        ``"embeddings"``, with a column ``embedding`` (n, d), and ``"subset"``, the samples that were trained on: of
-        ``"chance"`` it is, and without them or without labels it passes over none of the highest.
+        increasing, which are rows of the scores. ``"neighbors/all"`` of ``"d2"``; ``"embeddings"``, with a column
+        ``embedding`` (n, d), and ``"subset"``, the samples that were trained on, where a start or a share is ``"auto"``
+        (of ``"chance"`` it is, and without them or without labels it passes over none of the highest).
     **options
         The method's own.
 

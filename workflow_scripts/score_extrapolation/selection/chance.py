@@ -55,8 +55,8 @@ def keep(options: Options, n_kept: int, samples, seed: int) -> np.ndarray:
     trained on little learns more from easier ones (`window`).
 
     ``auto``, the default, passes over more the less is kept: what is estimated is the chance to be in a window of k
-    ranks, and windows lie within one another. Those of k = n / 20, 2 n / 20 and so on are those of expected scores whose
-    samples teach ridge regression of the labels on the embeddings best, judged outside the subset
+    ranks, and windows lie within one another. Those of k = n / 20, 2 n / 20 and so on are those of expected scores
+    whose samples teach ridge regression of the labels on the embeddings best, judged outside the subset
     (`_ridge.nested_windows`); from one to the next the window grows by a rank at a time. So a rank has a place, the
     number of those that come into the window before it, and counts by that place as by its rank without a start: all
     that is said above holds. Windows differ more than lists by chance do, of which a share is the same for all starts:
@@ -77,8 +77,8 @@ def keep(options: Options, n_kept: int, samples, seed: int) -> np.ndarray:
     options : Options
     n_kept : int
     samples : Samples
-        Their "draws" are read, and their "label" where they are labelled; by ``auto``, of labelled ones, the "score" and
-        the tables ``embeddings`` and ``subset`` too, where these are given.
+        Their "draws" are read, and their "label" where they are labelled; by ``auto``, of labelled ones, the "score"
+        and the tables ``embeddings`` and ``subset`` too, where these are given.
     seed : int
         Of the numbers.
 
