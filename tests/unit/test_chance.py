@@ -171,13 +171,16 @@ def test_the_windows_of_auto_lie_within_one_another_and_are_not_the_same_for_all
             assert (wider == first) != (further == last)
             assert wider <= first < last <= further
         starts.add(windows[4][0])
-        kept = [
-            set(select(draws.mean(axis=1), n_kept=k, method="chance", labels=labels, draws=draws, tables=tables))
-            for k in range(1, 90)
-        ]
-        assert [len(rows) for rows in kept] == list(range(1, 90))
-        assert all(fewer < more for fewer, more in itertools.pairwise(kept))
     assert len(starts) > 4
+
+
+def test_what_auto_keeps_of_fewer_is_kept_of_more():
+    draws, labels, tables = labelled_case(40, 1)
+    samples = _samples.SampleArrays(draws.mean(axis=1), labels, draws=draws, tables=tables)
+    assert _ridge.nested_windows(samples, 20, 1.0)[4][0] > 0
+    kept = [set(chance.keep(chance.Options(), k, samples, 3).tolist()) for k in range(1, 41)]
+    assert [len(rows) for rows in kept] == list(range(1, 41))
+    assert all(fewer < more for fewer, more in itertools.pairwise(kept))
 
 
 def test_auto_passes_over_wrong_labels_where_little_is_kept():
