@@ -136,7 +136,7 @@ def labelled_case(n, seed, n_classes=3):
 def test_auto_counts_ranks_as_they_come_into_the_windows_that_teach_best(n, n_pieces, ridge, n_told, seed):
     draws, labels, tables = labelled_case(n, seed)
     scores, embeddings, subset = draws.mean(axis=1), tables["embeddings"]["embedding"], tables["subset"]["sample_id"]
-    outside = [row for row in range(n) if row not in subset]
+    outside = sorted((row for row in range(n) if row not in subset), key=lambda row: (labels[row], row))
     told = outside[:: -(-len(outside) // n_told)]
     windows = oracles.nested_windows(scores, labels, embeddings, set(range(n)) - set(told), n_pieces, ridge)
     entering = oracles.entering(windows)
@@ -157,6 +157,75 @@ def test_auto_counts_ranks_as_they_come_into_the_windows_that_teach_best(n, n_pi
                 ridge=ridge,
             )
             assert kept.tolist() == oracles.chance(draws, labels, 0.3, seed, n_kept, entering)
+
+
+def table_of(n=8, **changes):
+    embeddings = {"sample_id": np.arange(n), "embedding": np.eye(n)[:, :3]} | changes
+    return {"embeddings": embeddings, "subset": {"sample_id": np.arange(2)}}
+
+
+@pytest.mark.parametrize(
+    "tables, sentence",
+    [
+        (
+            {"embedding": {}},
+            "tables: embedding is none that a method reads; there are embeddings, neighbors/all, subset",
+        ),
+        (
+            {"embeddings": {"sample_id": [0]}},
+            "tables: embeddings has no embedding; give it, and sample_id, the rows",
+        ),
+        (
+            table_of(sample_id=np.arange(8) + 1),
+            "sample_id of embeddings is not of different rows of the 8 scores, incr",
+        ),
+        (
+            table_of(sample_id=np.zeros(8, int)),
+            "sample_id of embeddings is not of different rows of the 8 scores, incr",
+        ),
+        (
+            table_of(sample_id=np.ones(8, bool)),
+            "sample_id of embeddings is not of different rows of the 8 scores, incr",
+        ),
+        (
+            table_of() | {"subset": {"sample_id": [9]}},
+            "sample_id of subset is not of different rows of the 8 scores, in",
+        ),
+        (
+            table_of(embedding=np.ones((7, 3))),
+            "tables: embedding of embeddings is (7, 3); give one row for each of its 8",
+        ),
+        (
+            table_of(embedding=np.ones(8)),
+            "tables: embedding of embeddings is (8,); give one row for each of its 8 samples",
+        ),
+        (table_of(7), "there are embeddings of 7 of 8 samples, none of 7; give all"),
+        (table_of(embedding=np.diag([0, 0, np.nan, 0, np.inf, 0, 0, 0])), "the embedding of sample 2 is not finite"),
+        (table_of(embedding=np.full((8, 3), 1e9)), "the option ridge = 1 is nothing beside embeddings of 6 samples as"),
+    ],
+)
+def test_tables_that_do_not_fit_are_one_sentence(tables, sentence):
+    with pytest.raises(InputFault) as fault:
+        select(np.arange(8), 0.5, "chance", np.arange(8) % 2, tables=tables)
+    assert sentence in str(fault.value)
+
+
+def test_labels_of_other_samples_are_refused():
+    with pytest.raises(InputFault, match=r"^there are 7 labels for 8 scores; give one per score$"):
+        select(np.arange(8), 0.5, "chance", np.arange(7))
+
+
+def test_those_told_are_of_all_classes_however_they_are_ordered(monkeypatch):
+    labels = np.arange(600) % 10
+    embeddings = np.eye(10)[labels] * (labels == 3)[:, None]  # of the others nothing is known, and the first is guessed
+    tables = {
+        "embeddings": {"sample_id": np.arange(600), "embedding": embeddings},
+        "subset": {"sample_id": np.arange(600)},
+    }
+    samples = _samples.SampleArrays(np.arange(600), labels, tables=tables)
+    monkeypatch.setattr(_ridge, "JUDGED", 60)
+    right = _ridge.count_right(samples, np.zeros(600, int), np.ones((1, 1), bool), 1.0)
+    assert right.tolist() == [6 + 6]
 
 
 def test_the_windows_of_auto_lie_within_one_another_and_are_not_the_same_for_all_samples():
@@ -199,7 +268,7 @@ def test_auto_passes_over_wrong_labels_where_little_is_kept():
     "labels, tables, missing",
     [
         (None, {}, "labels and no embeddings"),
-        (None, {"embeddings": {}}, "labels"),
+        (None, {"embeddings": {"sample_id": np.arange(90), "embedding": np.ones((90, 2))}}, "labels"),
         (np.arange(90) % 3, {}, "embeddings"),
     ],
 )
@@ -218,7 +287,7 @@ def test_a_start_leaves_enough_and_auto_reads_tables():
     )
     with pytest.raises(InputFault, match=message):
         select(np.arange(10), 0.2, "chance", start=0.3)
-    assert chance.Options().needs() == ("embeddings", "subset")
+    assert chance.Options().needs() == ("embeddings", "subset", "samples")
     assert chance.Options(start=0.1).needs() == ()
     for start in (-0.1, 1.0, "late"):
         with pytest.raises(ValueError, match="start"):

@@ -28,6 +28,12 @@ def test_a_new_rate_adds_its_own_jobs_and_the_tables_over_all_rates(copied):
     assert all(rule.startswith(of_tables) for rule in planned)
 
 
+def test_chance_by_scores_of_embeddings_alone_needs_no_training_to_choose_a_start_by(copied):
+    copied.write_config(training_free={"methods": ["ssp"], "spaces": ["pretrained"]})
+    planned = copied.planned("results/digits/selection/chance/ssp/pretrained/fraction-0/seed-0/rate-50.parquet")
+    assert planned == {"embed_pretrained": 1, "score_embeddings": 1, "select_by_score": 1}
+
+
 def test_the_scheduler_looks_when_a_job_ends_and_not_all_the_time(finished):
     n_jobs = int(re.search(r"(\d+) of \1 steps \(100%\) done", finished.printed)[1])
     assert 20 < n_jobs < finished.printed.count("Ready jobs: ") + 20 < 2 * n_jobs + 20

@@ -173,6 +173,8 @@ class Config(Section):
 
     def selection_needs(self, method: str) -> tuple[str, ...]:
         """Return the names of the tables that a selection method reads beside scores."""
+        if method_constant("selection", method, "NEEDS_OPTIONAL") and not self.reads_labels():
+            return ()
         return needs_of_selection(self.selection_method(method))
 
     def recipes(self) -> dict[str, dict]:

@@ -137,8 +137,9 @@ def _in_what_reads_labels(sound: dict, found: str) -> Faults:
     named = [(("subset", "samplers", i), "subset", name) for i, name in enumerate(_listed(sound, "subset", "samplers"))]
     for i, method in enumerate(_listed(sound, "selection", "methods")):
         named.append((("selection", "methods", i), "selection", method["name"]))
-        labelled = method_constant("selection", method["name"], "LABELLED")  # of which is told below
-        if set(needs_of_selection(method)) & set(OF_LABELS) and not labelled:
+        told = method_constant("selection", method["name"], "LABELLED")  # below
+        without = method_constant("selection", method["name"], "NEEDS_OPTIONAL")
+        if set(needs_of_selection(method)) & set(OF_LABELS) and not (told or without):
             text = "write a number instead of auto, or take another of"
             yield (
                 ("selection", "methods", i),

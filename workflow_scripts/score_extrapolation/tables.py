@@ -148,7 +148,8 @@ def read_table(paths: Paths, columns: list[str] | None = None) -> dict[str, np.n
 def read_blocks(paths: Paths, columns: list[str] | None = None) -> Iterator[dict[str, np.ndarray]]:
     """Yield a table's rows in order, `BLOCK` of a file at a time, each block as `read_table` returns a table."""
     for path in _listed(paths):
-        with pq.ParquetFile(path) as file:
+        # What is buffered ahead would be held to the end of the file.
+        with pq.ParquetFile(path, pre_buffer=False) as file:
             for rows in file.iter_batches(BLOCK, columns=columns):
                 yield _as_arrays(pa.Table.from_batches([rows]))
 

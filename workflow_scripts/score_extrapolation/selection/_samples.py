@@ -14,6 +14,12 @@ from ..tables import SAMPLES, read_blocks
 
 # What a method may read, by the word for it in sentences.
 PLURALS = {"score": "scores", "doubt": "doubts", "label": "labels", "draws": "draws"}
+# Tables that a method may read, with their columns beside sample_id, of a row for each sample.
+TABLES: dict[str, tuple[str, ...]] = {
+    "embeddings": ("embedding",),
+    "neighbors/all": ("neighbor_ids", "neighbor_distances"),
+    "subset": (),
+}
 BATCH = 2**17  # large enough that a batch's cost is that of its rows, small enough for the processor's cache
 
 
@@ -56,7 +62,7 @@ class Samples(ABC):
         ids = self.read_ids()
         for block in self._table(name):
             own = (block["sample_id"] >= ids[0]) & (block["sample_id"] <= ids[-1])
-            yield {column: values[own] for column, values in block.items()}
+            yield block if own.all() else {column: values[own] for column, values in block.items()}
 
     def batches(self, *columns: str) -> Iterator[tuple[np.ndarray, ...]]:
         """Yield the columns batch by batch, from the first row on: a pass over the data, of one batch in memory.
@@ -118,7 +124,8 @@ class SampleArrays(Samples):
     Raises
     ------
     InputFault
-        There are more or fewer doubts or draws than scores, or draws are not (n, D).
+        There are more or fewer labels, doubts or draws than scores, draws are not (n, D), or a table is none that a
+        method reads, or not of these samples.
     """
 
     def __init__(
@@ -129,15 +136,16 @@ class SampleArrays(Samples):
         draws: np.ndarray | None = None,
         tables: dict | None = None,
     ):
-        if doubts is not None and len(doubts) != len(scores):
-            raise InputFault(f"there are {len(doubts)} doubts for {len(scores)} scores; give one per score")
+        for name, column in (("labels", labels), ("doubts", doubts)):
+            if column is not None and len(column) != len(scores):
+                raise InputFault(f"there are {len(column)} {name} for {len(scores)} scores; give one per score")
         if draws is None:
             draws = scores[:, None]
         elif draws.ndim != 2 or len(draws) != len(scores) or not draws.shape[1]:
             raise InputFault(f"draws are {draws.shape}; give a row for each of the {len(scores)} scores, (n, D)")
         self.n, self.score_type, self.labelled = len(scores), scores.dtype, labels is not None
         self.columns = {"score": scores, "doubt": doubts, "label": labels, "draws": draws}
-        self.tables = tables or {}
+        self.tables = {name: _checked(name, table, self.n) for name, table in (tables or {}).items()}
 
     def read_ids(self):
         return np.arange(self.n)
@@ -145,7 +153,7 @@ class SampleArrays(Samples):
     def _table(self, name):
         if name not in self.tables:
             raise InputFault(f"the table {name} is missing; give it in tables, or select by a method that reads none")
-        yield {column: np.asarray(values) for column, values in self.tables[name].items()}
+        yield self.tables[name]
 
     def _batches(self, columns):
         arrays = []
@@ -282,6 +290,25 @@ def split_tables(
     n_own = 0 if n_pool is None else pq.read_metadata(samples_path).num_rows - n_pool
     paths = samples_path, scores_path, doubts_path
     return SampleTables(*paths, n=n_own), SampleTables(*paths, first=n_own, labelled=labelled, tables=tables)
+
+
+def _checked(name: str, table: dict, n: int) -> dict[str, np.ndarray]:
+    """Return a table as arrays, of as many rows each, whose ids are rows of n samples."""
+    if name not in TABLES:
+        raise InputFault(f"tables: {name} is none that a method reads; there are {', '.join(TABLES)}")
+    columns = {column: np.asarray(values) for column, values in table.items()}
+    for column in ("sample_id", *TABLES[name]):
+        if column not in columns:
+            raise InputFault(f"tables: {name} has no {column}; give it, and sample_id, the rows of the scores")
+    ids = columns["sample_id"]
+    sound = ids.dtype.kind in "iu" and ids.ndim == 1 and (np.diff(ids) > 0).all()
+    if not sound or (len(ids) and not 0 <= ids[0] <= ids[-1] < n):
+        raise InputFault(f"tables: sample_id of {name} is not of different rows of the {n} scores, increasing")
+    for column in TABLES[name]:
+        if columns[column].ndim != 2 or len(columns[column]) != len(ids):
+            shape = columns[column].shape
+            raise InputFault(f"tables: {column} of {name} is {shape}; give one row for each of its {len(ids)} samples")
+    return columns
 
 
 def _single(scores: pa.Array) -> pa.FixedSizeListArray:

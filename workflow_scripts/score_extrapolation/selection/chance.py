@@ -16,6 +16,7 @@ from ._ridge import nested_windows
 
 SCORED = True
 DROPPED_OPTION = "start"
+NEEDS_OPTIONAL = True
 STRATUM = 16  # samples in a row whose numbers are spread evenly
 PIECES = 20  # of the order of scores, of which auto makes windows
 BLOCK = 65_536  # samples whose keys are found at a time
@@ -35,7 +36,7 @@ class Options(Section):
 
     def needs(self) -> tuple[str, ...]:
         """What is known of all samples, by the network of the training for scores, to choose a start."""
-        return ("embeddings", "subset") if self.start == "auto" else ()
+        return ("embeddings", "subset", "samples") if self.start == "auto" else ()
 
 
 def keep(options: Options, n_kept: int, samples, seed: int) -> np.ndarray:
