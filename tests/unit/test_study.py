@@ -340,7 +340,12 @@ def test_table_2_chooses_k_without_the_truth_and_beside_it_with_the_truth():
     others = nested.assign(pearson=9.0 * (nested["extrapolator"] == "knn-50"), spearman=0.0)
     others = pd.concat([others.assign(estimate="cross_validation"), others.assign(sampler="stratified")])
     tables = {"agreement": agreement, "estimates": pd.concat([nested, others]), "experiment": EXPERIMENT}
-    table = table_2.tabulate(tables).set_index(["family", "chosen_by"])
+    table = table_2.tabulate(tables)
+    shown = table_2.format_table(table)
+    (column,) = [column for column in shown if column[1] == "chosen by"]
+    assert column[0] == "k chosen without the truth"
+    assert sorted(shown[column]) == ["nested estimate", "only one"]
+    table = table.set_index(["family", "chosen_by"])
     assert table["extrapolator"].to_dict() == {
         ("knn", "nested estimate"): "knn-10",
         ("knn", "truth"): "knn-50",

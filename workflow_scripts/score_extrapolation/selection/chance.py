@@ -2,7 +2,7 @@
 
 The highest of expected scores are not the samples whose scores are likely the highest: expectations are drawn together
 towards the mean, and those that stand out are of one kind. What is uncertain is kept as often as it is likely to belong
-to the highest (docs/extrapolation.md).
+to the highest (docs/extrapolation.md). Where the very highest teach little they are passed over, unless a start is given.
 """
 
 import numpy as np
