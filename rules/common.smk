@@ -257,7 +257,8 @@ def extrapolator_needs(wildcards):
 
 def selection_needs(wildcards):
     """Return the tables that this selection method reads beside scores and samples, by the names that it gives them."""
-    names = [name for name in EXPERIMENT.selection_needs(wildcards.method) if name != "samples"]
+    needed = EXPERIMENT.selection_needs(wildcards.method, wildcards.fraction)
+    names = [name for name in needed if name != "samples"]
     if wildcards.extrapolator in SPACES and method_constant("selection", wildcards.method, "NEEDS_OPTIONAL"):
         return {}
     if names and wildcards.extrapolator in SPACES:

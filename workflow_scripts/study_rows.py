@@ -302,8 +302,9 @@ def _jobs_before_selection(experiment: Config, arm: str, seed, amount: str) -> d
     found = []
     for one in (score, experiment.doubt(method)) if score else ():
         found += _jobs_of_score(experiment, one, extrapolator, part.removeprefix("fraction-"), seed) if one else []
-    for name in experiment.selection_needs(method):
-        found += _jobs(experiment, name, score, part.removeprefix("fraction-"), seed)
+    of_part = part.removeprefix("fraction-") if part else None
+    for name in experiment.selection_needs(method, of_part):
+        found += _jobs(experiment, name, score, of_part, seed)
     if experiment.candidates(method):
         found += _trial_jobs(experiment, arm, seed, amount)
     if experiment.retraining.labels == "found":
@@ -325,7 +326,7 @@ def _trial_jobs(experiment: Config, arm: str, seed, amount: str) -> Iterator[tup
     part = part.removeprefix("fraction-")
     within = nested(part, experiment.subset.nested)
     smaller = _jobs_of_score(experiment, score, extrapolator, within, seed)
-    for name in experiment.selection_needs(method):
+    for name in experiment.selection_needs(method, within):
         smaller += _jobs(experiment, name, score, within, seed)
     yield from (("nested", path) for _, path in smaller)
     for candidate in experiment.candidates(method).values():

@@ -129,7 +129,7 @@ def test_it_is_not_told_of_a_fault_elsewhere():
 def test_what_candidates_read_is_read_within_the_subset_too():
     d2, window = {"name": "d2", "k": 7}, {"name": "window", "start": "auto"}
     experiment = study(auto(d2, window), {"name": "d2", "k": 3})
-    assert experiment.selection_needs("auto") == ("neighbors/all", "embeddings", "subset", "samples")
+    assert experiment.selection_needs("auto", "20") == ("neighbors/all", "embeddings", "subset", "samples")
     assert [experiment.largest_k("all", part) for part in ("20", "10-within-20")] == [7, 7]
     without = study("top", d2)
     assert [without.largest_k("all", part) for part in ("20", "10-within-20")] == [7, 0]

@@ -264,12 +264,20 @@ def test_auto_passes_over_wrong_labels_where_little_is_kept():
         assert kept.min() >= 200
 
 
+ALL_LEARNED = labelled_case(90, 0)[2] | {"subset": {"sample_id": np.arange(90)}}
+
+
 @pytest.mark.parametrize(
     "labels, tables, missing",
     [
         (None, {}, "labels and no embeddings"),
         (None, {"embeddings": {"sample_id": np.arange(90), "embedding": np.ones((90, 2))}}, "labels"),
         (np.arange(90) % 3, {}, "embeddings"),
+        (
+            np.arange(90) % 3,
+            labelled_case(90, 0)[2] | {"subset": {"sample_id": np.arange(90)}},
+            "samples outside the subset",
+        ),
     ],
 )
 def test_where_no_window_can_be_judged_none_are_passed_over_and_the_log_says_so(labels, tables, missing, caplog):

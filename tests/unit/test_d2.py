@@ -68,8 +68,8 @@ def test_what_cannot_be_selected_is_refused():
 def test_an_experiment_searches_its_neighbours_and_counts_what_they_cost():
     config = read_config(changed(("selection.methods", ["top", {"name": "d2", "k": 7}])))
     part, score = config.pruned_parts()[0], config.scores[0]["name"]
-    assert config.selection_needs("d2") == ("neighbors/all",)
-    assert config.selection_needs("top") == ()
+    assert config.selection_needs("d2", "20") == ("neighbors/all",)
+    assert config.selection_needs("top", "20") == ()
     assert (config.largest_k("all", part), config.largest_k("all", "100")) == (7, 7)
     assert config.largest_k("all", f"50-within-{part}") == 0
     arms = [f"{method}/{score}/computed/fraction-100" for method in ("top", "d2")]

@@ -159,13 +159,14 @@ def test_what_reads_no_label_is_taken():
         assert read_config(changed(*FOUND, *more)).samples.labelled is False
 
 
-def test_chance_asks_for_no_tables_where_there_are_no_labels_to_choose_a_start_by():
+def test_chance_asks_for_no_tables_where_there_are_no_labels_or_no_other_samples_to_choose_a_start_by():
     methods = ("selection.methods", ["chance", "d2", "random"])
-    assert read_config(changed(methods)).selection_needs("chance") == ("embeddings", "subset", "samples")
+    assert read_config(changed(methods)).selection_needs("chance", "20") == ("embeddings", "subset", "samples")
+    assert read_config(changed(methods)).selection_needs("chance", "100") == ()  # the network has seen all
     for changes in (FOUND, [one for one in FOUND if not one[0].startswith("samples")]):  # or none that may be read
         experiment = read_config(changed(*changes, methods))
-        assert experiment.selection_needs("chance") == ()
-        assert experiment.selection_needs("d2") == ("neighbors/all",)
+        assert experiment.selection_needs("chance", "20") == ()
+        assert experiment.selection_needs("d2", "20") == experiment.selection_needs("d2", "100") == ("neighbors/all",)
 
 
 @pytest.mark.parametrize(

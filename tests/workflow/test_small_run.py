@@ -74,7 +74,7 @@ def test_work_is_that_of_the_images_trained_on_and_a_third_of_those_embedded(fin
     for (arm, rate), work in works.items():
         images = epochs * (n - round(rate * n))
         if "computed" in arm:
-            images += of_scores * n + (n / 3 if arm.startswith("chance") else 0)  # whose start embeddings tell
+            images += of_scores * n
         elif arm != "random":
             images += of_scores * round(0.2 * n) + n / 3
         assert work == pytest.approx(images / (epochs * n)), (arm, rate)

@@ -171,9 +171,10 @@ class Config(Section):
         """Say whether a selection may read labels: there are some, and no training for scores does without."""
         return self.samples.labelled and not self.unsupervised()
 
-    def selection_needs(self, method: str) -> tuple[str, ...]:
-        """Return the names of the tables that a selection method reads beside scores."""
-        if method_constant("selection", method, "NEEDS_OPTIONAL") and not self.reads_labels():
+    def selection_needs(self, method: str, part: str) -> tuple[str, ...]:
+        """Return the names of the tables that a selection method reads beside scores of a training on a part."""
+        outside = part != EVERYTHING or self.samples.pool is not None
+        if method_constant("selection", method, "NEEDS_OPTIONAL") and not (outside and self.reads_labels()):
             return ()
         return needs_of_selection(self.selection_method(method))
 

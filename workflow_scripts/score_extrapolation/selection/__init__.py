@@ -8,8 +8,8 @@ A selection method is a file of this folder with
   names it, or is None where none is read,
 - ``DROPPED_OPTION = "dropped"``, a literal, in those that drop a share of all samples before: the option that says how
   much, which cannot be more than a pruning rate,
-- ``NEEDS_OPTIONAL = True``, a literal, in those that do without the tables that they need where there are no labels, or
-  no training for scores,
+- ``NEEDS_OPTIONAL = True``, a literal, in those that do without the tables that they need where there are no labels, no
+  training for scores, or no samples outside the subset,
 - ``class Options(Section)``: its settings; those that read more than scores and labels have ``needs()``, which returns
   the names of tables as an extrapolator's does (see `extrapolators`): ``embeddings`` and ``neighbors/all`` of the
   training that the score is computed from, ``subset``, and ``samples`` where labels are read,

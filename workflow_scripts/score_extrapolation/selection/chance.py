@@ -2,7 +2,7 @@
 
 The highest of expected scores are not the samples whose scores are likely the highest: expectations are drawn together
 towards the mean, and those that stand out are of one kind. What is uncertain is kept as often as it is likely to belong
-to the highest (docs/extrapolation.md). Where the very highest teach little they are passed over, unless a start is given.
+to the highest (docs/extrapolation.md). Where the very highest teach little they are passed over.
 """
 
 import numpy as np
@@ -61,8 +61,8 @@ def keep(options: Options, n_kept: int, samples, seed: int) -> np.ndarray:
     (`_ridge.nested_windows`); from one to the next the window grows by a rank at a time. So a rank has a place, the
     number of those that come into the window before it, and counts by that place as by its rank without a start: all
     that is said above holds. Windows differ more than lists by chance do, of which a share is the same for all starts:
-    judged by these themselves, starts came out too small. Without labels or without embeddings no window can be judged,
-    and the start is 0, as the log says.
+    judged by these themselves, starts came out too small. Without labels, embeddings or samples that the network has
+    not learned from no window can be judged, and the start is 0, as the log says.
 
     About k keys are at most k. The cut at the n_kept-th key shifts k by as much as that number is off, and with it the
     probabilities. Therefore the numbers are not independent: the samples are put in the order of class (where there are
@@ -132,6 +132,8 @@ def _places(options: Options, n_kept: int, samples) -> np.ndarray:
         return shifted(samples.n, n_passed)
     missing = [] if samples.labelled else ["labels"]
     missing += [] if "embeddings" in samples.tables else ["embeddings"]
+    if not missing and sum(len(block["sample_id"]) for block in samples.table("subset")) == samples.n:
+        missing = ["samples outside the subset"]
     if missing:
         LOGGER.info("chance: passes over none, as there are no %s to choose a start by", " and no ".join(missing))
         return shifted(samples.n, 0)
