@@ -147,7 +147,7 @@ def _grown(windows: list[tuple[int, int]], n: int) -> np.ndarray:
 
     Each window has ranks after those of the one before or before these, which come in nearest first.
     """
-    places = np.empty(n, _index_type(n))
+    places: np.ndarray = np.empty(n, _index_type(n))
     begin = end = windows[0][0]
     for first, last in windows:
         places[end:last] = np.arange(end - begin, last - begin)
