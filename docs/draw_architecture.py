@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow_scripts"))
 
-from code_digest import SCRIPTS, imported_files
+from pruning_workflow.rerun import SCRIPTS, imported_files
 from score_extrapolation.plugins import method_names
 
 ROOT = SCRIPTS.parent

@@ -15,10 +15,10 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "workflow_scripts"))
 
 import pandas as pd
 
-from score_extrapolation.atomic import read_json
+from pruning_workflow.report import scores_label, split_arm
+from pruning_workflow.study._texts import NONE, difference, number, percent, plus_minus
 from score_extrapolation.evaluation import read_csv
-from score_extrapolation.report import scores_label, split_arm
-from score_extrapolation.study._texts import NONE, difference, number, percent, plus_minus
+from score_extrapolation.io.atomic import read_json
 
 PAGE = Path(__file__).with_name("selection.md")
 RANDOM = "random"

@@ -14,8 +14,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "workflow_scripts"))
 
 import pandas as pd
 
+from pruning_workflow.items import load_item
 from score_extrapolation.evaluation import read_csv
-from score_extrapolation.plugins import load_method
 
 PAGE = Path(__file__).with_name("study.md")
 
@@ -40,7 +40,7 @@ def written(text: str, folders: list[Path]) -> str:
         found = [path for folder in folders if (path := folder / "study" / f"{name}.csv").exists()]
         if not found:
             return mark.group(0)
-        table = load_method("study", name).format_table(read_csv(found[0]))
+        table = load_item(name).format_table(read_csv(found[0]))
         return f"<!-- {name} -->\n{in_markdown(table)}\n<!-- end of {name} -->"
 
     return re.sub(r"<!-- (table_\d+) -->\n.*?<!-- end of \1 -->", fill, text, flags=re.DOTALL)

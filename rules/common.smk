@@ -10,13 +10,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(workflow.current_basedir.join("../workflow_scripts").get_path_or_uri(secret_free=False)))
 
-from code_digest import code_digest
-from results_lock import run_is_over
+from pruning_workflow.rerun import code_digest
+from pruning_workflow.lock import run_is_over
 from score_extrapolation.faults import InputFault
-from score_extrapolation.amounts import PATTERN as AMOUNT_PATTERN
-from score_extrapolation.amounts import as_settings
-from score_extrapolation.paradigm_contradictions import needs_of_selection
-from score_extrapolation.parts import (
+from pruning_workflow.amounts import PATTERN as AMOUNT_PATTERN
+from pruning_workflow.amounts import as_settings
+from pruning_workflow.config.paradigm_contradictions import needs_of_selection
+from pruning_workflow.parts import (
     EVERYTHING,
     NOTHING,
     PATTERN,
@@ -28,7 +28,7 @@ from score_extrapolation.parts import (
     trained,
 )
 from score_extrapolation.plugins import method_constant, method_names
-from study_paths import (
+from pruning_workflow.results import (
     SPACES,
     extrapolated_path,
     labels_checkpoint,
@@ -45,7 +45,7 @@ from study_paths import (
     trial_path,
     universe_path,
 )
-from workflow_config import begin_run, describe_results, input_paths, load_config, stage_resources
+from pruning_workflow.start import begin_run, describe_results, input_paths, load_config, stage_resources
 
 EXPERIMENT = load_config(workflow, config)
 out = EXPERIMENT.path  # where a file of this experiment lies

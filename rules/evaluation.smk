@@ -7,7 +7,7 @@ Writes: evaluation/agreement.csv, ceiling.csv, cross_validation/..., estimates.c
         retraining/{budget}/{arm}/seed-{seed}/{amount}/robustness.json
 """
 
-from study_rows import (
+from pruning_workflow.runs import (
     agreement_rows,
     ceiling_rows,
     coverage_rows,

@@ -4,7 +4,7 @@ Reads:  selection, samples (the names of the classes), and the data set, where a
 Writes: export/{format}/{arm}/seed-{seed}/{amount}.csv and the like; a folder {amount} where that is the format
 """
 
-from export_paths import exported_paths, kept_list, read_again_by, reading_of, suffix_of
+from pruning_workflow.export_paths import exported_paths, kept_list, read_again_by, reading_of, suffix_of
 
 FORMATS = method_names("exports")
 

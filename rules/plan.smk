@@ -4,7 +4,7 @@ Reads:  the data set (which is listed), the experiment in small, and what jobs o
 Writes: plan/counts.json, calibration.json, jobs.json, plan.csv, plan.html, plan.txt
 """
 
-from plan_settings import cores_of_plan, count_done, deployment_of, planned_paths
+from pruning_workflow.plan.settings import cores_of_plan, count_done, deployment_of, planned_paths
 
 
 rule count_samples:

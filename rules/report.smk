@@ -7,7 +7,7 @@ Writes: report/*.svg, report/scores/..., report/images/..., report/report.html
 import hashlib
 from pathlib import Path
 
-from score_extrapolation.report import SHEETS as SHEET_LABELS
+from pruning_workflow.report import SHEETS as SHEET_LABELS
 
 
 report: "captions/workflow.rst"

@@ -4,18 +4,12 @@ Reads:  evaluation; figure_5 also extrapolation, scores (of all samples) and sam
 Writes: study/{table}.csv and .html, study/{figure}.csv and .svg (.png where it shows images)
 """
 
-from study_items import describe_experiment, missing_items
-
-
-def literal(item, name):
-    """Return what an item's file says of itself."""
-    return method_constant("study", item, name)
-
+from pruning_workflow.items import describe_experiment, item_literal, item_names, missing_items
 
 MISSING = missing_items(EXPERIMENT)
-ITEMS = [item for item in method_names("study") if item not in MISSING]
+ITEMS = [item for item in item_names() if item not in MISSING]
 # Of tables alone; that which shows images has a rule of its own.
-TABULATED = [item for item in ITEMS if "scores" not in literal(item, "READS")]
+TABULATED = [item for item in ITEMS if "scores" not in item_literal(item, "READS")]
 FIRST_SEED, FIRST_EXTRAPOLATOR = EXPERIMENT.seeds[0], EXPERIMENT.selection.extrapolators[0]
 FIRST_SCORE = (EXPERIMENT.selection.scores or SCORES)[0]
 # The evaluation's tables by the names that items know them by.
@@ -40,14 +34,14 @@ MADE = {
 
 def read_by(item):
     """Return the files of the evaluation's tables that an item is made from, by their names."""
-    optional = [name for name in literal(item, "ALSO_READS") or () if MADE[name]]
-    names = [*literal(item, "READS"), *optional]
+    optional = [name for name in item_literal(item, "ALSO_READS") or () if MADE[name]]
+    names = [*item_literal(item, "READS"), *optional]
     return {name: EVALUATED[name] for name in names if name in EVALUATED}
 
 
 def shown_as(item):
     """Return the suffix of the file that people look at."""
-    return literal(item, "FORMAT") or ("html" if item.startswith("table") else "svg")
+    return item_literal(item, "FORMAT") or ("html" if item.startswith("table") else "svg")
 
 
 def tell_missing(item):
@@ -71,14 +65,14 @@ for item in TABULATED:
             report(
                 out(f"study/{item}.csv"),
                 caption="captions/study.rst",
-                category=literal(item, "CHAPTER"),
-                labels={"Result": f"{literal(item, 'TITLE')} (CSV)"},
+                category=item_literal(item, "CHAPTER"),
+                labels={"Result": f"{item_literal(item, 'TITLE')} (CSV)"},
             ),
             report(
                 out(f"study/{item}.{shown_as(item)}"),
                 caption="captions/study.rst",
-                category=literal(item, "CHAPTER"),
-                labels={"Result": literal(item, "TITLE")},
+                category=item_literal(item, "CHAPTER"),
+                labels={"Result": item_literal(item, "TITLE")},
             ),
         log:
             out(f"logs/study/{item}.log"),
@@ -94,7 +88,7 @@ for item in TABULATED:
             stage="report",
             item=item,
             experiment=describe_experiment(EXPERIMENT),
-            note=literal(item, "NOTE"),
+            note=item_literal(item, "NOTE"),
             code=code_digest("make_item.py", ("study", item)),
         script:
             "../workflow_scripts/make_item.py"
@@ -116,14 +110,14 @@ for item in set(ITEMS) - set(TABULATED):
             report(
                 out(f"study/{item}.csv"),
                 caption="captions/study.rst",
-                category=literal(item, "CHAPTER"),
-                labels={"Result": f"{literal(item, 'TITLE')} (CSV)"},
+                category=item_literal(item, "CHAPTER"),
+                labels={"Result": f"{item_literal(item, 'TITLE')} (CSV)"},
             ),
             report(
                 out(f"study/{item}.{shown_as(item)}"),
                 caption="captions/study.rst",
-                category=literal(item, "CHAPTER"),
-                labels={"Result": literal(item, "TITLE")},
+                category=item_literal(item, "CHAPTER"),
+                labels={"Result": item_literal(item, "TITLE")},
             ),
         log:
             out(f"logs/study/{item}.log"),
@@ -138,7 +132,7 @@ for item in set(ITEMS) - set(TABULATED):
         params:
             stage="report",
             item=item,
-            note=literal(item, "NOTE"),
+            note=item_literal(item, "NOTE"),
             code=code_digest("make_image_item.py", ("study", item)),
         script:
             "../workflow_scripts/make_image_item.py"

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from score_extrapolation.evaluation.retraining import TIMED
+from pruning_workflow.evaluation.retraining import TIMED
 
 RATES = (0.1, 0.2, 0.5, 0.8, 0.9, 0.95)
 EXTRAPOLATORS = ("knn-20", "gnn-10", "held_out-10-step_up")

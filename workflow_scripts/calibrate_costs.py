@@ -1,6 +1,6 @@
 """Run the experiment in small, a few times, and write what each job took."""
 
-from snakemake_job import job
+from pruning_workflow.job import job
 
 with job(snakemake):
     import shutil
@@ -8,10 +8,10 @@ with job(snakemake):
     from functools import partial
     from pathlib import Path
 
-    from calibration import calibrate
-    from nested_run import run_jobs
-    from score_extrapolation.atomic import read_json, write_json
-    from score_extrapolation.planning.counts import Counts
+    from pruning_workflow.nested_run import run_jobs
+    from pruning_workflow.plan.calibration import calibrate
+    from pruning_workflow.plan.counts import Counts
+    from score_extrapolation.io.atomic import read_json, write_json
 
     counts = Counts(**read_json(snakemake.input[0]))
     print("\nplan: the experiment is run in small; this takes some minutes\n", file=sys.stderr)

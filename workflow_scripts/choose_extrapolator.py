@@ -1,10 +1,10 @@
 """Take the scores of the extrapolator that did best within the subset."""
 
-from snakemake_job import LOGGER, job
+from pruning_workflow.job import LOGGER, job
 
 with job(snakemake) as metadata:
     from score_extrapolation.evaluation.estimates import choose
-    from score_extrapolation.tables import EXTRAPOLATED, read_table, write_table
+    from score_extrapolation.io.tables import EXTRAPOLATED, read_table, write_table
 
     labels = snakemake.params.labels
     chosen = choose(

@@ -1,11 +1,11 @@
 """Extrapolate to each fifth of the subset from the other four, and see how well."""
 
-from snakemake_job import job
+from pruning_workflow.job import job
 
 with job(snakemake):
-    from score_extrapolation.atomic import write_json
     from score_extrapolation.evaluation.estimates import cross_validate
-    from score_extrapolation.tables import read_table
+    from score_extrapolation.io.atomic import write_json
+    from score_extrapolation.io.tables import read_table
 
     metrics = cross_validate(
         snakemake.params.extrapolator,

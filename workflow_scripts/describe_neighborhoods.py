@@ -1,13 +1,13 @@
 """Correlate true scores with the labels and the distances of each sample's nearest others."""
 
-from snakemake_job import job
+from pruning_workflow.job import job
 
 with job(snakemake):
     import pandas as pd
 
     from score_extrapolation.evaluation import write_csv
     from score_extrapolation.evaluation.neighborhoods import correlate_neighborhoods, neighborhood_statistics
-    from score_extrapolation.tables import read_table, rows_of
+    from score_extrapolation.io.tables import read_table, rows_of
 
     samples, tables = read_table(snakemake.input.samples, ["sample_id", "label"]), []
     for row in snakemake.params[0]:

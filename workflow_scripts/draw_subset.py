@@ -1,12 +1,12 @@
 """Draw the subset that is trained on for scores."""
 
-from snakemake_job import job
+from pruning_workflow.job import job
 
 with job(snakemake) as metadata:
-    from score_extrapolation.atomic import read_json
     from score_extrapolation.datasets import count_own
+    from score_extrapolation.io.atomic import read_json
+    from score_extrapolation.io.tables import SUBSET, read_rows, read_table, write_table
     from score_extrapolation.subset import draw_subset
-    from score_extrapolation.tables import SUBSET, read_rows, read_table, write_table
 
     n_own = count_own(read_json(snakemake.input.summary))
     samples = read_table(snakemake.input.samples, ["sample_id", "label"])

@@ -1,12 +1,12 @@
 """Embed every sample with a network that was trained on other data."""
 
-from snakemake_job import job
+from pruning_workflow.job import job
 
 with job(snakemake) as metadata:
     import shutil
 
+    from score_extrapolation.io.tables import read_table, write_vectors
     from score_extrapolation.pretrained import embed_pretrained
-    from score_extrapolation.tables import read_table, write_vectors
 
     sample_ids = read_table(snakemake.input.samples, ["sample_id"])["sample_id"]
     embeddings = embed_pretrained(

@@ -1,11 +1,11 @@
 """Embed every sample of a part with the model that was trained on its subset."""
 
-from snakemake_job import job
+from pruning_workflow.job import job
 
 with job(snakemake) as metadata:
+    from score_extrapolation.io.tables import read_table, write_vectors
     from score_extrapolation.models import load_model
     from score_extrapolation.shards import shard_rows
-    from score_extrapolation.tables import read_table, write_vectors
     from score_extrapolation.training.inference import embed_store
 
     sample_ids = read_table(snakemake.input.samples, ["sample_id"])["sample_id"]

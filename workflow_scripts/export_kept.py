@@ -1,10 +1,10 @@
 """Write a kept list in another format."""
 
-from snakemake_job import job
+from pruning_workflow.job import job
 
 with job(snakemake):
-    from score_extrapolation.atomic import read_json
     from score_extrapolation.exports import export_kept
+    from score_extrapolation.io.atomic import read_json
 
     export_kept(
         snakemake.input.kept,

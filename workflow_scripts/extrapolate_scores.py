@@ -1,11 +1,11 @@
 """Extrapolate the subset's scores to the whole data set, or to a shard."""
 
-from snakemake_job import job
+from pruning_workflow.job import job
 
 with job(snakemake) as metadata:
     from score_extrapolation.extrapolators import extrapolate
+    from score_extrapolation.io.tables import EXTRAPOLATED, read_table, write_table
     from score_extrapolation.shards import shard_rows
-    from score_extrapolation.tables import EXTRAPOLATED, read_table, write_table
 
     scores, shard_ids = read_table(snakemake.input.scores), None
     tables = {name: read_table(path) for name, path in snakemake.input.items() if name not in ("scores", "universe")}

@@ -1,12 +1,12 @@
 """Find the nearest neighbours of each sample of a scope, and how many of them a faster search has missed."""
 
-from snakemake_job import job
+from pruning_workflow.job import job
 
 with job(snakemake) as metadata:
-    from score_extrapolation.arrays import read_arrays
-    from score_extrapolation.atomic import write_json
+    from score_extrapolation.io.atomic import write_json
+    from score_extrapolation.io.named_arrays import read_arrays
+    from score_extrapolation.io.tables import read_table, write_vectors
     from score_extrapolation.neighbors import Base, find_scope
-    from score_extrapolation.tables import read_table, write_vectors
 
     scope, base = snakemake.wildcards.scope, None
     samples = read_table(snakemake.input.samples, ["sample_id", "label"])

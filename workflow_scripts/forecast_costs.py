@@ -1,16 +1,16 @@
 """Forecast what the experiment costs, of what the small ones took: table, page and text."""
 
-from snakemake_job import job
+from pruning_workflow.job import job
 
 with job(snakemake):
-    from score_extrapolation.atomic import read_json, replacing
-    from score_extrapolation.config import read_config
+    from pruning_workflow.config.experiment import read_config
+    from pruning_workflow.plan.break_even import say_break_even
+    from pruning_workflow.plan.counts import Counts
+    from pruning_workflow.plan.forecast import Forecast, sum_stages
+    from pruning_workflow.plan.pages import NOTE, format_plan, say_clock, tabulate_plan
+    from pruning_workflow.study import write_html
     from score_extrapolation.evaluation import write_csv
-    from score_extrapolation.planning.break_even import say_break_even
-    from score_extrapolation.planning.counts import Counts
-    from score_extrapolation.planning.forecast import Forecast, sum_stages
-    from score_extrapolation.planning.pages import NOTE, format_plan, say_clock, tabulate_plan
-    from score_extrapolation.study import write_html
+    from score_extrapolation.io.atomic import read_json, replacing
 
     experiment, counts = read_config(snakemake.config), Counts(**read_json(snakemake.input.counts))
     forecast = Forecast(experiment, counts, read_json(snakemake.input.calibration))

@@ -1,11 +1,11 @@
 """Gather from the shards of embeddings what searches of any shard read: those of the subset, and the mean of all."""
 
-from snakemake_job import job
+from pruning_workflow.job import job
 
 with job(snakemake) as metadata:
-    from score_extrapolation.arrays import write_arrays
+    from score_extrapolation.io.named_arrays import write_arrays
+    from score_extrapolation.io.tables import read_blocks, read_rows, read_table, write_vectors
     from score_extrapolation.neighbors.exact import mean_of
-    from score_extrapolation.tables import read_blocks, read_rows, read_table, write_vectors
 
     subset_ids = read_table(snakemake.input.subset, ["sample_id"])["sample_id"]
     embeddings = read_rows(snakemake.input.shards, "embedding", subset_ids)

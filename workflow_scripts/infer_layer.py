@@ -1,14 +1,14 @@
 """Compute one layer of an extrapolator for a shard; of the last, scores."""
 
-from snakemake_job import job
+from pruning_workflow.job import job
 
 with job(snakemake) as metadata:
     import numpy as np
 
-    from score_extrapolation.arrays import read_arrays
     from score_extrapolation.extrapolators import infer
+    from score_extrapolation.io.named_arrays import read_arrays
+    from score_extrapolation.io.tables import EXTRAPOLATED, read_rows, read_table, write_table, write_vectors
     from score_extrapolation.shards import shard_rows
-    from score_extrapolation.tables import EXTRAPOLATED, read_rows, read_table, write_table, write_vectors
 
     layer = int(snakemake.wildcards.layer)
     samples = read_table(snakemake.input.samples, ["sample_id", "label"])

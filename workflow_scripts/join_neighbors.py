@@ -1,12 +1,12 @@
 """Join the samples of a shard with those that they are neighbours of, or that are neighbours of theirs."""
 
-from snakemake_job import job
+from pruning_workflow.job import job
 
 with job(snakemake) as metadata:
-    from score_extrapolation.arrays import write_arrays
     from score_extrapolation.extrapolators import join
+    from score_extrapolation.io.named_arrays import write_arrays
+    from score_extrapolation.io.tables import read_blocks, read_table
     from score_extrapolation.shards import shard_rows
-    from score_extrapolation.tables import read_blocks, read_table
 
     sample_ids = read_table(snakemake.input.samples, ["sample_id"])["sample_id"]
     rows = shard_rows(snakemake.wildcards.scatteritem, len(sample_ids))

@@ -1,13 +1,13 @@
 """Write which jobs the experiment has, what each waits for, and which are done."""
 
-from snakemake_job import job
+from pruning_workflow.job import job
 
 with job(snakemake):
     from pathlib import Path
 
-    from nested_run import list_jobs, needs_of
-    from score_extrapolation.atomic import write_json
-    from score_extrapolation.config import read_config
+    from pruning_workflow.config.experiment import read_config
+    from pruning_workflow.nested_run import list_jobs, needs_of
+    from score_extrapolation.io.atomic import write_json
 
     config = Path(snakemake.output[0]).with_name("config.json")
     write_json(config, snakemake.config)

@@ -1,18 +1,18 @@
 """Make a figure of the paper that shows images beside their scores."""
 
-from snakemake_job import job
+from pruning_workflow.job import job
 
 with job(snakemake):
     import numpy as np
 
-    from score_extrapolation.atomic import read_json
+    from pruning_workflow.items import load_item
     from score_extrapolation.datasets import name_labels
     from score_extrapolation.evaluation import write_csv
     from score_extrapolation.evaluation.agreement import read_scores
-    from score_extrapolation.plugins import load_method
-    from score_extrapolation.tables import read_table, rows_of
+    from score_extrapolation.io.atomic import read_json
+    from score_extrapolation.io.tables import read_table, rows_of
 
-    item = load_method("study", snakemake.params.item)
+    item = load_item(snakemake.params.item)
     scores = read_scores(snakemake.input.scores, snakemake.input.truth)
     residual = scores[~scores["computed"]]
     samples = read_table(snakemake.input.samples, ["sample_id", "label"])

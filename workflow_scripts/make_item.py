@@ -1,15 +1,15 @@
 """Make a table or figure of the paper from the evaluation's tables."""
 
-from snakemake_job import job
+from pruning_workflow.job import job
 
 with job(snakemake):
     import pandas as pd
 
+    from pruning_workflow.items import load_item
+    from pruning_workflow.study import write_html
     from score_extrapolation.evaluation import read_csv, write_csv
-    from score_extrapolation.plugins import load_method
-    from score_extrapolation.study import write_html
 
-    item = load_method("study", snakemake.params.item)
+    item = load_item(snakemake.params.item)
     tables = {name: read_csv(path) for name, path in snakemake.input.items()}
     tables["experiment"] = pd.DataFrame([snakemake.params.experiment])
     found = item.tabulate(tables)

@@ -1,14 +1,14 @@
 """Measure how far every subset is from the samples outside it, in each space of embeddings."""
 
-from snakemake_job import job
+from pruning_workflow.job import job
 
 with job(snakemake):
     import pandas as pd
 
     from score_extrapolation.evaluation import write_csv
     from score_extrapolation.evaluation.coverage import measure_coverage
+    from score_extrapolation.io.tables import read_table
     from score_extrapolation.progress import Progress
-    from score_extrapolation.tables import read_table
 
     rows, table = snakemake.params[0], []
     with Progress(len(rows), "coverage", "subsets") as progress:

@@ -1,9 +1,9 @@
 """Attack the test images of a retrained model, and count those that it still gets right."""
 
-from snakemake_job import job
+from pruning_workflow.job import job
 
 with job(snakemake):
-    from score_extrapolation.atomic import write_json
+    from score_extrapolation.io.atomic import write_json
     from score_extrapolation.robustness.evaluate import measure_robustness
     from score_extrapolation.training.devices import resolve_device
 

@@ -1,17 +1,17 @@
 """Show the images at the ends of one run's extrapolated scores and, where there is a truth, its largest errors."""
 
-from snakemake_job import job
+from pruning_workflow.job import job
 
 with job(snakemake):
     import numpy as np
 
-    from score_extrapolation.atomic import read_json
+    from pruning_workflow.report import SHEETS, scores_label
+    from pruning_workflow.report.contact_sheets import caption, choose_samples, draw_contact_sheet
     from score_extrapolation.datasets import name_labels
     from score_extrapolation.evaluation import write_csv
     from score_extrapolation.evaluation.agreement import read_scores
-    from score_extrapolation.report import SHEETS, scores_label
-    from score_extrapolation.report.contact_sheets import caption, choose_samples, draw_contact_sheet
-    from score_extrapolation.tables import read_table, rows_of
+    from score_extrapolation.io.atomic import read_json
+    from score_extrapolation.io.tables import read_table, rows_of
 
     scores = read_scores(snakemake.input.scores, snakemake.input.truth)
     chosen = choose_samples(scores[~scores["computed"]].drop(columns="computed"))

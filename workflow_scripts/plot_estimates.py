@@ -1,9 +1,9 @@
 """Draw what was estimated of each extrapolator without the truth."""
 
-from snakemake_job import job
+from pruning_workflow.job import job
 
 with job(snakemake):
+    from pruning_workflow.report.agreement import plot_estimates
     from score_extrapolation.evaluation import read_csv
-    from score_extrapolation.report.agreement import plot_estimates
 
     plot_estimates(read_csv(snakemake.input[0]), snakemake.output[0])

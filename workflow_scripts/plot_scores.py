@@ -1,12 +1,12 @@
 """Draw the distribution of one run's scores and, where there is a truth, extrapolated against true scores."""
 
-from snakemake_job import job
+from pruning_workflow.job import job
 
 with job(snakemake):
+    from pruning_workflow.report import scores_label
+    from pruning_workflow.report.distributions import count_scores, plot_against_truth, plot_distributions
     from score_extrapolation.evaluation import write_csv
     from score_extrapolation.evaluation.agreement import read_scores
-    from score_extrapolation.report import scores_label
-    from score_extrapolation.report.distributions import count_scores, plot_against_truth, plot_distributions
 
     files, title = snakemake.output, scores_label(**dict(snakemake.wildcards.items()))
     scores = read_scores(snakemake.input.scores, snakemake.input.truth)

@@ -1,9 +1,9 @@
 """Draw the time of each stage."""
 
-from snakemake_job import job
+from pruning_workflow.job import job
 
 with job(snakemake):
+    from pruning_workflow.report.figures import plot_stages
     from score_extrapolation.evaluation import read_csv
-    from score_extrapolation.report.figures import plot_stages
 
     plot_stages(read_csv(snakemake.input[0]), snakemake.output[0])

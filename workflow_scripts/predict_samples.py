@@ -1,10 +1,10 @@
 """Predict the samples of a part that its training has not seen."""
 
-from snakemake_job import job
+from pruning_workflow.job import job
 
 with job(snakemake) as metadata:
+    from score_extrapolation.io.tables import read_table, write_vectors
     from score_extrapolation.shards import shard_rows
-    from score_extrapolation.tables import read_table, write_vectors
     from score_extrapolation.training.inference import predict_unseen
 
     samples = read_table(snakemake.input.samples, ["sample_id", "label"])

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from snakemake_job import job
+from pruning_workflow.job import job
 
 with job(snakemake):
-    from score_extrapolation.datasets._store import prepare_samples
+    from score_extrapolation.datasets.store.preparation import prepare_samples
 
     samples = dict(snakemake.params.samples)
     prepare_samples(

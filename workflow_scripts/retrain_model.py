@@ -1,9 +1,9 @@
 """Train a fresh model on what is kept and measure its accuracy."""
 
-from snakemake_job import job
+from pruning_workflow.job import job
 
 with job(snakemake):
-    from score_extrapolation.atomic import write_json
+    from score_extrapolation.io.atomic import write_json
     from score_extrapolation.models import load_model
     from score_extrapolation.training.budget import retraining_budget
     from score_extrapolation.training.inference import measure_accuracy

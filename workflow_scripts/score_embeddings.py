@@ -1,10 +1,10 @@
 """Score every sample by embeddings alone."""
 
-from snakemake_job import job
+from pruning_workflow.job import job
 
 with job(snakemake) as metadata:
-    from score_extrapolation.atomic import read_json
-    from score_extrapolation.tables import SCORES, read_table, write_table
+    from score_extrapolation.io.atomic import read_json
+    from score_extrapolation.io.tables import SCORES, read_table, write_table
     from score_extrapolation.training_free import score_embeddings
 
     table = read_table(list(snakemake.input.embeddings), ["sample_id", "embedding"])

@@ -1,10 +1,10 @@
 """Compute the scores of the samples that were trained on."""
 
-from snakemake_job import job
+from pruning_workflow.job import job
 
 with job(snakemake, warns=snakemake.params.warns) as metadata:
+    from score_extrapolation.io.tables import SCORES, write_table
     from score_extrapolation.scores import score_file
-    from score_extrapolation.tables import SCORES, write_table
 
     sample_ids, scores = score_file(snakemake.params.score, snakemake.input.dynamics)
     write_table(snakemake.output[0], SCORES, metadata, sample_id=sample_ids, score=scores)

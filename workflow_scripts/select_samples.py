@@ -1,13 +1,13 @@
 """Choose the samples to keep at one pruning rate, or so many; first by what method, where trials say so."""
 
-from snakemake_job import LOGGER, job
+from pruning_workflow.job import LOGGER, job
 
 with job(snakemake) as metadata:
-    from score_extrapolation.atomic import read_json
+    from score_extrapolation.io.atomic import read_json
+    from score_extrapolation.io.tables import KEPT, write_blocks
     from score_extrapolation.plugins import method_constant
     from score_extrapolation.selection import select_tables
     from score_extrapolation.selection.auto import as_rows, choose, mean_accuracies
-    from score_extrapolation.tables import KEPT, write_blocks
 
     own = ("samples", "summary", "scores", "doubts", "trials")
     method, scores = snakemake.params.method, snakemake.input.get("scores")

@@ -1,10 +1,10 @@
 """Give an unsupervised training, in the place of embeddings of its own, those of the frozen networks that it read."""
 
-from snakemake_job import job
+from pruning_workflow.job import job
 
 with job(snakemake) as metadata:
+    from score_extrapolation.io.tables import read_table
     from score_extrapolation.shards import shard_rows
-    from score_extrapolation.tables import read_table
     from score_extrapolation.turtle.spaces import share_embeddings
 
     sample_ids = read_table(snakemake.input.samples, ["sample_id"])["sample_id"]

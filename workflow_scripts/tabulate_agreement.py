@@ -1,6 +1,6 @@
 """Correlate extrapolated scores with the truth, every run a row, and the truths of two seeds with each other."""
 
-from snakemake_job import job
+from pruning_workflow.job import job
 
 with job(snakemake):
     from score_extrapolation.evaluation import write_csv

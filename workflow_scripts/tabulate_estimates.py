@@ -1,6 +1,6 @@
 """Put the estimates of all runs in one table, beside the truth where it is known."""
 
-from snakemake_job import job
+from pruning_workflow.job import job
 
 with job(snakemake):
     from score_extrapolation.evaluation import read_csv, write_csv

@@ -1,11 +1,11 @@
 """Train an extrapolator of several layers on the subset's scores."""
 
-from snakemake_job import job
+from pruning_workflow.job import job
 
 with job(snakemake) as metadata:
-    from score_extrapolation.arrays import write_arrays
     from score_extrapolation.extrapolators import train
-    from score_extrapolation.tables import read_table
+    from score_extrapolation.io.named_arrays import write_arrays
+    from score_extrapolation.io.tables import read_table
 
     scores = read_table(snakemake.input.scores)
     tables = {name: read_table(path) for name, path in snakemake.input.items() if name != "scores"}

@@ -1,9 +1,9 @@
 """Train on the subset, recording each sample's dynamics."""
 
-from snakemake_job import job
+from pruning_workflow.job import job
 
 with job(snakemake):
-    from score_extrapolation.atomic import write_json
+    from score_extrapolation.io.atomic import write_json
     from score_extrapolation.training.runs import train_on
 
     metrics = train_on(

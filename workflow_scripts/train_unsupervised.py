@@ -1,9 +1,9 @@
 """Find classes in embeddings alone, and record how each subset sample came to its own."""
 
-from snakemake_job import job
+from pruning_workflow.job import job
 
 with job(snakemake) as metadata:
-    from score_extrapolation.atomic import read_json, write_json
+    from score_extrapolation.io.atomic import read_json, write_json
     from score_extrapolation.turtle.runs import train_unsupervised
 
     recipe = snakemake.params.recipe

@@ -1,9 +1,9 @@
 """Try a selection method within the subset: what it keeps there is trained on, and all other images judge."""
 
-from snakemake_job import job
+from pruning_workflow.job import job
 
 with job(snakemake):
-    from score_extrapolation.atomic import write_json
+    from score_extrapolation.io.atomic import write_json
     from score_extrapolation.training.trials import try_selection
 
     given = ("images", "summary", "samples", "tried_on", "scores")

@@ -3,10 +3,10 @@
 import sys
 from pathlib import Path
 
-from snakemake_job import job
+from pruning_workflow.job import job
 
 with job(snakemake):
-    from score_extrapolation.datasets._checksums import verify_store
+    from score_extrapolation.datasets.store.checksums import verify_store
     from score_extrapolation.faults import InputFault
 
     folder = Path(snakemake.input[0]).parent

@@ -3,7 +3,7 @@
 It runs nothing and takes no lock; it reads the records of the jobs that the outer run has just finished.
 """
 
-from snakemake_job import LOGGER, job
+from pruning_workflow.job import LOGGER, job
 
 with job(snakemake):
     import subprocess
@@ -11,7 +11,7 @@ with job(snakemake):
     import tempfile
     from pathlib import Path
 
-    from score_extrapolation.atomic import replacing, write_json
+    from score_extrapolation.io.atomic import replacing, write_json
 
     with replacing(snakemake.output[0]) as partial, tempfile.TemporaryDirectory(dir=partial.parent) as folder:
         # The merged config, so that what the command line changed holds in the report too. JSON is YAML.

@@ -26,8 +26,8 @@ from torch.nn.functional import dropout, mse_loss, one_hot
 
 from score_extrapolation import GNNExtrapolator
 from score_extrapolation.extrapolators import _gcn, _graph
+from score_extrapolation.io.tables import read_table, rows_of
 from score_extrapolation.neighbors.exact import find_neighbors, without_itself
-from score_extrapolation.tables import read_table, rows_of
 
 BATCH, FANOUT, TOLERANCE = 128, 10, 0.005
 CPU = torch.device("cpu")

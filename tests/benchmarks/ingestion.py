@@ -117,7 +117,7 @@ def timed() -> Iterator[None]:
 
 
 def run_decoder() -> None:
-    from score_extrapolation.datasets._decode import decode_image
+    from score_extrapolation.datasets.store.decoding import decode_image
 
     with timed():
         started = [
@@ -147,8 +147,8 @@ def run_disk() -> None:
 def run_store() -> None:
     import pandas  # noqa: F401, which pyarrow imports for its first table
 
-    import score_extrapolation.datasets.imagefolder  # noqa: F401, so that importing does not count
-    from score_extrapolation.datasets._store import prepare_samples
+    import score_extrapolation.datasets.readers.imagefolder  # noqa: F401, so that importing does not count
+    from score_extrapolation.datasets.store.preparation import prepare_samples
 
     with timed():
         prepare_samples(

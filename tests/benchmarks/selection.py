@@ -41,7 +41,7 @@ def make(folder: Path) -> None:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    from score_extrapolation.tables import SAMPLES, SCORES, write_blocks
+    from score_extrapolation.io.tables import SAMPLES, SCORES, write_blocks
 
     rng = np.random.default_rng(0)
 
@@ -66,8 +66,8 @@ def make(folder: Path) -> None:
 
 
 def select_streamed(folder: Path, method: str) -> None:
+    from score_extrapolation.io.tables import KEPT, write_blocks
     from score_extrapolation.selection import select_tables
-    from score_extrapolation.tables import KEPT, write_blocks
 
     scores = folder / "scores.parquet" if method != "random" else None
     blocks = select_tables(folder / "samples.parquet", scores, {"rate": arguments.rate}, {"name": method}, 0)
@@ -78,9 +78,9 @@ def select_whole(folder: Path, method: str) -> None:
     """Select by sorting all scores."""
     import numpy as np
 
+    from score_extrapolation.io.tables import KEPT, read_table, write_table
     from score_extrapolation.rng import derive_seed
     from score_extrapolation.selection import count_kept
-    from score_extrapolation.tables import KEPT, read_table, write_table
 
     samples, n_kept = read_table(folder / "samples.parquet"), count_kept(arguments.n, arguments.rate)
     if method == "random":
@@ -103,9 +103,9 @@ def select_whole(folder: Path, method: str) -> None:
 
 def pass_once(folder: Path, method: str) -> None:
     """Read what a method needs once and write the first samples."""
+    from score_extrapolation.io.tables import KEPT, write_blocks
     from score_extrapolation.selection import count_kept
     from score_extrapolation.selection._samples import SampleTables
-    from score_extrapolation.tables import KEPT, write_blocks
 
     def blocks():
         left = count_kept(arguments.n, arguments.rate)

@@ -24,13 +24,13 @@ import faiss
 import numpy as np
 import torch
 
-from score_extrapolation.arrays import read_arrays, write_arrays
 from score_extrapolation.extrapolators import extrapolate, infer, join, train
 from score_extrapolation.extrapolators.gnn import LAYERS, Options
+from score_extrapolation.io.named_arrays import read_arrays, write_arrays
+from score_extrapolation.io.tables import EXTRAPOLATED, read_blocks, read_rows, read_table, write_table, write_vectors
 from score_extrapolation.neighbors import Base, find_scope
 from score_extrapolation.neighbors.exact import mean_of
 from score_extrapolation.shards import shard_names, shard_rows
-from score_extrapolation.tables import EXTRAPOLATED, read_blocks, read_rows, read_table, write_table, write_vectors
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--embeddings", help="table of the workflow; without it, clustered ones")

@@ -41,12 +41,12 @@ from torch.utils.flop_counter import FlopCounterMode
 from score_extrapolation.models import build_model
 from score_extrapolation.records import Observer
 from score_extrapolation.training.devices import multiplies_bfloat16
+from score_extrapolation.training.dynamics_recorder import DynamicsRecorder
 from score_extrapolation.training.engine import Trainer
 from score_extrapolation.training.images import ResidentImages
 from score_extrapolation.training.prediction import predict
 from score_extrapolation.training.processes import Group
 from score_extrapolation.training.recipe import Training
-from score_extrapolation.training.recorder import DynamicsRecorder
 
 # Of `passes`.
 NETWORKS = (

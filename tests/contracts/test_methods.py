@@ -18,12 +18,14 @@ from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
 from formats import SMALL, in_a_fork
-from score_extrapolation.config import STEP_UP_NEEDS
+from pruning_workflow.config.experiment import STEP_UP_NEEDS
+from pruning_workflow.study import write_html
 from score_extrapolation.datasets import Split
 from score_extrapolation.evaluation import read_csv, write_csv
 from score_extrapolation.exports import export_kept
 from score_extrapolation.extrapolators import _forest, extrapolate, infer, join, train
 from score_extrapolation.faults import InputFault
+from score_extrapolation.io.tables import DRAWS, KEPT, write_table
 from score_extrapolation.models import build_model
 from score_extrapolation.neighbors import find_scope
 from score_extrapolation.paradigms import make_objective
@@ -40,8 +42,6 @@ from score_extrapolation.scores import score_dynamics
 from score_extrapolation.selection import select
 from score_extrapolation.selection._samples import SampleArrays
 from score_extrapolation.shards import STAGES
-from score_extrapolation.study import write_html
-from score_extrapolation.tables import DRAWS, KEPT, write_table
 from score_extrapolation.training.recipe import Recipe
 from score_extrapolation.training_free import score_embeddings
 from selecting import METHODS, tables_of

@@ -10,10 +10,7 @@ from hypothesis import strategies as st
 
 import oracles
 from score_extrapolation.extrapolators import extrapolate
-from score_extrapolation.neighbors import find_scope
-from score_extrapolation.scores import score_file
-from score_extrapolation.selection import select_tables
-from score_extrapolation.tables import (
+from score_extrapolation.io.tables import (
     EXTRAPOLATED,
     KEPT,
     SAMPLES,
@@ -23,8 +20,11 @@ from score_extrapolation.tables import (
     write_table,
     write_vectors,
 )
+from score_extrapolation.neighbors import find_scope
+from score_extrapolation.scores import score_file
+from score_extrapolation.selection import select_tables
+from score_extrapolation.training.dynamics_recorder import DynamicsRecorder
 from score_extrapolation.training.processes import Group
-from score_extrapolation.training.recorder import DynamicsRecorder
 
 K, WINDOW, N_EPOCHS, RATE = 3, 2, 4, 0.5
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from score_extrapolation.amounts import PATTERN, amounts, as_settings, removed
+from pruning_workflow.amounts import PATTERN, amounts, as_settings, removed
 
 
 def test_names_of_amounts():

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from score_extrapolation.atomic import read_json, replacing, replacing_folder, write_json
+from score_extrapolation.io.atomic import read_json, replacing, replacing_folder, write_json
 
 
 def names(folder):

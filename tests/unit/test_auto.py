@@ -8,15 +8,15 @@ import torch
 from test_config import assert_says, changed, faults_of
 from test_engine import ADAM, MODEL
 
-from score_extrapolation.config import read_config
-from score_extrapolation.evaluation.trials import COLUMNS, tabulate_trials
+from pruning_workflow.config.experiment import read_config
+from pruning_workflow.evaluation.trials import COLUMNS, tabulate_trials
 from score_extrapolation.faults import InputFault
+from score_extrapolation.io.tables import SAMPLES, SCORES, SUBSET, write_table
 from score_extrapolation.models import load_model
 from score_extrapolation.plugins import method_options
 from score_extrapolation.rng import derive_seed
 from score_extrapolation.selection import select
 from score_extrapolation.selection.auto import as_rows, choose, mean_accuracies
-from score_extrapolation.tables import SAMPLES, SCORES, SUBSET, write_table
 from score_extrapolation.training import trials
 from score_extrapolation.training.recipe import Recipe
 from score_extrapolation.training.runs import train_on

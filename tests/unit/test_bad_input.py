@@ -10,11 +10,11 @@ import pytest
 import yaml
 
 from formats import good_folder, image_bytes, write_images
-from score_extrapolation.config import read_config
-from score_extrapolation.datasets._store import prepare_samples
+from pruning_workflow.config.experiment import read_config
+from pruning_workflow.start import check_device, check_paths
+from score_extrapolation.datasets.store.preparation import prepare_samples
 from score_extrapolation.faults import InputFault
 from workflow.conftest import CHECKOUT, SMALL
-from workflow_config import check_device, check_paths
 
 DEFAULT = yaml.safe_load((CHECKOUT / "config.yaml").read_text(encoding="utf-8"))
 

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 import oracles
 from score_extrapolation.faults import InputFault
+from score_extrapolation.io.tables import KEPT, SAMPLES, SCORES, read_table, write_blocks, write_table
 from score_extrapolation.plugins import method_options
 from score_extrapolation.rng import derive_seed
 from score_extrapolation.selection import count_kept, select, select_tables
-from score_extrapolation.tables import KEPT, SAMPLES, SCORES, read_table, write_blocks, write_table
 
 few_scores = st.lists(st.integers(-9, 9) | st.integers(-60, 60), min_size=1, max_size=60)
 

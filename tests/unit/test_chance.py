@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 import oracles
 from score_extrapolation.faults import InputFault
+from score_extrapolation.io.tables import EXTRAPOLATED, SAMPLES, read_table, write_table
 from score_extrapolation.selection import _ridge, _samples, chance, select, select_tables
-from score_extrapolation.tables import EXTRAPOLATED, SAMPLES, read_table, write_table
 
 FLOORS = [0.0, 0.3, 1.0]
 

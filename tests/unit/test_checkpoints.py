@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from score_extrapolation.faults import Interrupted
-from score_extrapolation.tables import SUBSET, write_table
+from score_extrapolation.io.tables import SUBSET, write_table
 from score_extrapolation.training import engine
 from score_extrapolation.training.checkpoints import Checkpoints
 from score_extrapolation.training.runs import train_here

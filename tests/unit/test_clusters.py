@@ -8,13 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from score_extrapolation.evaluation.clusters import (
-    agreement_of_labels,
-    kmeans_labels,
-    probe_accuracy,
-    suggest_classes,
-)
-from score_extrapolation.matching import clustering_accuracy, match_labels
+from score_extrapolation.class_matching import clustering_accuracy, match_labels
+from score_extrapolation.evaluation.clusters import agreement_of_labels, kmeans_labels, probe_accuracy, suggest_classes
 
 classes = st.integers(0, 4)
 

@@ -13,13 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field
 
-import workflow_config
-from score_extrapolation import shorthands
-from score_extrapolation.config import Config, read_config
+from pruning_workflow import start
+from pruning_workflow.config import shorthands
+from pruning_workflow.config.experiment import Config, read_config
+from pruning_workflow.config.shorthands import extrapolator_label
+from pruning_workflow.parts import as_fraction, percent
 from score_extrapolation.faults import InputFault
-from score_extrapolation.parts import as_fraction, percent
 from score_extrapolation.plugins import Section
-from score_extrapolation.shorthands import extrapolator_label
 
 CHECKOUT = Path(__file__).parents[2]
 DEFAULT = yaml.safe_load((CHECKOUT / "config.yaml").read_text())
@@ -96,9 +96,9 @@ def test_every_other_config_holds_only_what_differs(path):
 
 @pytest.mark.parametrize("path", OTHERS, ids=lambda path: path.stem)
 def test_every_other_config_fits_the_disk_when_its_paths_exist(path, monkeypatch):
-    monkeypatch.setattr(workflow_config, "match", lambda path: [path])
+    monkeypatch.setattr(start, "match", lambda path: [path])
     config = read_config(merged(DEFAULT, yaml.safe_load(path.read_text())))
-    workflow_config.check_paths(config)
+    start.check_paths(config)
 
 
 def test_the_default_config_shows_every_key_of_the_model():
@@ -992,7 +992,7 @@ def load(tmp_path, of_file=None, of_command_line=None):
         config_settings=SimpleNamespace(config=of_command_line or {}),
         local_exec=True,
     )
-    return workflow_config.load_config(workflow, merged(merged(DEFAULT, of_file or {}), of_command_line or {}))
+    return start.load_config(workflow, merged(merged(DEFAULT, of_file or {}), of_command_line or {}))
 
 
 def test_the_file_that_set_a_value_last_is_named(tmp_path, capsys):
@@ -1043,7 +1043,7 @@ def test_values_of_the_command_line_have_the_types_that_they_have_in_a_file(tmp_
 
 @pytest.mark.parametrize("path", ["*.npz", "a: b", "#x", "[1"])
 def test_paths_of_the_command_line_are_taken_as_they_are(tmp_path, path, monkeypatch):
-    monkeypatch.setattr(workflow_config, "match", lambda path: [path])
+    monkeypatch.setattr(start, "match", lambda path: [path])
     config = load(tmp_path, None, {"samples": {"dataset": "npz", "train": [path], "test": path}})
     assert config.samples.train == config.samples.test == [path]
 
@@ -1056,40 +1056,40 @@ def test_paths_that_do_not_exist_are_refused(tmp_path):
         changed(("samples.dataset", "npz"), ("samples.train", f"{tmp_path}/*.npz"), ("samples.test", "no.npz"))
     )
     with pytest.raises(InputFault) as fault:
-        workflow_config.check_paths(config)
+        start.check_paths(config)
     assert str(fault.value).split("\n") == [
         f"samples.train: {tmp_path}/*.npz does not exist; give an existing file, folder or glob",
         "samples.test: no.npz does not exist; give an existing file, folder or glob",
     ]
     (tmp_path / "a.npz").write_text("")
     config = read_config(changed(("samples.dataset", "npz"), ("samples.train", f"{tmp_path}/*.npz")))
-    workflow_config.check_paths(config)
-    assert workflow_config.input_paths(config) == [f"{tmp_path}/a.npz"]
+    start.check_paths(config)
+    assert start.input_paths(config) == [f"{tmp_path}/a.npz"]
 
 
 def test_class_folders_are_watched(tmp_path):
     for folder in ("cat", "dog"):
         (tmp_path / folder).mkdir()
     config = read_config(changed(("samples.dataset", "imagefolder"), ("samples.train", str(tmp_path))))
-    assert workflow_config.input_paths(config) == [f"{tmp_path}", f"{tmp_path}/cat", f"{tmp_path}/dog"]
+    assert start.input_paths(config) == [f"{tmp_path}", f"{tmp_path}/cat", f"{tmp_path}/dog"]
 
 
 def test_results_that_cannot_be_written_are_refused(tmp_path):
     (tmp_path / "file").write_text("")
     config = read_config(changed(("results", f"{tmp_path}/file/results")))
     with pytest.raises(InputFault, match=r"results: .*file is a file; give a folder"):
-        workflow_config.check_paths(config)
+        start.check_paths(config)
 
 
 @pytest.mark.parametrize("runs_here", [True, False])
 def test_cuda_must_be_where_jobs_run(runs_here, monkeypatch):
-    monkeypatch.setattr(workflow_config, "has_cuda", lambda: False)
+    monkeypatch.setattr(start, "has_cuda", lambda: False)
     config = read_config(changed(("device", "cuda")))
     if not runs_here:
-        workflow_config.check_device(config, runs_here)
+        start.check_device(config, runs_here)
         return
     with pytest.raises(InputFault, match="device: cuda was asked for, but this machine has no CUDA device"):
-        workflow_config.check_device(config, runs_here)
+        start.check_device(config, runs_here)
 
 
 def test_a_stage_takes_what_it_does_not_set_from_the_default():
@@ -1101,7 +1101,7 @@ def test_a_stage_takes_what_it_does_not_set_from_the_default():
 
 def resources(*changes, attempt=1, gpu=True):
     """Return what a training's job is given by Snakemake, in an attempt."""
-    asked = workflow_config.stage_resources(read_config(changed(*changes)), "training", gpu)
+    asked = start.stage_resources(read_config(changed(*changes)), "training", gpu)
     return {key: value({}, attempt=attempt) if callable(value) else value for key, value in asked.items()}
 
 
@@ -1138,7 +1138,7 @@ def test_whole_gpus_and_shards_at_once_are_a_fault():
 
 
 def test_parsing_the_config_loads_neither_numpy_nor_torch():
-    program = "import sys, workflow_config; sys.exit(bool({'numpy', 'torch', 'pyarrow'} & set(sys.modules)))"
+    program = "import sys, pruning_workflow.start; sys.exit(bool({'numpy', 'torch', 'pyarrow'} & set(sys.modules)))"
     subprocess.run([sys.executable, "-c", program], cwd=CHECKOUT / "workflow_scripts", check=True)
 
 
@@ -1219,13 +1219,13 @@ def test_the_path_of_a_test_set_of_another_kind_is_checked_and_watched(tmp_path)
     (tmp_path / "real").mkdir()
     train = (NPZ[0], ("samples.train", f"{tmp_path}/1m.npz"))
     config = read_config(changed(*train, ("samples.test", {**CIFAR100, "path": f"{tmp_path}/real"})))
-    workflow_config.check_paths(config)
-    assert workflow_config.input_paths(config) == [f"{tmp_path}/1m.npz"]
+    start.check_paths(config)
+    assert start.input_paths(config) == [f"{tmp_path}/1m.npz"]
     config = read_config(changed(*train, ("samples.test", {**CIFAR100, "path": f"{tmp_path}/downloaded"})))
-    workflow_config.check_paths(config)
+    start.check_paths(config)
     config = read_config(changed(*train, ("samples.test", {"dataset": "idx", "path": f"{tmp_path}/none"})))
     with pytest.raises(InputFault) as fault:
-        workflow_config.check_paths(config)
+        start.check_paths(config)
     assert str(fault.value) == (
         f"samples.test.path: {tmp_path}/none does not exist; give an existing file, folder or glob"
     )

@@ -3,10 +3,9 @@
 import pytest
 from test_config import assert_says, changed, faults_of
 
-from score_extrapolation.config import read_config
-from score_extrapolation.plugins import method_constant, method_names
-from study_items import CONDITIONS, describe_experiment, missing_items
-from study_rows import coverage_rows, neighborhood_rows, retraining_rows
+from pruning_workflow.config.experiment import read_config
+from pruning_workflow.items import CONDITIONS, describe_experiment, item_literal, item_names, missing_items
+from pruning_workflow.runs import coverage_rows, neighborhood_rows, retraining_rows
 
 FOLDER = "results/digits"
 THREE = ["random", "stratified", "zcoreset"]
@@ -250,10 +249,10 @@ def test_neighbourhoods_are_those_of_the_training_on_everything():
 # Tables and figures
 
 
-@pytest.mark.parametrize("item", method_names("study"))
+@pytest.mark.parametrize("item", item_names())
 def test_an_item_says_what_it_needs_and_where_it_stands(item):
-    assert set(method_constant("study", item, "NEEDS")) <= set(CONDITIONS)
-    assert method_constant("study", item, "CHAPTER")[0] in "12345"
+    assert set(item_literal(item, "NEEDS")) <= set(CONDITIONS)
+    assert item_literal(item, "CHAPTER")[0] in "12345"
 
 
 def test_with_everything_configured_only_what_is_not_there_yet_is_missing():

@@ -5,10 +5,10 @@ import re
 import pytest
 from test_config import assert_says, changed, faults_of
 
-from score_extrapolation.config import read_config
-from score_extrapolation.parts import PATTERN, nested, percent
-from study_paths import table_path
-from study_rows import nested_rows, retraining_rows, shift_rows
+from pruning_workflow.config.experiment import read_config
+from pruning_workflow.parts import PATTERN, nested, percent
+from pruning_workflow.results import table_path
+from pruning_workflow.runs import nested_rows, retraining_rows, shift_rows
 
 STEPPED_UP = ("dynamics", "nested/dynamics", "nested/scores")
 PREDICTED = ("predictions", "neighbors/label")

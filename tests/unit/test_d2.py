@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 from test_config import changed
 
 import oracles
-from score_extrapolation.config import read_config
+from pruning_workflow.config.experiment import read_config
+from pruning_workflow.runs import retraining_rows
 from score_extrapolation.faults import InputFault
 from score_extrapolation.plugins import load_method
 from score_extrapolation.selection import count_kept, select
 from score_extrapolation.selection._samples import SampleArrays
-from study_rows import retraining_rows
 
 
 def nearest(vectors, k):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from score_extrapolation.datasets._decode import BadImage, decode_image
+from score_extrapolation.datasets.store.decoding import BadImage, decode_image
 
 
 def random_images(n, *shape, seed=0):

@@ -1,6 +1,6 @@
 """What a run says at its end."""
 
-from workflow_config import MOST_TOLD, describe_results
+from pruning_workflow.start import MOST_TOLD, describe_results
 
 
 def test_files_that_there_are_are_named_and_the_rest_counted(tmp_path):

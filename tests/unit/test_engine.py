@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from torch.nn.functional import cross_entropy, softmax
 
 from score_extrapolation.faults import InputFault
+from score_extrapolation.io.tables import SUBSET, write_table
 from score_extrapolation.models import build_model, load_model
 from score_extrapolation.rng import derive_seed
-from score_extrapolation.tables import SUBSET, write_table
 from score_extrapolation.training import devices, engine, prediction
 from score_extrapolation.training.engine import Trainer, make_optimizer, make_schedule
 from score_extrapolation.training.epochs import epoch_batches

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from code_digest import SCRIPTS, code_files
+from pruning_workflow.rerun import code_files
 
 ENVS = Path(__file__).parents[2] / "envs"
 
@@ -36,7 +36,7 @@ def test_constraints_repeat_no_requirement():
 
 
 PACKAGES = {"faiss": "faiss-cpu", "sklearn": "scikit-learn", "PIL": "pillow", "yaml": "PyYAML"}
-OURS = {path.stem for path in SCRIPTS.glob("*.py")} | {"score_extrapolation"}
+OURS = {"pruning_workflow", "score_extrapolation"}
 
 
 def scripts_of_environments() -> dict[tuple[str, str], None]:

@@ -13,9 +13,9 @@ from torch.nn.functional import cross_entropy
 
 import oracles
 from score_extrapolation.faults import InputFault, Interrupted
+from score_extrapolation.io.tables import SUBSET, write_table
 from score_extrapolation.models import build_model
 from score_extrapolation.rng import derive_seed
-from score_extrapolation.tables import SUBSET, write_table
 from score_extrapolation.training import engine, runs
 from score_extrapolation.training.budget import retraining_budget
 from score_extrapolation.training.engine import Trainer, make_optimizer

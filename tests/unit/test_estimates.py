@@ -7,16 +7,16 @@ import pandas as pd
 import pytest
 
 import oracles
-from score_extrapolation.atomic import write_json
 from score_extrapolation.evaluation import estimates, read_csv, write_csv
 from score_extrapolation.evaluation.agreement import pearson, spearman, tabulate_agreement
 from score_extrapolation.evaluation.estimates import FOLDS, RUN, choose, cross_validate, tabulate_estimates
 from score_extrapolation.extrapolators import extrapolate
 from score_extrapolation.extrapolators._draws import certain_draws
 from score_extrapolation.faults import InputFault
+from score_extrapolation.io.atomic import write_json
+from score_extrapolation.io.tables import EXTRAPOLATED, SCORES, write_table
 from score_extrapolation.plugins import method_options
 from score_extrapolation.rng import derive_seed
-from score_extrapolation.tables import EXTRAPOLATED, SCORES, write_table
 
 # ------------------------------------------------------------ cross-validation
 

@@ -11,16 +11,16 @@ import pytest
 import yaml
 
 import oracles
-from score_extrapolation.config import read_config
+from pruning_workflow.config.experiment import read_config
+from pruning_workflow.evaluation.retraining import TIMED, compare_arms, summarize_retraining, tabulate_retraining
+from pruning_workflow.evaluation.work import read_images
+from pruning_workflow.runs import agreement_rows, retraining_rows
 from score_extrapolation.evaluation import write_csv
 from score_extrapolation.evaluation.agreement import pearson, read_scores, spearman, tabulate_agreement
-from score_extrapolation.evaluation.retraining import TIMED, compare_arms, summarize_retraining, tabulate_retraining
-from score_extrapolation.evaluation.work import read_images
 from score_extrapolation.extrapolators._draws import certain_draws
-from score_extrapolation.tables import EXTRAPOLATED, SCORES, SUBSET, write_table
+from score_extrapolation.io.tables import EXTRAPOLATED, SCORES, SUBSET, write_table
 from score_extrapolation.training.epochs import Epochs
 from score_extrapolation.training.recipe import Recipe
-from study_rows import agreement_rows, retraining_rows
 
 DEFAULT = Path(__file__).parents[2] / "config.yaml"
 

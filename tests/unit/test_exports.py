@@ -23,13 +23,13 @@ from torch.utils.data import Subset, WeightedRandomSampler
 
 from formats import random_images
 from score_extrapolation.datasets import Split
-from score_extrapolation.datasets._store import prepare_samples
+from score_extrapolation.datasets.store.preparation import prepare_samples
 from score_extrapolation.exports import export_kept
 from score_extrapolation.exports._reading import Reading
 from score_extrapolation.exports.links import _class_folders
 from score_extrapolation.faults import InputFault
+from score_extrapolation.io.tables import KEPT, read_table, write_table
 from score_extrapolation.plugins import load_method, method_constant, method_names, method_options
-from score_extrapolation.tables import KEPT, read_table, write_table
 from score_extrapolation.torchvision_import import torchvision
 
 # Names that a person's files may have; two classes have one of each.

@@ -17,8 +17,8 @@ from score_extrapolation.extrapolators import _gcn, _graph, extrapolate, gnn
 from score_extrapolation.extrapolators._draws import certain_draws
 from score_extrapolation.extrapolators.gnn import Options
 from score_extrapolation.faults import InputFault
+from score_extrapolation.io.tables import DRAWS
 from score_extrapolation.neighbors import find_scope
-from score_extrapolation.tables import DRAWS
 
 CPU = torch.device("cpu")
 has_dgl = importlib.util.find_spec("dgl") is not None

@@ -10,8 +10,8 @@ from score_extrapolation.extrapolators import _forest, extrapolate, held_out
 from score_extrapolation.extrapolators._forest import Forest
 from score_extrapolation.extrapolators._step_up import step_up
 from score_extrapolation.faults import InputFault
+from score_extrapolation.io.tables import DRAWS
 from score_extrapolation.neighbors import find_scope
-from score_extrapolation.tables import DRAWS
 
 K = 8  # neighbours that are stored
 

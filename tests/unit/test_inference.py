@@ -12,8 +12,8 @@ from torch.nn.functional import one_hot
 
 import oracles
 from score_extrapolation import shards
+from score_extrapolation.io.tables import read_table, write_vectors
 from score_extrapolation.models import build_model, save_model
-from score_extrapolation.tables import read_table, write_vectors
 from score_extrapolation.training import inference, prediction
 from score_extrapolation.training.inference import embed_store, predict_unseen
 
@@ -203,7 +203,7 @@ def test_what_takes_long_to_import_is_left_alone(trained):
         import sys
         import torch
         from score_extrapolation.models import load_model
-        from score_extrapolation.tables import read_table, write_vectors
+        from score_extrapolation.io.tables import read_table, write_vectors
         from score_extrapolation.training.inference import embed_store
         from score_extrapolation.training.optimizers import make_optimizer
         from score_extrapolation.training.recipe import Optimizer

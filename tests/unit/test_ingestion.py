@@ -21,13 +21,17 @@ import pytest
 from PIL import Image
 
 from score_extrapolation import faults
-from score_extrapolation.datasets import Split, _checksums, _chunks, _unfinished, npz
-from score_extrapolation.datasets._arrays import npy_bytes, sum_channels
-from score_extrapolation.datasets._checksums import hash_images, verify_store
-from score_extrapolation.datasets._decode import find_form
-from score_extrapolation.datasets._store import prepare_samples
+from score_extrapolation.datasets import Split
+from score_extrapolation.datasets.readers import npz
+from score_extrapolation.datasets.store import checksums as _checksums
+from score_extrapolation.datasets.store import chunks as _chunks
+from score_extrapolation.datasets.store import unfinished as _unfinished
+from score_extrapolation.datasets.store.checksums import hash_images, verify_store
+from score_extrapolation.datasets.store.decoding import find_form
+from score_extrapolation.datasets.store.npy_files import npy_bytes, sum_channels
+from score_extrapolation.datasets.store.preparation import prepare_samples
 from score_extrapolation.faults import InputFault, Interrupted
-from score_extrapolation.tables import read_table
+from score_extrapolation.io.tables import read_table
 
 N = 90
 
@@ -91,7 +95,8 @@ def contents(folder):
 # writes a note beside the images.
 DIES = """
 import json, os, signal, sys
-from score_extrapolation.datasets import _arrays, _chunks, _store, _tables, _unfinished
+from score_extrapolation.datasets.store import chunks as _chunks, npy_files as _arrays, preparation as _store
+from score_extrapolation.datasets.store import store_tables as _tables, unfinished as _unfinished
 _chunks.CHUNK_IMAGES, _unfinished.SAVE_S = 4, 0
 left = int(sys.argv[2])
 
@@ -163,7 +168,7 @@ def test_told_to_stop_it_saves_and_goes_on_there(photos, undisturbed, tmp_path, 
     starts, decode = [], _chunks.decode_split
     with monkeypatch.context() as patched:
         patched.setattr(
-            "score_extrapolation.datasets._store.decode_split",
+            "score_extrapolation.datasets.store.preparation.decode_split",
             lambda *args: starts.append(args[-1]) or decode(*args),
         )
         prepare_samples(**settings(photos, threads=1), folder=tmp_path / "samples")
@@ -328,7 +333,7 @@ import os, signal, sys
 import numpy as np
 sys.path.insert(0, sys.argv[1])
 from test_ingestion import encoded_split
-from score_extrapolation.datasets import _chunks, _decode
+from score_extrapolation.datasets.store import chunks as _chunks, decoding as _decode
 _chunks.CHUNK_IMAGES = 4
 split, _ = encoded_split(60)
 form = _decode.find_form(split, 8, "crop", None)

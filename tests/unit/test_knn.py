@@ -9,8 +9,8 @@ import oracles
 from score_extrapolation.extrapolators import extrapolate, knn
 from score_extrapolation.extrapolators.knn import KNNExtrapolator, weighted_scores
 from score_extrapolation.faults import InputFault
+from score_extrapolation.io.tables import DRAWS
 from score_extrapolation.neighbors import find_scope
-from score_extrapolation.tables import DRAWS
 
 
 def random_case(m=60, q=25, d=8, seed=0):

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from score_extrapolation.datasets import Split
-from score_extrapolation.datasets._labels import draw_fraction, map_labels
+from score_extrapolation.datasets.store.labels import draw_fraction, map_labels
 from score_extrapolation.faults import InputFault
 
 

@@ -8,8 +8,8 @@ import pytest
 import oracles
 from score_extrapolation.evaluation.agreement import pearson, spearman
 from score_extrapolation.evaluation.neighborhoods import correlate_neighborhoods, neighborhood_statistics
+from score_extrapolation.io.tables import rows_of
 from score_extrapolation.neighbors import find_scope
-from score_extrapolation.tables import rows_of
 
 METRICS = [
     "n_same_label",

@@ -137,7 +137,7 @@ NEEDS = {
     "neighbors": "import score_extrapolation.neighbors.pynndescent_search",
     "training-free": "import score_extrapolation.training_free.zcoreset",
     "robustness": "import score_extrapolation.robustness.autoattack",
-    "report": "import score_extrapolation.report.figures",
+    "evaluation": "import score_extrapolation.evaluation.agreement",
     "dgl": "import numpy as np\nfrom score_extrapolation import GNNExtrapolator\n"
     "GNNExtrapolator(k=2, backend='dgl').fit(np.random.default_rng(0).normal(size=(30, 2)), range(20), np.zeros(20))",
 }

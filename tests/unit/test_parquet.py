@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from score_extrapolation.datasets import parquet
+from score_extrapolation.datasets.readers import parquet
 from score_extrapolation.faults import InputFault
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from score_extrapolation.parts import (
+from pruning_workflow.parts import (
     EVERYTHING,
     PATTERN,
     SUBSET_PATTERN,

@@ -3,10 +3,10 @@
 import pytest
 from test_config import changed
 
-import workflow_config
-from score_extrapolation.config import read_config
+import pruning_workflow.start as workflow_config
+from pruning_workflow.config.experiment import read_config
 from score_extrapolation.faults import InputFault
-from score_extrapolation.paths import expand_braces, match
+from score_extrapolation.io.paths import expand_braces, match
 
 
 @pytest.mark.parametrize(

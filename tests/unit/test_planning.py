@@ -8,15 +8,15 @@ import pytest
 import yaml
 from snakemake.utils import update_config
 
-from nested_run import ListedJob, needs_of, parse_dry_run
-from score_extrapolation.config import read_config
-from score_extrapolation.planning.break_even import break_even, say_break_even, say_seconds
-from score_extrapolation.planning.clock import Task, clock_seconds, start_seconds
-from score_extrapolation.planning.counts import Counts, count_samples
-from score_extrapolation.planning.forecast import Costs, Forecast, sum_stages
-from score_extrapolation.planning.lines import fit_line
-from score_extrapolation.planning.small import fewest_images, in_small
-from score_extrapolation.planning.work import DISTANCES_OF_A_QUERY, Work, work_of
+from pruning_workflow.config.experiment import read_config
+from pruning_workflow.nested_run import ListedJob, needs_of, parse_dry_run
+from pruning_workflow.plan.break_even import break_even, say_break_even, say_seconds
+from pruning_workflow.plan.clock import Task, clock_seconds, start_seconds
+from pruning_workflow.plan.counts import Counts, count_samples
+from pruning_workflow.plan.forecast import Costs, Forecast, sum_stages
+from pruning_workflow.plan.lines import fit_line
+from pruning_workflow.plan.small import fewest_images, in_small
+from pruning_workflow.plan.work import DISTANCES_OF_A_QUERY, Work, work_of
 
 CHECKOUT = Path(__file__).parents[2]
 DEFAULT = yaml.safe_load((CHECKOUT / "config.yaml").read_text())
@@ -342,7 +342,7 @@ def test_what_a_method_passes_over_is_no_more_than_is_pruned_in_small_too():
 
 
 def test_the_number_of_images_is_that_of_the_store(tmp_path):
-    from score_extrapolation.datasets._store import prepare_samples
+    from score_extrapolation.datasets.store.preparation import prepare_samples
 
     for changes in ({}, {"share": 0.3, "validation": 0.1}, {"test": None, "share": 0.5}):
         samples = read_config(merged({"samples": changes})).samples.model_dump()

@@ -13,6 +13,7 @@ from score_extrapolation.plugins import (
     KINDS,
     PACKAGE,
     Section,
+    folder_of,
     load_method,
     method_constant,
     method_names,
@@ -23,7 +24,7 @@ from score_extrapolation.plugins import (
 
 def test_names_are_the_files_that_begin_with_no_underscore():
     for kind in KINDS:
-        files = [path.stem for path in (PACKAGE / kind).iterdir() if path.suffix == ".py"]
+        files = [path.stem for path in folder_of(kind).iterdir() if path.suffix == ".py"]
         assert list(method_names(kind)) == sorted(name for name in files if not name.startswith("_"))
         assert method_names(kind)
 
@@ -43,7 +44,7 @@ import json, sys
 from score_extrapolation.plugins import KINDS, method_constant, method_names, method_options
 for kind in KINDS:
     for name in method_names(kind):
-        if kind not in ("records", "study"):
+        if kind != "records":
             method_options(kind, name)
         method_constant(kind, name, "RECORD")
 print(json.dumps(sorted(sys.modules)))
@@ -94,7 +95,7 @@ def house(tmp_path, monkeypatch):
     """A folder of scores of our own."""
     (tmp_path / "scores").mkdir()
     monkeypatch.setattr(plugins, "PACKAGE", tmp_path)
-    cached = (plugins.method_names, plugins.method_options, plugins.method_constant, plugins._syntax_tree)
+    cached = (plugins.names_in, plugins.method_options, plugins.literal_in, plugins._syntax_tree)
     for function in cached:
         function.cache_clear()
     yield tmp_path / "scores"

@@ -12,19 +12,19 @@ from test_epochs import EVERYTHING, network, recipe, result, task
 from test_selection_streams import every_method, table_paths, write_samples
 from test_store import archive, fault_of, prepare, random_images, read_back  # noqa: F401 - archive is a fixture
 
-from score_extrapolation.config import read_config
+from pruning_workflow.config.experiment import read_config
+from pruning_workflow.parts import is_within, nested, universe
+from pruning_workflow.results import universe_path
 from score_extrapolation.datasets import count_own
 from score_extrapolation.faults import InputFault, Interrupted
-from score_extrapolation.parts import is_within, nested, universe
+from score_extrapolation.io.tables import KEPT, read_table, write_blocks
 from score_extrapolation.plugins import method_constant
 from score_extrapolation.selection import _samples, count_kept, select, select_tables
-from score_extrapolation.tables import KEPT, read_table, write_blocks
 from score_extrapolation.training.engine import Trainer
 from score_extrapolation.training.epochs import MixedEpochs
 from score_extrapolation.training.images import ResidentImages
 from score_extrapolation.training.runs import train_here
 from selecting import NOT_NESTED, OPTIONS, random_doubts, reads_doubts, tables_of
-from study_paths import universe_path
 
 # The store
 

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 from PIL import Image, ImageFont
 
-from score_extrapolation.evaluation.retraining import TIMED
-from score_extrapolation.report import arm_label, figures, method_label, scores_label
-from score_extrapolation.report.agreement import plot_agreement
-from score_extrapolation.report.contact_sheets import (
+from pruning_workflow.evaluation.retraining import TIMED
+from pruning_workflow.report import arm_label, figures, method_label, scores_label
+from pruning_workflow.report.agreement import plot_agreement
+from pruning_workflow.report.contact_sheets import (
     FONTS,
     caption,
     choose_samples,
@@ -19,9 +19,9 @@ from score_extrapolation.report.contact_sheets import (
     shorten,
     three_digits,
 )
-from score_extrapolation.report.distributions import count_scores, plot_against_truth, plot_distributions
-from score_extrapolation.report.figures import group_arms, plot_accuracy, plot_stages
-from score_extrapolation.report.style import FAMILY_LOOKS, LABEL_SIZE, arm_styles, drawing, label_points, legend_keys
+from pruning_workflow.report.distributions import count_scores, plot_against_truth, plot_distributions
+from pruning_workflow.report.figures import group_arms, plot_accuracy, plot_stages
+from pruning_workflow.report.style import FAMILY_LOOKS, LABEL_SIZE, arm_styles, drawing, label_points, legend_keys
 
 # A file that another test left open is closed whenever it is collected.
 pytestmark = pytest.mark.filterwarnings("error", "ignore::ResourceWarning")

@@ -9,12 +9,12 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy, log_softmax, softmax
 
+from score_extrapolation.io.tables import SUBSET, write_table
 from score_extrapolation.models import build_model, save_model
 from score_extrapolation.paradigms import adversarial, make_objective
 from score_extrapolation.robustness import evaluate, spread_over_classes
 from score_extrapolation.robustness.autoattack import resisting_autoattack, standard_attacks
 from score_extrapolation.robustness.pgd import attack_labels, perturb, random_start
-from score_extrapolation.tables import SUBSET, write_table
 from score_extrapolation.training.recipe import Recipe
 from score_extrapolation.training.runs import train_here
 

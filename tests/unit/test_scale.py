@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from score_extrapolation.io.tables import DRAWS, EXTRAPOLATED, SAMPLES, SCORES, write_table, write_vectors
 from score_extrapolation.models import build_model
-from score_extrapolation.tables import DRAWS, EXTRAPOLATED, SAMPLES, SCORES, write_table, write_vectors
 from score_extrapolation.training.dynamics import DynamicsWriter
 from workflow.conftest import CHECKOUT
 

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from score_extrapolation.atomic import write_json
+from pruning_workflow.evaluation.retraining import compare_arms, summarize_retraining
 from score_extrapolation.evaluation import write_csv
-from score_extrapolation.evaluation.retraining import compare_arms, summarize_retraining
+from score_extrapolation.io.atomic import write_json
 
 CHECKOUT = Path(__file__).parents[2]
 PAGE = (CHECKOUT / "docs/selection.md").read_text()

@@ -12,13 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import oracles
-from score_extrapolation import tables
+from score_extrapolation.class_places import share_out
 from score_extrapolation.faults import InputFault
-from score_extrapolation.plugins import method_constant
-from score_extrapolation.rng import derive_seed
-from score_extrapolation.selection import _highest, _samples, count_kept, select, select_tables
-from score_extrapolation.shares import share_out
-from score_extrapolation.tables import (
+from score_extrapolation.io import tables
+from score_extrapolation.io.tables import (
     KEPT,
     SAMPLES,
     SCORES,
@@ -28,6 +25,9 @@ from score_extrapolation.tables import (
     write_table,
     write_vectors,
 )
+from score_extrapolation.plugins import method_constant
+from score_extrapolation.rng import derive_seed
+from score_extrapolation.selection import _highest, _samples, count_kept, select, select_tables
 from selecting import METHODS, NOT_NESTED, OPTIONS, doubts_of, made_tables, random_doubts, reads_doubts, tables_of
 
 every_method = pytest.mark.parametrize("method", METHODS)

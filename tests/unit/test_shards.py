@@ -9,14 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import oracles
-from score_extrapolation import shards, tables
-from score_extrapolation.arrays import read_arrays, write_arrays
+from score_extrapolation import shards
 from score_extrapolation.extrapolators import _graph
 from score_extrapolation.faults import InputFault
-from score_extrapolation.neighbors import Base, exact, find_scope
-from score_extrapolation.neighbors.exact import mean_of
-from score_extrapolation.shards import BATCH, shard_names, shard_rows
-from score_extrapolation.tables import (
+from score_extrapolation.io import tables
+from score_extrapolation.io.named_arrays import read_arrays, write_arrays
+from score_extrapolation.io.tables import (
     EXTRAPOLATED,
     gather_table,
     read_blocks,
@@ -25,6 +23,9 @@ from score_extrapolation.tables import (
     write_table,
     write_vectors,
 )
+from score_extrapolation.neighbors import Base, exact, find_scope
+from score_extrapolation.neighbors.exact import mean_of
+from score_extrapolation.shards import BATCH, shard_names, shard_rows
 
 # Limits
 

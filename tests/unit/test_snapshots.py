@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from score_extrapolation.io.tables import SUBSET, write_table
 from score_extrapolation.models import build_model, load_model
-from score_extrapolation.tables import SUBSET, write_table
 from score_extrapolation.training.recipe import Recipe, snapshot_epochs
 from score_extrapolation.training.runs import train_here
 from score_extrapolation.training.snapshots import Snapshots, snapshot_files

@@ -10,9 +10,9 @@ from score_extrapolation.evaluation.agreement import pearson
 from score_extrapolation.extrapolators import _forest, _step_up, extrapolate
 from score_extrapolation.extrapolators._forest import Forest
 from score_extrapolation.faults import InputFault
+from score_extrapolation.io.tables import DRAWS
 from score_extrapolation.neighbors import find_scope
 from score_extrapolation.rng import derive_seed
-from score_extrapolation.tables import DRAWS
 
 TREES = _forest.TREES
 

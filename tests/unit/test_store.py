@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from score_extrapolation import tables
-from score_extrapolation.datasets import _chunks
-from score_extrapolation.datasets._store import prepare_samples
+from score_extrapolation.datasets.store import chunks as _chunks
+from score_extrapolation.datasets.store.preparation import prepare_samples
 from score_extrapolation.faults import InputFault
+from score_extrapolation.io import tables
 
 
 def random_images(n, *shape, seed=0):

@@ -9,9 +9,7 @@ import pytest
 from scipy.stats import ttest_1samp
 
 import oracles
-from score_extrapolation.evaluation.intervals import paired_interval
-from score_extrapolation.evaluation.pareto import find_front
-from score_extrapolation.study import (
+from pruning_workflow.study import (
     figure_2,
     figure_3,
     figure_4,
@@ -29,9 +27,11 @@ from score_extrapolation.study import (
     table_15,
     write_html,
 )
-from score_extrapolation.study._statistics import add_best, add_differences, summarize
-from score_extrapolation.study._texts import difference, number, pivot, plus_minus, seconds
-from score_extrapolation.study._useful_rate import useful_rates
+from pruning_workflow.study._statistics import add_best, add_differences, summarize
+from pruning_workflow.study._texts import difference, number, pivot, plus_minus, seconds
+from pruning_workflow.study._useful_rate import useful_rates
+from score_extrapolation.evaluation.intervals import paired_interval
+from score_extrapolation.evaluation.pareto import find_front
 from study_tables import make_scores, make_tables
 
 # A file that another test left open is closed whenever it is collected.

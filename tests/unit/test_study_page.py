@@ -5,25 +5,21 @@ import runpy
 
 import pytest
 
+from pruning_workflow.items import item_literal, item_names, load_item
 from score_extrapolation.evaluation import write_csv
-from score_extrapolation.plugins import load_method, method_constant, method_names
 from study_tables import make_tables
 from workflow.conftest import CHECKOUT
 
 PAGE = CHECKOUT / "docs/study.md"
 STUDY = runpy.run_path(str(CHECKOUT / "docs/study.py"))
 # Of a pool of synthetic images nothing was measured yet.
-TABLES = [
-    name
-    for name in method_names("study")
-    if name.startswith("table") and "pool" not in method_constant("study", name, "NEEDS")
-]
+TABLES = [name for name in item_names() if name.startswith("table") and "pool" not in item_literal(name, "NEEDS")]
 
 
 @pytest.fixture
 def results(tmp_path):
     for name in TABLES:
-        write_csv(tmp_path / "study" / f"{name}.csv", load_method("study", name).tabulate(make_tables()))
+        write_csv(tmp_path / "study" / f"{name}.csv", load_item(name).tabulate(make_tables()))
     return tmp_path
 
 
@@ -38,7 +34,7 @@ def test_every_table_has_its_place_and_its_numbers(results):
     table = page.split("<!-- table_12 -->")[1].split("<!-- end")[0].strip().splitlines()
     cells = [line.strip("|").split(" | ") for line in table]
     assert len({len(row) for row in cells}) == 1
-    formatted = load_method("study", "table_12").format_table(load_method("study", "table_12").tabulate(make_tables()))
+    formatted = load_item("table_12").format_table(load_item("table_12").tabulate(make_tables()))
     assert len(table) == 2 + len(formatted)
     assert formatted.iloc[0, 0] in table[2]
 

@@ -5,8 +5,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from score_extrapolation import tables
-from score_extrapolation.tables import read_metadata, read_table, rows_of, write_blocks, write_table, write_vectors
+from score_extrapolation.io import tables
+from score_extrapolation.io.tables import read_metadata, read_table, rows_of, write_blocks, write_table, write_vectors
 
 SCHEMAS = ["SAMPLES", "SUBSET", "SCORES", "EXTRAPOLATED", "KEPT"]
 IDS = np.array([3, 7, 8, 1000, 2**40])

@@ -7,7 +7,7 @@ import struct
 import numpy as np
 import pytest
 
-from score_extrapolation.datasets import torchvision
+from score_extrapolation.datasets.readers import torchvision
 from score_extrapolation.faults import InputFault
 
 

@@ -11,9 +11,9 @@ import torch
 
 import oracles
 from score_extrapolation.faults import InputFault, Interrupted
+from score_extrapolation.io.tables import read_metadata, read_table, write_table, write_vectors
 from score_extrapolation.rng import derive_seed
 from score_extrapolation.scores import score_file
-from score_extrapolation.tables import read_metadata, read_table, write_table, write_vectors
 from score_extrapolation.training.dynamics import read_epochs, read_sample_ids
 from score_extrapolation.training.optimizers import make_optimizer
 from score_extrapolation.training.recipe import Optimizer

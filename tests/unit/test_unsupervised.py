@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 from test_config import changed, faults_of
 
-from score_extrapolation.config import read_config
+from pruning_workflow.config.experiment import read_config
+from pruning_workflow.runs import found_label_rows, retraining_rows
+from pruning_workflow.study import table_2, table_3
 from score_extrapolation.evaluation.found_labels import tabulate_labels, warn_of_classes
-from score_extrapolation.study import table_2, table_3
-from score_extrapolation.tables import SUBSET, read_metadata, read_table, write_table, write_vectors
+from score_extrapolation.io.tables import SUBSET, read_metadata, read_table, write_table, write_vectors
 from score_extrapolation.turtle.spaces import share_embeddings
-from study_rows import found_label_rows, retraining_rows
 from study_tables import make_tables
 
 KNN = [{"name": "knn", "k": 10}]

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 import pytest
 
 from formats import encoded, write_shard
-from score_extrapolation.datasets import webdataset
+from score_extrapolation.datasets.readers import webdataset
 from score_extrapolation.faults import InputFault
 
 

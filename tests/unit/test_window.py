@@ -10,9 +10,9 @@ from test_selection_streams import write_samples
 
 import oracles
 from score_extrapolation.faults import InputFault
+from score_extrapolation.io.tables import KEPT, SUBSET, read_table, write_blocks, write_table, write_vectors
 from score_extrapolation.plugins import method_options
 from score_extrapolation.selection import _ridge, _samples, count_kept, select, select_tables
-from score_extrapolation.tables import KEPT, SUBSET, read_table, write_blocks, write_table, write_vectors
 
 
 @given(

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from score_extrapolation.datasets import _tables
-from score_extrapolation.datasets._checksums import verify_store
-from score_extrapolation.datasets._labels import draw_wrong
-from score_extrapolation.datasets._store import prepare_samples
+from score_extrapolation.datasets.store import store_tables as _tables
+from score_extrapolation.datasets.store.checksums import verify_store
+from score_extrapolation.datasets.store.labels import draw_wrong
+from score_extrapolation.datasets.store.preparation import prepare_samples
 from score_extrapolation.faults import InputFault
-from score_extrapolation.tables import read_table
+from score_extrapolation.io.tables import read_table
 
 LABELS = st.lists(st.integers(0, 4), min_size=2, max_size=60).filter(lambda labels: len(set(labels)) > 1)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import yaml
 
-from score_extrapolation.tables import read_table
+from score_extrapolation.io.tables import read_table
 
 from .conftest import CHECKOUT, SMALL, copy_checkout, environment
 

@@ -13,8 +13,8 @@ import yaml
 from snakemake.utils import update_config
 
 import formats
-from score_extrapolation.config import Config, read_config
-from study_items import BROUGHT_BY, missing_items
+from pruning_workflow.config.experiment import Config, read_config
+from pruning_workflow.items import BROUGHT_BY, missing_items
 
 from .conftest import CHECKOUT, Workflow, copy_checkout
 

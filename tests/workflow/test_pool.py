@@ -9,8 +9,8 @@ import pytest
 import yaml
 from sklearn.datasets import load_digits
 
+from score_extrapolation.io.tables import read_table
 from score_extrapolation.neighbors import MANY_FAR
-from score_extrapolation.tables import read_table
 
 from .conftest import Workflow, copy_checkout
 

@@ -17,9 +17,9 @@ from PIL import Image
 from torch.nn.functional import cross_entropy
 
 from score_extrapolation import ScoreRecorder
+from score_extrapolation.io.tables import read_table
 from score_extrapolation.models import build_model
 from score_extrapolation.rng import derive_seed
-from score_extrapolation.tables import read_table
 from score_extrapolation.training.augmentation import augment_array, draw_augmentation
 from score_extrapolation.training.epochs import Epochs
 from score_extrapolation.training.recipe import Training

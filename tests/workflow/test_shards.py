@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from score_extrapolation.io.tables import read_metadata, read_table
 from score_extrapolation.shards import shard_names
-from score_extrapolation.tables import read_metadata, read_table
 
 from .conftest import Workflow, copy_checkout
 

@@ -6,8 +6,8 @@ import json
 import numpy as np
 import pytest
 
+from score_extrapolation.io.tables import read_metadata, read_table
 from score_extrapolation.selection import select
-from score_extrapolation.tables import read_metadata, read_table
 
 from .conftest import SMALL
 

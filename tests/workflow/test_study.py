@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import yaml
 
+from pruning_workflow.items import BROUGHT_BY
+from score_extrapolation.io.tables import read_table
 from score_extrapolation.plugins import method_names
-from score_extrapolation.tables import read_table
-from study_items import BROUGHT_BY
 
 from .conftest import run_shipped
 

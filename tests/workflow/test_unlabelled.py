@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from score_extrapolation.matching import clustering_accuracy
-from score_extrapolation.tables import read_table
+from score_extrapolation.class_matching import clustering_accuracy
+from score_extrapolation.io.tables import read_table
 
 from .conftest import README, copy_checkout
 from .test_readme import command_with, run

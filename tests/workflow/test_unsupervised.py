@@ -5,8 +5,8 @@ import csv
 import numpy as np
 import pytest
 
-from score_extrapolation.matching import clustering_accuracy
-from score_extrapolation.tables import read_metadata, read_table
+from score_extrapolation.class_matching import clustering_accuracy
+from score_extrapolation.io.tables import read_metadata, read_table
 
 from .conftest import run_shipped
 

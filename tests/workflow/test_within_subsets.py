@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from score_extrapolation.io.tables import KEPT, read_metadata, read_table, write_blocks
 from score_extrapolation.selection import select_tables
 from score_extrapolation.selection.auto import as_rows, choose
-from score_extrapolation.tables import KEPT, read_metadata, read_table, write_blocks
 
 from .conftest import Workflow, copy_checkout
 

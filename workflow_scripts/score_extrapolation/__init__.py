@@ -9,7 +9,7 @@ one sentence. The names load on first use, so that importing the package costs n
 import importlib
 
 _HOME = {
-    "ScoreRecorder": ".recorder",
+    "ScoreRecorder": ".score_recorder",
     "score_dynamics": ".scores",
     "KNNExtrapolator": ".extrapolators.knn",
     "GNNExtrapolator": ".extrapolators.gnn",

@@ -11,3 +11,8 @@ class InputFault(Exception):
 
 class Interrupted(Exception):
     """Work was told to stop and has saved where it stands; the next start goes on there."""
+
+
+def listed(names) -> str:
+    """Return names with commas between them."""
+    return ", ".join(map(str, names))

@@ -29,8 +29,8 @@ KINDS = (
     "extrapolators",
     "selection",
     "exports",
-    "study",
 )
+FOLDERS = {"datasets": "datasets/readers"}  # of kinds that lie deeper
 
 
 class Section(pydantic.BaseModel):
@@ -57,28 +57,43 @@ OPTION_NAMES = {
 }
 
 
+def folder_of(kind: str) -> Path:
+    """Return the folder of the files of a kind."""
+    return PACKAGE / FOLDERS.get(kind, kind)
+
+
+def module_of(kind: str, name: str) -> str:
+    """Return the name by which Python imports a method."""
+    return ".".join([PACKAGE.name, *folder_of(kind).relative_to(PACKAGE).parts, name])
+
+
 @cache
+def names_in(folder: Path) -> tuple[str, ...]:
+    """Return the sorted names of all methods that a folder has, without importing any."""
+    return tuple(sorted(path.stem for path in folder.glob("[!_]*.py")))
+
+
 def method_names(kind: str) -> tuple[str, ...]:
-    """Return the sorted names of all methods of a kind, without importing any."""
-    return tuple(sorted(p.stem for p in (PACKAGE / kind).glob("[!_]*.py")))
+    """Return the sorted names of all methods of a kind."""
+    return names_in(folder_of(kind))
 
 
 def method_path(kind: str, name: str) -> Path:
     """Return the file that defines a method."""
     if name not in method_names(kind):
         raise InputFault(f"'{name}' is none of the {kind}; there are: {', '.join(method_names(kind))}")
-    return PACKAGE / kind / f"{name}.py"
+    return folder_of(kind) / f"{name}.py"
 
 
 @cache
-def _syntax_tree(kind: str, name: str) -> ast.Module:
-    return ast.parse(method_path(kind, name).read_text(encoding="utf-8"))
+def _syntax_tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 @cache
 def method_options(kind: str, name: str) -> type[typing.Any]:
     """Return the method's ``Options``, a `Section` with the methods of its kind, compiled alone out of the file."""
-    for node in _syntax_tree(kind, name).body:
+    for node in _syntax_tree(method_path(kind, name)).body:
         if isinstance(node, ast.ClassDef) and node.name == "Options":
             namespace: dict[str, typing.Any] = {**OPTION_NAMES, "__name__": f"{kind}.{name}"}
             exec(compile(ast.Module([node], []), str(method_path(kind, name)), "exec"), namespace)
@@ -86,10 +101,15 @@ def method_options(kind: str, name: str) -> type[typing.Any]:
     raise TypeError(f"{method_path(kind, name)} defines no class Options")
 
 
-@cache
 def method_constant(kind: str, name: str, constant: str):
     """Return a module-level literal such as ``RECORD = "probability"``, or None where there is none."""
-    for node in _syntax_tree(kind, name).body:
+    return literal_in(method_path(kind, name), constant)
+
+
+@cache
+def literal_in(path: Path, constant: str):
+    """Return a module-level literal of a file, which is not imported, or None where there is none."""
+    for node in _syntax_tree(path).body:
         if isinstance(node, ast.Assign) and [t.id for t in node.targets if isinstance(t, ast.Name)] == [constant]:
             return ast.literal_eval(node.value)
     return None
@@ -104,4 +124,4 @@ def load_method(kind: str, name: str) -> ModuleType:
         There is no such method; the sentence lists those there are.
     """
     method_path(kind, name)
-    return importlib.import_module(f".{kind}.{name}", __package__)
+    return importlib.import_module(module_of(kind, name))

@@ -2,10 +2,10 @@
 
 import os
 
-from ..atomic import replacing
 from ..extras import extra
+from ..io.atomic import replacing
 
-with extra("report"):
+with extra("evaluation"):
     import pandas as pd
 
 

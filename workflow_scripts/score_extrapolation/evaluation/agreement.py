@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
-from ..tables import read_table, rows_of
+from ..io.tables import read_table, rows_of
 
 PARTS = ("residual", "subset", "all")
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..tables import rows_of
+from ..io.tables import rows_of
 
 BLOCK = 16_384  # rows that are in float64 at a time
 

@@ -3,12 +3,12 @@
 import numpy as np
 import pandas as pd
 
-from ..atomic import read_json
 from ..extrapolators import extrapolate
+from ..io.atomic import read_json
+from ..io.tables import read_table, rows_of
 from ..neighbors import find_scope
 from ..progress import Progress
 from ..rng import derive_seed
-from ..tables import read_table, rows_of
 from .agreement import pearson, spearman, tabulate_agreement
 
 FOLDS = 5

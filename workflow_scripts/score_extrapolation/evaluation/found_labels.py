@@ -5,10 +5,10 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from ..matching import clustering_accuracy
+from ..class_matching import clustering_accuracy
+from ..io.tables import read_metadata, read_rows, read_table
 from ..progress import LOGGER, Progress
 from ..rng import derive_seed
-from ..tables import read_metadata, read_rows, read_table
 from .clusters import agreement_of_labels, kmeans_labels, probe_accuracy, suggest_classes
 
 PROBED = 10_000  # samples, at random, that probes and k-means see

@@ -14,7 +14,7 @@ A format is a file of this folder with
 
 import os
 
-from ..atomic import replacing, replacing_folder
+from ..io.atomic import replacing, replacing_folder
 from ..plugins import load_method, method_constant, method_options
 from ._kept import Kept
 

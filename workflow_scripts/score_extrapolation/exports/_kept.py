@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from ..io.tables import BLOCK, KEPT
 from ..progress import Progress
-from ..tables import BLOCK, KEPT
 from ._reading import Reading, encode
 
 IMAGES = 64  # asked of a reader at a time, at most

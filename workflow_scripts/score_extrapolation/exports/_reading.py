@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from PIL import Image
 
-from ..datasets._decode import FORMATS
-from ..datasets._sets import read_set
+from ..datasets.store.decoding import FORMATS
+from ..datasets.store.sets import read_set
 from ..faults import InputFault
 
 # By PIL's names; a JPEG that carries further pictures is MPO to it.

@@ -12,7 +12,7 @@ from operator import itemgetter
 import pyarrow as pa
 from pydantic import Field
 
-from ..atomic import write_json
+from ..io.atomic import write_json
 from ..plugins import Section
 
 SUFFIX = ""

@@ -6,8 +6,8 @@ as the whole is. Each of a sample's draws is of a random stream of its own.
 
 import numpy as np
 
+from ..io.tables import DRAWS
 from ..rng import derive_seed
-from ..tables import DRAWS
 
 
 def random_numbers(sample_ids: np.ndarray, seed: int, stage: str) -> np.ndarray:

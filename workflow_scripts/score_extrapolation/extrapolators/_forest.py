@@ -7,8 +7,8 @@ import numpy as np
 from sklearn.ensemble import ExtraTreesRegressor
 
 from ..faults import InputFault
+from ..io.tables import DRAWS
 from ..rng import derive_seed
-from ..tables import DRAWS
 from ._draws import random_numbers
 
 # Not tuned: on CIFAR-10 gradient boosting, a random forest and a quadratic ridge came within 0.02 of it from 5,000

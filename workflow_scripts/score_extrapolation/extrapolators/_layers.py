@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 import torch
 
-from ..tables import rows_of
+from ..io.tables import rows_of
 from . import _gcn, _graph
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..tables import rows_of
+from ..io.tables import rows_of
 from ._forest import Forest
 
 

@@ -7,11 +7,11 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from ..faults import InputFault
+from ..io.tables import rows_of
 from ..neighbors.exact import check_k, find_neighbors, without_itself
 from ..plugins import Section
 from ..progress import LOGGER
 from ..rng import derive_seed
-from ..tables import rows_of
 from ..training.devices import resolve_device
 from . import _gcn, _graph, _layers
 from ._draws import draws_from_residuals

@@ -3,8 +3,8 @@
 import numpy as np
 from pydantic import Field
 
+from ..io.tables import rows_of
 from ..plugins import Section
-from ..tables import rows_of
 from . import knn
 from ._forest import Forest
 

@@ -6,10 +6,10 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
+from ..io.tables import DRAWS, rows_of
 from ..neighbors.exact import find_neighbors
 from ..neighbors.label import find_label_neighbors
 from ..plugins import Section
-from ..tables import DRAWS, rows_of
 from ._draws import random_numbers
 
 SHARDS = "samples"

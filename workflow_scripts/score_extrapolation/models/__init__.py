@@ -13,7 +13,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from ..atomic import replacing
+from ..io.atomic import replacing
 from ..plugins import load_method, method_options
 
 

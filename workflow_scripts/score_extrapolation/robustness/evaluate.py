@@ -3,11 +3,11 @@
 import numpy as np
 import torch
 
+from ..io.tables import read_table
 from ..models import load_model
 from ..progress import LOGGER
 from ..rng import derive_seed
 from ..shards import BATCH
-from ..tables import read_table
 from . import spread_over_classes
 from .pgd import attack_labels, random_start
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..shares import place_within
+from ..class_places import place_within
 from ._samples import Samples
 
 COUNTERS = 2**22  # at most, for all classes together, of 8 bytes each; fewer mean more passes

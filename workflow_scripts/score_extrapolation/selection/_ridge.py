@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from ..faults import InputFault
+from ..io.tables import rows_of
 from ..progress import LOGGER
-from ..tables import rows_of
 
 CHUNK = 8192  # embeddings that are unpacked to float64 at a time
 JUDGED = 50_000  # samples that lists are judged by, at most: enough to tell a quarter of a percent apart

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..faults import InputFault
+from ..io.tables import SAMPLES, read_blocks
 from ..progress import Progress
-from ..tables import SAMPLES, read_blocks
 
 # What a method may read, by the word for it in sentences.
 PLURALS = {"score": "scores", "doubt": "doubts", "label": "labels", "draws": "draws"}

@@ -7,10 +7,10 @@ CCS, coverage-centric coreset selection (Zheng et al., Coverage-centric coreset 
 import numpy as np
 from pydantic import Field
 
+from ..class_places import place_within
 from ..faults import InputFault
 from ..plugins import Section, ShareOrAuto
 from ..rng import derive_seed
-from ..shares import place_within
 from ._ridge import best_share
 
 SCORED = True

@@ -5,9 +5,9 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
+from ..class_places import share_out
 from ..faults import InputFault
 from ..plugins import Section
-from ..shares import share_out
 from ._highest import keep_highest
 
 SCORED = True

@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from ..class_places import place_within, share_out
 from ..faults import InputFault
 from ..plugins import Section
 from ..rng import derive_seed
-from ..shares import place_within, share_out
 
 LABELLED = True
 

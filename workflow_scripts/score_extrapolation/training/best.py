@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 
+from ..io.tables import read_table
 from ..models import Classifier
 from ..paradigms import options_of
 from ..progress import LOGGER
@@ -10,7 +11,6 @@ from ..rng import derive_seed
 from ..robustness import spread_over_classes
 from ..robustness.pgd import attack_labels, random_start
 from ..shards import BATCH
-from ..tables import read_table
 from .devices import autocast
 from .processes import Group
 from .recipe import Recipe

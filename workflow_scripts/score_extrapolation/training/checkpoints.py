@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..atomic import replacing
+from ..io.atomic import replacing
 from ..progress import LOGGER
 from ..stopping import Stoppable
 

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ..atomic import replacing
+from ..io.atomic import replacing
 
 
 class DynamicsWriter:

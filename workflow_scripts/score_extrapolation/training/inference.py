@@ -3,10 +3,10 @@
 import numpy as np
 import torch
 
-from ..matching import clustering_accuracy
+from ..class_matching import clustering_accuracy
+from ..io.tables import read_table, rows_of
 from ..models import Classifier, load_model
 from ..shards import BATCH
-from ..tables import read_table, rows_of
 from .devices import resolve_device
 from .images import StreamedImages
 from .prediction import accuracy, classify, predict

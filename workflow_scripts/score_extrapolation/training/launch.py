@@ -13,8 +13,8 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 
-from ..atomic import write_json
 from ..faults import InputFault, Interrupted
+from ..io.atomic import write_json
 from ..progress import LOGGER, log_to
 from ..stopping import STOP_SIGNALS
 

@@ -9,20 +9,20 @@ import torch
 
 from ..datasets import count_own
 from ..faults import InputFault
+from ..io.tables import read_metadata, read_table, rows_of
 from ..models import Classifier, build_model, save_model
 from ..rng import derive_seed
-from ..tables import read_metadata, read_table, rows_of
 from .augmentation import crop_shape
 from .best import BestEpoch
 from .checkpoints import Checkpoints, settings_digest
 from .devices import peak_gpu_memory_bytes, resolve_device
+from .dynamics_recorder import DynamicsRecorder
 from .engine import Trainer
 from .images import ResidentImages, StreamedImages
 from .launch import launch
 from .preflight import plan_memory, warn_of_slow_steps
 from .processes import Group
 from .recipe import Recipe, Training
-from .recorder import DynamicsRecorder
 from .snapshots import Snapshots
 
 

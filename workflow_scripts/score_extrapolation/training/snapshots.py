@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from ..atomic import replacing
+from ..io.atomic import replacing
 from ..models import Classifier, save_model
 from .recipe import snapshot_epochs
 

@@ -6,10 +6,10 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from ..faults import InputFault
+from ..io.tables import SUBSET, read_table, write_blocks
 from ..models import load_model
 from ..rng import derive_seed
 from ..selection import check_kept, count_kept, select_tables
-from ..tables import SUBSET, read_table, write_blocks
 from .epochs import steps_of
 from .inference import measure_accuracy
 from .recipe import Recipe

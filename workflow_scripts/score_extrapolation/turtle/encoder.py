@@ -10,7 +10,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from ..atomic import replacing
+from ..io.atomic import replacing
 
 
 class NormalisedLinear(nn.Module):

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..faults import InputFault
-from ..tables import read_blocks
+from ..io.tables import read_blocks
 
 BLOCK = 16_384  # rows that are worked on at a time
 

@@ -4,9 +4,9 @@ import numpy as np
 import torch
 
 from ..faults import InputFault
+from ..io.tables import SUBSET, read_table, rows_of, write_table
 from ..progress import LOGGER
 from ..rng import derive_seed
-from ..tables import SUBSET, read_table, rows_of, write_table
 from ..training.checkpoints import Checkpoints, settings_digest
 from ..training.devices import resolve_device
 from .encoder import TaskEncoder

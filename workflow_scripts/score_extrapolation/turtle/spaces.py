@@ -5,8 +5,8 @@ import shutil
 
 import numpy as np
 
-from ..atomic import replacing
-from ..tables import read_rows, read_table, write_vectors
+from ..io.atomic import replacing
+from ..io.tables import read_rows, read_table, write_vectors
 
 
 def share_embeddings(paths: list, sample_ids: np.ndarray, path: str | os.PathLike, metadata: dict) -> None:

@@ -1,0 +1,1 @@
+"""Tables of what runs of the workflow cost and gave, from the files that they wrote."""

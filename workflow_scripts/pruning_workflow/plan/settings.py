@@ -1,0 +1,35 @@
+"""What the rules of the plan ask of the experiment and the machine."""
+
+import sys
+from pathlib import Path
+
+from ..config.experiment import STAGES, Config
+from ..start import input_paths
+
+
+def planned_paths(config: Config) -> list[str]:
+    """Return the files of the data set; of an experiment that cannot be run in small say so, and end."""
+    if config.samples.pool is not None:
+        print(
+            "samples.pool: an experiment with a pool cannot be planned; set it to null to plan the rest",
+            file=sys.stderr,
+        )
+        sys.exit(1)
+    return input_paths(config)
+
+
+def cores_of_plan(workflow, config: Config) -> int:
+    """Return the cores that the experiment would have here; where jobs are submitted, those of the largest job."""
+    return workflow.cores if workflow.local_exec else max(config.asked_by(stage).threads for stage in STAGES)
+
+
+def deployment_of(workflow) -> list[str]:
+    """Return how the environments of jobs are made, as Snakemake's option says it; none: they have this one."""
+    methods = workflow.deployment_settings.deployment_method
+    return sorted(method.name.lower().replace("_", "-") for method in methods)
+
+
+def count_done(config: Config) -> int:
+    """Return how many jobs have run: as they become more, less is left."""
+    benchmarks = Path(config.path("benchmarks"))
+    return sum(path.relative_to(benchmarks).parts[0] != "plan" for path in benchmarks.rglob("*.tsv"))
