@@ -9,19 +9,20 @@ end in numbers of epochs are the rows of one table, which is written as a whole.
 import argparse
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow_scripts"))
 
 import pandas as pd
 
-from pruning_workflow.report import scores_label, split_arm
+from pruning_workflow.names import RANDOM, Arm
+from pruning_workflow.report import scores_label
 from pruning_workflow.study._texts import NONE, difference, number, percent, plus_minus
 from score_extrapolation.evaluation import read_csv
 from score_extrapolation.io.atomic import read_json
 
 PAGE = Path(__file__).with_name("selection.md")
-RANDOM = "random"
 GOALS = ("chance", "auto")  # selections that are meant to harm nowhere
 BUDGETS = {"epochs": "As many epochs of what is kept", "steps": "As many steps as on everything"}
 
@@ -68,8 +69,8 @@ class Results:
     def arms(self) -> list[str]:
         """Return the arms but for random: those of a method together, by the truth last."""
         arms = dict.fromkeys(arm for arm, _, _ in self.differences)
-        methods = list(dict.fromkeys(split_arm(arm).method for arm in arms))
-        return sorted(arms, key=lambda arm: (methods.index(split_arm(arm).method), is_true(arm)))
+        methods = list(dict.fromkeys(Arm.parse(arm).method for arm in arms))
+        return sorted(arms, key=lambda arm: (methods.index(Arm.parse(arm).method), is_true(arm)))
 
 
 def _by_run(table: pd.DataFrame, columns: list[str]) -> dict[tuple, tuple]:
@@ -79,13 +80,14 @@ def _by_run(table: pd.DataFrame, columns: list[str]) -> dict[tuple, tuple]:
 
 def is_true(arm: str) -> bool:
     """Say whether an arm prunes by the full data's scores."""
-    return split_arm(arm).extrapolator == "computed"
+    return Arm.parse(arm).is_true
 
 
-def name_of(arm: str) -> str:
+def name_of(name: str) -> str:
     """Return an arm for people: `chance` by DU, KNN k=20, 20 % subset."""
-    method, score, extrapolator, subset = split_arm(arm)
-    return f"`{method}`" + (f" by {scores_label(score, extrapolator, subset)}" if score else "")
+    arm = Arm.parse(name)
+    scored_by = scores_label(arm.score, arm.extrapolator, arm.part) if arm.score else ""
+    return f"`{arm.method}`" + (f" by {scored_by}" if scored_by else "")
 
 
 def in_markdown(rows: list[list[str]]) -> str:
@@ -138,14 +140,14 @@ def tabulate_goals(results: Results) -> str:
     ]
     arms = results.arms()
     for arm in arms:
-        method, score, *_ = split_arm(arm)
-        if method not in GOALS or is_true(arm):
+        parsed = Arm.parse(arm)
+        if parsed.method not in GOALS or is_true(arm):
             continue
         for budget in results.budgets():
             cells = ((rate, results.differences.get((arm, rate, budget))) for rate in results.rates())
             own = {rate: values for rate, values in cells if values}
             # What is chosen by trials has no trials on the full data: GOALS[0] stands in for it.
-            names = [f"{name}/{score}/computed/fraction-100" for name in (method, GOALS[0])]
+            names = [str(replace(parsed.by_truth(), method=name)) for name in (parsed.method, GOALS[0])]
             by_truth = next((name for name in names if name in arms), names[0])
             truth = {rate: results.differences.get((by_truth, rate, budget)) for rate in own}
             rows.append([name_of(arm), budget, _below(own, truth), _above(own), _shares(own, truth)])

@@ -10,26 +10,24 @@ from pathlib import Path
 
 sys.path.insert(0, str(workflow.current_basedir.join("../workflow_scripts").get_path_or_uri(secret_free=False)))
 
-from pruning_workflow.rerun import code_digest
-from pruning_workflow.lock import run_is_over
-from score_extrapolation.faults import InputFault
-from pruning_workflow.amounts import PATTERN as AMOUNT_PATTERN
-from pruning_workflow.amounts import as_settings
 from pruning_workflow.config.paradigm_contradictions import needs_of_selection
-from pruning_workflow.parts import (
+from pruning_workflow.lock import run_is_over
+from pruning_workflow.names import (
+    AMOUNT_PATTERN,
+    ARM_PATTERN,
     EVERYTHING,
     NOTHING,
-    PATTERN,
-    SUBSET_PATTERN,
-    as_fraction,
-    nested,
-    sampler,
-    size,
-    trained,
-)
-from score_extrapolation.plugins import method_constant, method_names
-from pruning_workflow.results import (
+    PART_PATTERN,
+    PRETRAINED,
     SPACES,
+    SUBSET_PATTERN,
+    Amount,
+    Arm,
+    Part,
+    Table,
+)
+from pruning_workflow.rerun import code_digest
+from pruning_workflow.results import (
     extrapolated_path,
     labels_checkpoint,
     labels_folder,
@@ -39,6 +37,7 @@ from pruning_workflow.results import (
     network_path,
     pruned_by_path,
     scores_path,
+    selection_path,
     space_paths,
     table_paths,
     training_free_path,
@@ -46,6 +45,8 @@ from pruning_workflow.results import (
     universe_path,
 )
 from pruning_workflow.start import begin_run, describe_results, input_paths, load_config, stage_resources
+from score_extrapolation.faults import InputFault
+from score_extrapolation.plugins import method_constant, method_names
 
 EXPERIMENT = load_config(workflow, config)
 out = EXPERIMENT.path  # where a file of this experiment lies
@@ -60,7 +61,7 @@ if not workflow.is_main_process:
 
 wildcard_constraints:
     fraction=SUBSET_PATTERN,
-    part=PATTERN,
+    part=PART_PATTERN,
     seed=r"\d+",
     amount=AMOUNT_PATTERN,
     recipe="[a-z0-9_]+",
@@ -70,7 +71,7 @@ wildcard_constraints:
     space="|".join(SPACES),
     budget="epochs|steps",
     method="[a-z0-9_]+",
-    arm="[^/]+(/[^/]+/[^/]+/fraction-[^/]+)?",
+    arm=ARM_PATTERN,
     layer=r"\d+",
     classes=r"\d+",
 
@@ -124,50 +125,50 @@ TRIED = EXPERIMENT.tried()
 CANDIDATES = EXPERIMENT.candidates(TRIED) if TRIED else {}
 
 
-# An arm is a way to choose what is kept: `random`, or by whose scores: `top/du/knn-10/fraction-20`.
 SCORED_ARMS = [
-    arm
+    Arm(method, score, extrapolator, part)
     for method in SCORED_METHODS
-    for arm in expand(
-        "{method}/{score}/{extrapolator}/fraction-{fraction}",
-        method=method,
-        score=EXPERIMENT.scores_pruned_by(method),
-        extrapolator=EXPERIMENT.extrapolators_pruned_by(method),
-        fraction=PRUNED_FROM,
-    )
+    for score in EXPERIMENT.scores_pruned_by(method)
+    for extrapolator in EXPERIMENT.extrapolators_pruned_by(method)
+    for part in PRUNED_FROM
 ]
 FREE_ARMS = [
-    *expand("top/{score}/pretrained/fraction-{part}", score=TRAINING_FREE, part=NOTHING),
-    *expand("top/{score}/subset/fraction-{part}", score=TRAINING_FREE, part=PRUNED_FROM),
+    Arm("top", score, space, part)
+    for space in SPACES
+    if space in EXPERIMENT.training_free.spaces
+    for score in TRAINING_FREE
+    for part in ([NOTHING] if space == PRETRAINED else PRUNED_FROM)
 ]
-FREE_ARMS = [arm for arm in FREE_ARMS if arm.split("/")[2] in EXPERIMENT.training_free.spaces]
-UNSCORED_ARMS = [method for method in METHODS if method not in SCORED_METHODS]
+UNSCORED_ARMS = [Arm(method) for method in METHODS if method not in SCORED_METHODS]
 TRUE_ARMS = [
-    f"{method}/{score}/computed/fraction-100"
+    Arm(method, score).by_truth()
     for method in SCORED_METHODS
     if EXPERIMENT.prunes_by_full_data_scores(method)
     for score in EXPERIMENT.scores_pruned_by(method)
 ]
 
 
+def part_of(wildcards):
+    """Return the part of the data that a job is of."""
+    return Part.parse(wildcards.get("part") or wildcards.fraction)
+
+
 def kept_files():
     """Return the lists that a user of the pruned set needs: no truth, no baseline, no retraining, one seed."""
-    return expand(
-        out("selection/{arm}/seed-{seed}/{amount}.parquet"), arm=SCORED_ARMS, seed=EXPERIMENT.seeds[0], amount=AMOUNTS
-    )
+    seed = EXPERIMENT.seeds[0]
+    return [out(f"{selection_path(arm, seed, amount)}.parquet") for arm in SCORED_ARMS for amount in AMOUNTS]
 
 
 def is_redrawn(arm):
-    """Say whether an arm keeps no list, since it draws anew for each epoch."""
-    method, *_ = arm.split("/")
-    return bool(method_constant("selection", method, "REDRAWN"))
+    """Say whether an arm, given by its name, keeps no list, since it draws anew for each epoch."""
+    return bool(method_constant("selection", Arm.parse(arm).method, "REDRAWN"))
 
 
 def kept_by(wildcards):
     """Return the samples that an arm trains on: its list, or all of them where it draws from these."""
     if is_redrawn(wildcards.arm):
         return out("samples/train.parquet")
-    return out(f"selection/{wildcards.arm}/seed-{wildcards.seed}/{wildcards.amount}.parquet")
+    return out(f"{selection_path(wildcards.arm, wildcards.seed, wildcards.amount)}.parquet")
 
 
 def one_of(names):
@@ -188,21 +189,21 @@ def classes_of(wildcards):
 
 def checkpoint_of(wildcards):
     """Return the folder in which an unsupervised training saves where it stands."""
-    return out(labels_checkpoint(wildcards.recipe, wildcards.fraction, wildcards.seed, wildcards.get("classes")))
+    return out(labels_checkpoint(wildcards.recipe, part_of(wildcards), wildcards.seed, wildcards.get("classes")))
 
 
 def labels_for(wildcards):
     """Return the labels that a retraining learns in the place of the given ones, or nothing."""
     if EXPERIMENT.retraining.labels == "given":
         return []
-    recipe, part = labels_found_in(EXPERIMENT, wildcards.arm)
+    recipe, part = labels_found_in(EXPERIMENT, Arm.parse(wildcards.arm))
     return out(f"{labels_folder(recipe, part, wildcards.seed)}/labels.parquet")
 
 
 def sampled_by(wildcards):
     """Return the training-free scores that a subset is drawn by, or nothing."""
-    score = method_constant("subset", sampler(wildcards.fraction), "SCORE")
-    return out(f"{training_free_path(score, 'pretrained', NOTHING, wildcards.seed)}.parquet") if score else []
+    score = method_constant("subset", part_of(wildcards).sampler, "SCORE")
+    return out(f"{training_free_path(score, PRETRAINED, NOTHING, wildcards.seed)}.parquet") if score else []
 
 
 def recipe_of(score):
@@ -212,24 +213,24 @@ def recipe_of(score):
 
 def universe_of(wildcards):
     """Return the table of the samples among which a part lies: all, or a subset."""
-    return out(f"{universe_path(wildcards.part, wildcards.seed)}.parquet")
+    return out(f"{universe_path(part_of(wildcards), wildcards.seed)}.parquet")
 
 
 def subset_of(wildcards):
     """Return the table of the samples of a part that are trained on."""
-    return out(f"subset/fraction-{trained(wildcards.part)}/seed-{wildcards.seed}.parquet")
+    return out(f"subset/fraction-{part_of(wildcards).trained}/seed-{wildcards.seed}.parquet")
 
 
 def trained_in(name):
     """Return the function that returns where the training of a part wrote a file."""
     return lambda wildcards: out(
-        f"training/{wildcards.recipe}/fraction-{trained(wildcards.part)}/seed-{wildcards.seed}/{name}"
+        f"training/{wildcards.recipe}/fraction-{part_of(wildcards).trained}/seed-{wildcards.seed}/{name}"
     )
 
 
 def computed_scores_of(wildcards):
     """Return the scores of the samples of a part that were trained on."""
-    return out(f"{scores_path(wildcards.score, wildcards.part, wildcards.seed)}.parquet")
+    return out(f"{scores_path(wildcards.score, part_of(wildcards), wildcards.seed)}.parquet")
 
 
 def candidates_of(wildcards, part):
@@ -245,7 +246,8 @@ def split_as(split):
 
 def all_shards(name, wildcards, shard=None):
     """Return the files of the table that an extrapolator knows by a name; or that which has the rows of one shard."""
-    paths = table_paths(EXPERIMENT, name, wildcards.score, wildcards.part, wildcards.seed, shard)
+    run = wildcards.score, part_of(wildcards), wildcards.seed
+    paths = table_paths(EXPERIMENT, Table.parse(name), *run, shard)
     return [out(f"{path}.parquet") for path in paths]
 
 
@@ -255,9 +257,14 @@ def extrapolator_needs(wildcards):
     return {name: all_shards(name, wildcards, shard) for name in names}
 
 
+def tables_of(name, score, part, seed):
+    """Return the files of a table that a method knows by a name."""
+    return [out(f"{path}.parquet") for path in table_paths(EXPERIMENT, Table.parse(name), score, part, seed)]
+
+
 def selection_needs(wildcards):
     """Return the tables that this selection method reads beside scores and samples, by the names that it gives them."""
-    needed = EXPERIMENT.selection_needs(wildcards.method, wildcards.fraction)
+    needed = EXPERIMENT.selection_needs(wildcards.method, part_of(wildcards))
     names = [name for name in needed if name != "samples"]
     if wildcards.extrapolator in SPACES and method_constant("selection", wildcards.method, "NEEDS_OPTIONAL"):
         return {}
@@ -266,8 +273,7 @@ def selection_needs(wildcards):
             f"selection: {wildcards.method} reads {names[0]} of a training for scores, and {wildcards.score} has none; "
             "prune by it with top"
         )
-    run = wildcards.score, wildcards.fraction, wildcards.seed
-    return {name: [out(f"{path}.parquet") for path in table_paths(EXPERIMENT, name, *run)] for name in names}
+    return {name: tables_of(name, wildcards.score, part_of(wildcards), wildcards.seed) for name in names}
 
 
 def candidates_with(scored):
@@ -283,19 +289,20 @@ def candidates_with(scored):
 def trial_needs(wildcards):
     """Return the tables that a method reads within the subset, on trial, as `selection_needs` those of all samples."""
     names = [name for name in needs_of_selection(CANDIDATES[wildcards.candidate]) if name != "samples"]
-    run = wildcards.score, nested(wildcards.fraction, EXPERIMENT.subset.nested), wildcards.seed
-    return {name: [out(f"{path}.parquet") for path in table_paths(EXPERIMENT, name, *run)] for name in names}
+    within = part_of(wildcards).nested(EXPERIMENT.subset.nested)
+    return {name: tables_of(name, wildcards.score, within, wildcards.seed) for name in names}
 
 
 def trial_of(wildcards):
     """Return the path of a trial, without its suffix."""
-    run = wildcards.get("score"), wildcards.get("extrapolator"), wildcards.fraction, wildcards.seed, wildcards.amount
+    scored_by = wildcards.get("score"), wildcards.get("extrapolator")
+    run = *scored_by, part_of(wildcards), wildcards.seed, wildcards.amount
     return trial_path(CANDIDATES[wildcards.candidate], *run)
 
 
 def trials_of(wildcards):
     """Return the trials that a method is chosen by, or nothing."""
-    run = wildcards.score, wildcards.extrapolator, wildcards.fraction, wildcards.seed, wildcards.amount
+    run = wildcards.score, wildcards.extrapolator, part_of(wildcards), wildcards.seed, wildcards.amount
     return [out(f"{trial_path(tried, *run)}.json") for tried in EXPERIMENT.candidates(wildcards.method).values()]
 
 
@@ -316,7 +323,7 @@ def searched_in(wildcards):
 
 def score_shards(wildcards):
     """Return the scores of all shards: of an extrapolator of several layers, its last."""
-    run, label = (wildcards.score, wildcards.extrapolator, wildcards.part, wildcards.seed), wildcards.extrapolator
+    run, label = (wildcards.score, wildcards.extrapolator, part_of(wildcards), wildcards.seed), wildcards.extrapolator
     layered = EXPERIMENT.split(label) == "layers"
     path = layer_path(*run, n_layers(EXPERIMENT, label)) if layered else extrapolated_path(*run)
     return gather.samples(out(f"{path}/{{scatteritem}}.parquet"))
@@ -324,8 +331,9 @@ def score_shards(wildcards):
 
 def joined_by(wildcards):
     """Return all shards of the neighbours that an extrapolator's graph is made of."""
-    (scope,) = (name for name in EXPERIMENT.needs(wildcards.extrapolator) if name.startswith("neighbors/"))
-    return all_shards(scope, wildcards)
+    names = EXPERIMENT.needs(wildcards.extrapolator)
+    (name,) = (name for name in names if Table.parse(name).stage == "neighbors" and not Table.parse(name).nested)
+    return all_shards(name, wildcards)
 
 
 def layer_before(wildcards):
@@ -333,7 +341,7 @@ def layer_before(wildcards):
     layer = int(wildcards.layer)
     if layer == 1:
         return all_shards("embeddings", wildcards)
-    path = layer_path(wildcards.score, wildcards.extrapolator, wildcards.part, wildcards.seed, layer - 1)
+    path = layer_path(wildcards.score, wildcards.extrapolator, part_of(wildcards), wildcards.seed, layer - 1)
     return gather.samples(out(f"{path}/{{scatteritem}}.parquet"))
 
 
@@ -345,13 +353,13 @@ def subset_embeddings_of(wildcards):
 
 def scores_of(wildcards):
     """Return the scores to prune by: extrapolated, computed on the full data, or of embeddings alone."""
-    path = pruned_by_path(wildcards.score, wildcards.extrapolator, wildcards.fraction, wildcards.seed)
+    path = pruned_by_path(wildcards.score, wildcards.extrapolator, part_of(wildcards), wildcards.seed)
     return out(f"{path}.parquet")
 
 
 def nested_scores_of(wildcards):
     """Return the scores of a subset's samples that are extrapolated from the part nested in it."""
-    within = nested(wildcards.fraction, EXPERIMENT.subset.nested)
+    within = part_of(wildcards).nested(EXPERIMENT.subset.nested)
     path = extrapolated_path(wildcards.score, wildcards.extrapolator, within, wildcards.seed)
     return out(f"{path}.parquet")
 
@@ -361,4 +369,4 @@ def doubts_of(wildcards):
     doubt = EXPERIMENT.doubt(wildcards.method)
     if doubt is None:
         return []
-    return out(f"{pruned_by_path(doubt, wildcards.extrapolator, wildcards.fraction, wildcards.seed)}.parquet")
+    return out(f"{pruned_by_path(doubt, wildcards.extrapolator, part_of(wildcards), wildcards.seed)}.parquet")

@@ -13,10 +13,9 @@ rule embed_samples:
         model=trained_in("model.safetensors"),
     output:
         out(f"embeddings/{of_shard(EMBEDDED)}.parquet"),
+        lineage=out(f"lineage/embeddings/{of_shard(EMBEDDED)}.json"),
     log:
         out(f"logs/embeddings/{of_shard(EMBEDDED)}.log"),
-    benchmark:
-        out(f"benchmarks/embeddings/{of_shard(EMBEDDED)}.tsv")
     wildcard_constraints:
         recipe=one_of(set(RECIPES) - set(UNSUPERVISED)),
     conda:
@@ -41,10 +40,9 @@ rule share_embeddings:
         embeddings=networks_of,
     output:
         out(f"embeddings/{of_shard(EMBEDDED)}.parquet"),
+        lineage=out(f"lineage/embeddings/{of_shard(EMBEDDED)}.json"),
     log:
         out(f"logs/embeddings/{of_shard(EMBEDDED)}.log"),
-    benchmark:
-        out(f"benchmarks/embeddings/{of_shard(EMBEDDED)}.tsv")
     wildcard_constraints:
         recipe=one_of(UNSUPERVISED),
     retries: 0
@@ -68,10 +66,9 @@ rule gather_embeddings:
     output:
         subset=out(f"embeddings/{EMBEDDED}/subset.parquet"),
         mean=out(f"embeddings/{EMBEDDED}/mean.safetensors"),
+        lineage=out(f"lineage/embeddings/{EMBEDDED}/gathered.json"),
     log:
         out(f"logs/embeddings/{EMBEDDED}/gathered.log"),
-    benchmark:
-        out(f"benchmarks/embeddings/{EMBEDDED}/gathered.tsv")
     retries: 0
     conda:
         "../envs/analysis.yaml"
@@ -92,10 +89,9 @@ rule embed_pretrained:
         weights=lambda wildcards: NETWORKS[wildcards.network].files(),
     output:
         out("embeddings/{network}.parquet"),
+        lineage=out("lineage/embeddings/{network}.json"),
     log:
         out("logs/embeddings/{network}.log"),
-    benchmark:
-        out("benchmarks/embeddings/{network}.tsv")
     wildcard_constraints:
         network=one_of(NETWORKS),
     conda:

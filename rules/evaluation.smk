@@ -1,7 +1,7 @@
 """Evaluation: how well extrapolated scores agree with the truth; accuracy and time of every retrained model.
 
 Reads:  extrapolation, scores (of all samples), retraining (metrics, models), training (metrics, labels), embeddings,
-        predictions, trials, the benchmark files of every stage
+        predictions, trials, lineage (what every job took)
 Writes: evaluation/agreement.csv, ceiling.csv, cross_validation/..., estimates.csv, coverage.csv, neighborhoods.csv,
         found_labels.csv, retraining.csv, retraining_summary.csv, retraining_comparison.csv, selection_trials.csv;
         retraining/{budget}/{arm}/seed-{seed}/{amount}/robustness.json
@@ -59,10 +59,9 @@ rule tabulate_agreement:
             category=AGREEMENT,
             labels={"Result": "Correlations of the truths of two seeds (CSV)"},
         ),
+        lineage=out("lineage/evaluation/agreement.json"),
     log:
         out("logs/evaluation/agreement.log"),
-    benchmark:
-        out("benchmarks/evaluation/agreement.tsv")
     retries: 0
     conda:
         "../envs/analysis.yaml"
@@ -85,10 +84,9 @@ rule cross_validate_extrapolator:
         embeddings=subset_embeddings_of,
     output:
         out("evaluation/cross_validation/fraction-{fraction}/seed-{seed}/{score}/{extrapolator}.json"),
+        lineage=out("lineage/evaluation/cross_validation/fraction-{fraction}/seed-{seed}/{score}/{extrapolator}.json"),
     log:
         out("logs/evaluation/cross_validation/fraction-{fraction}/seed-{seed}/{score}/{extrapolator}.log"),
-    benchmark:
-        out("benchmarks/evaluation/cross_validation/fraction-{fraction}/seed-{seed}/{score}/{extrapolator}.tsv")
     conda:
         "../envs/analysis.yaml"
     threads: threads_of("evaluation")
@@ -120,10 +118,9 @@ rule tabulate_estimates:
             category=AGREEMENT,
             labels={"Result": "Estimates of the agreement without the truth (CSV)"},
         ),
+        lineage=out("lineage/evaluation/estimates.json"),
     log:
         out("logs/evaluation/estimates.log"),
-    benchmark:
-        out("benchmarks/evaluation/estimates.tsv")
     retries: 0
     conda:
         "../envs/analysis.yaml"
@@ -149,10 +146,9 @@ if EXPERIMENT.evaluation.robustness:
             samples=out("samples/test.parquet"),
         output:
             out("retraining/{budget}/{arm}/seed-{seed}/{amount}/robustness.json"),
+            lineage=out("lineage/evaluation/robustness/{budget}/{arm}/seed-{seed}/{amount}.json"),
         log:
             out("logs/evaluation/robustness/{budget}/{arm}/seed-{seed}/{amount}.log"),
-        benchmark:
-            out("benchmarks/evaluation/robustness/{budget}/{arm}/seed-{seed}/{amount}.tsv")
         conda:
             "../envs/training.yaml"
         threads: threads_of("evaluation")
@@ -173,8 +169,6 @@ rule tabulate_retraining:
         summary=out("samples/summary.json"),
         metrics=[row["metrics"] for row in RETRAINED],
         robustness=[row["robustness"] for row in RETRAINED if row["robustness"]],
-        benchmarks=sorted({path for row in RETRAINED for paths in row["benchmarks"].values() for path in paths}),
-        images=sorted({path for row in RETRAINED for paths in row["images"].values() for path in paths}),
     output:
         runs=report(
             out("evaluation/retraining.csv"),
@@ -194,10 +188,9 @@ rule tabulate_retraining:
             category=ACCURACY,
             labels={"Result": "Differences from random and full data, seed by seed (CSV)"},
         ),
+        lineage=out("lineage/evaluation/retraining.json"),
     log:
         out("logs/evaluation/retraining.log"),
-    benchmark:
-        out("benchmarks/evaluation/retraining.tsv")
     retries: 0
     conda:
         "../envs/analysis.yaml"
@@ -224,10 +217,9 @@ rule tabulate_trials:
             category=ACCURACY,
             labels={"Result": "Trials within the subset, and what was chosen (CSV)"},
         ),
+        lineage=out("lineage/evaluation/selection_trials.json"),
     log:
         out("logs/evaluation/selection_trials.log"),
-    benchmark:
-        out("benchmarks/evaluation/selection_trials.tsv")
     retries: 0
     conda:
         "../envs/analysis.yaml"
@@ -253,10 +245,9 @@ rule measure_coverage:
             category=DISTRIBUTIONS,
             labels={"Result": "Distance of every subset from the rest (CSV)"},
         ),
+        lineage=out("lineage/evaluation/coverage.json"),
     log:
         out("logs/evaluation/coverage.log"),
-    benchmark:
-        out("benchmarks/evaluation/coverage.tsv")
     retries: 0
     conda:
         "../envs/analysis.yaml"
@@ -283,10 +274,9 @@ rule describe_neighborhoods:
             category=DISTRIBUTIONS,
             labels={"Result": "True scores against each neighbourhood (CSV)"},
         ),
+        lineage=out("lineage/evaluation/neighborhoods.json"),
     log:
         out("logs/evaluation/neighborhoods.log"),
-    benchmark:
-        out("benchmarks/evaluation/neighborhoods.tsv")
     retries: 0
     conda:
         "../envs/analysis.yaml"
@@ -313,10 +303,9 @@ rule describe_labels:
             category=DISTRIBUTIONS,
             labels={"Result": "Classes that were found without labels (CSV)"},
         ),
+        lineage=out("lineage/evaluation/found_labels.json"),
     log:
         out("logs/evaluation/found_labels.log"),
-    benchmark:
-        out("benchmarks/evaluation/found_labels.tsv")
     retries: 0
     conda:
         "../envs/analysis.yaml"

@@ -15,10 +15,9 @@ rule export_file:
         summary=out("samples/summary.json"),
     output:
         out("export/{format}/{arm}/seed-{seed}/{amount}{suffix}"),
+        lineage=out("lineage/export/{format}/{arm}/seed-{seed}/{amount}{suffix}.json"),
     log:
         out("logs/export/{format}/{arm}/seed-{seed}/{amount}{suffix}.log"),
-    benchmark:
-        out("benchmarks/export/{format}/{arm}/seed-{seed}/{amount}{suffix}.tsv")
     wildcard_constraints:
         format=one_of(format for format in FORMATS if suffix_of(format)),
         suffix=one_of({suffix_of(format) for format in FORMATS if suffix_of(format)}),
@@ -44,9 +43,8 @@ rule export_file:
 use rule export_file as export_folder with:
     output:
         directory(out("export/{format}/{arm}/seed-{seed}/{amount}")),
+        lineage=out("lineage/export/{format}/{arm}/seed-{seed}/{amount}.json"),
     log:
         out("logs/export/{format}/{arm}/seed-{seed}/{amount}.log"),
-    benchmark:
-        out("benchmarks/export/{format}/{arm}/seed-{seed}/{amount}.tsv")
     wildcard_constraints:
         format=one_of(format for format in FORMATS if not suffix_of(format)),

@@ -15,10 +15,9 @@ rule extrapolate_scores:
         scores=computed_scores_of,
     output:
         out(f"extrapolation/{RUN}.parquet"),
+        lineage=out(f"lineage/extrapolation/{RUN}.json"),
     log:
         out(f"logs/extrapolation/{RUN}.log"),
-    benchmark:
-        out(f"benchmarks/extrapolation/{RUN}.tsv")
     wildcard_constraints:
         extrapolator=split_as(None),
     conda:
@@ -48,10 +47,9 @@ use rule extrapolate_scores as extrapolate_shard with:
         universe=universe_of,
     output:
         out(f"extrapolation/{RUN}/{{scatteritem}}.parquet"),
+        lineage=out(f"lineage/extrapolation/{RUN}/{{scatteritem}}.json"),
     log:
         out(f"logs/extrapolation/{RUN}/{{scatteritem}}.log"),
-    benchmark:
-        out(f"benchmarks/extrapolation/{RUN}/{{scatteritem}}.tsv")
     wildcard_constraints:
         extrapolator=split_as("samples"),
 
@@ -61,10 +59,9 @@ rule gather_scores:
         score_shards,
     output:
         out(f"extrapolation/{RUN}.parquet"),
+        lineage=out(f"lineage/extrapolation/{RUN}.json"),
     log:
         out(f"logs/extrapolation/{RUN}.log"),
-    benchmark:
-        out(f"benchmarks/extrapolation/{RUN}.tsv")
     wildcard_constraints:
         extrapolator=f"{split_as('samples')}|{split_as('layers')}",
     retries: 0
@@ -89,10 +86,9 @@ rule train_extrapolator:
         scores=computed_scores_of,
     output:
         out(f"extrapolation/{RUN}/network.safetensors"),
+        lineage=out(f"lineage/extrapolation/{RUN}/network.json"),
     log:
         out(f"logs/extrapolation/{RUN}/network.log"),
-    benchmark:
-        out(f"benchmarks/extrapolation/{RUN}/network.tsv")
     wildcard_constraints:
         extrapolator=split_as("layers"),
     conda:
@@ -118,10 +114,9 @@ rule join_neighbors:
         neighbors=joined_by,
     output:
         out(f"extrapolation/{RUN}/graph/{{scatteritem}}.safetensors"),
+        lineage=out(f"lineage/extrapolation/{RUN}/graph/{{scatteritem}}.json"),
     log:
         out(f"logs/extrapolation/{RUN}/graph/{{scatteritem}}.log"),
-    benchmark:
-        out(f"benchmarks/extrapolation/{RUN}/graph/{{scatteritem}}.tsv")
     wildcard_constraints:
         extrapolator=split_as("layers"),
     retries: 0
@@ -149,10 +144,9 @@ rule infer_layer:
         before=layer_before,
     output:
         out(f"extrapolation/{RUN}/layer-{{layer}}/{{scatteritem}}.parquet"),
+        lineage=out(f"lineage/extrapolation/{RUN}/layer-{{layer}}/{{scatteritem}}.json"),
     log:
         out(f"logs/extrapolation/{RUN}/layer-{{layer}}/{{scatteritem}}.log"),
-    benchmark:
-        out(f"benchmarks/extrapolation/{RUN}/layer-{{layer}}/{{scatteritem}}.tsv")
     wildcard_constraints:
         extrapolator=split_as("layers"),
     conda:
@@ -176,15 +170,14 @@ rule infer_layer:
 
 rule choose_extrapolator:
     input:
-        candidates=lambda wildcards: candidates_of(wildcards, wildcards.part),
-        nested=lambda wildcards: candidates_of(wildcards, nested(wildcards.part, EXPERIMENT.subset.nested)),
+        candidates=lambda wildcards: candidates_of(wildcards, part_of(wildcards)),
+        nested=lambda wildcards: candidates_of(wildcards, part_of(wildcards).nested(EXPERIMENT.subset.nested)),
         scores=computed_scores_of,
     output:
         out("extrapolation/fraction-{part}/seed-{seed}/{score}/auto.parquet"),
+        lineage=out("lineage/extrapolation/fraction-{part}/seed-{seed}/{score}/auto.json"),
     log:
         out("logs/extrapolation/fraction-{part}/seed-{seed}/{score}/auto.log"),
-    benchmark:
-        out("benchmarks/extrapolation/fraction-{part}/seed-{seed}/{score}/auto.tsv")
     retries: 0
     conda:
         "../envs/analysis.yaml"

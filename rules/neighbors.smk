@@ -17,10 +17,9 @@ rule find_neighbors:
     output:
         table=out(f"neighbors/{of_shard(NEAREST)}.parquet"),
         metrics=out(f"neighbors/{of_shard(NEAREST)}.json"),
+        lineage=out(f"lineage/neighbors/{of_shard(NEAREST)}.json"),
     log:
         out(f"logs/neighbors/{of_shard(NEAREST)}.log"),
-    benchmark:
-        out(f"benchmarks/neighbors/{of_shard(NEAREST)}.tsv")
     conda:
         "../envs/analysis.yaml"
     threads: threads_of("neighbors")
@@ -28,7 +27,7 @@ rule find_neighbors:
         **resources_of("neighbors", gpu=True),
     params:
         stage="neighbors",
-        k=lambda wildcards: EXPERIMENT.largest_k(wildcards.scope, wildcards.part),
+        k=lambda wildcards: EXPERIMENT.largest_k(wildcards.scope, part_of(wildcards)),
         # An approximate method has one index of all samples, and so no shards.
         method="exact" if SPLIT else EXPERIMENT.neighbors.method,
         device=EXPERIMENT.device,

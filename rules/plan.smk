@@ -12,10 +12,9 @@ rule count_samples:
         lambda wildcards: planned_paths(EXPERIMENT),
     output:
         out("plan/counts.json"),
+        lineage=out("lineage/plan/counts.json"),
     log:
         out("logs/plan/counts.log"),
-    benchmark:
-        out("benchmarks/plan/counts.tsv")
     retries: 0
     conda:
         "../envs/data.yaml"
@@ -38,10 +37,9 @@ rule calibrate_costs:
         out("plan/counts.json"),
     output:
         out("plan/calibration.json"),
+        lineage=out("lineage/plan/calibration.json"),
     log:
         out("logs/plan/calibration.log"),
-    benchmark:
-        out("benchmarks/plan/calibration.tsv")
     conda:
         "../envs/report.yaml"
     threads: lambda wildcards: cores_of_plan(workflow, EXPERIMENT)
@@ -61,10 +59,9 @@ rule list_jobs:
         out("plan/counts.json"),
     output:
         out("plan/jobs.json"),
+        lineage=out("lineage/plan/jobs.json"),
     log:
         out("logs/plan/jobs.log"),
-    benchmark:
-        out("benchmarks/plan/jobs.tsv")
     retries: 0
     conda:
         "../envs/report.yaml"
@@ -89,10 +86,9 @@ rule forecast_costs:
         table=out("plan/plan.csv"),
         page=out("plan/plan.html"),
         text=out("plan/plan.txt"),
+        lineage=out("lineage/plan/plan.json"),
     log:
         out("logs/plan/plan.log"),
-    benchmark:
-        out("benchmarks/plan/plan.tsv")
     retries: 0
     conda:
         "../envs/analysis.yaml"

@@ -15,10 +15,9 @@ rule predict_samples:
         embeddings=out(f"embeddings/{of_shard(EMBEDDED)}.parquet"),
     output:
         out(f"predictions/{of_shard(EMBEDDED)}.parquet"),
+        lineage=out(f"lineage/predictions/{of_shard(EMBEDDED)}.json"),
     log:
         out(f"logs/predictions/{of_shard(EMBEDDED)}.log"),
-    benchmark:
-        out(f"benchmarks/predictions/{of_shard(EMBEDDED)}.tsv")
     wildcard_constraints:
         recipe=one_of(set(RECIPES) - set(UNSUPERVISED)),
     conda:

@@ -30,10 +30,9 @@ rule plot_stages:
             category=TIME,
             labels={"Result": "Time of each stage"},
         ),
+        lineage=out("lineage/report/stages.json"),
     log:
         out("logs/report/stages.log"),
-    benchmark:
-        out("benchmarks/report/stages.tsv")
     retries: 0
     conda:
         "../envs/analysis.yaml"
@@ -57,10 +56,9 @@ rule plot_estimates:
             category=AGREEMENT,
             labels={"Result": "Agreement estimated without the truth"},
         ),
+        lineage=out("lineage/report/estimates.json"),
     log:
         out("logs/report/estimates.log"),
-    benchmark:
-        out("benchmarks/report/estimates.tsv")
     retries: 0
     conda:
         "../envs/analysis.yaml"
@@ -85,10 +83,9 @@ rule plot_agreement:
             category=AGREEMENT,
             labels={"Result": "Correlation against k"},
         ),
+        lineage=out("lineage/report/agreement.json"),
     log:
         out("logs/report/agreement.log"),
-    benchmark:
-        out("benchmarks/report/agreement.tsv")
     retries: 0
     conda:
         "../envs/analysis.yaml"
@@ -139,10 +136,9 @@ rule plot_scores:
             if TRUTH
             else []
         ),
+        lineage=out(f"lineage/report/scores/{SCORED}.json"),
     log:
         out(f"logs/report/scores/{SCORED}.log"),
-    benchmark:
-        out(f"benchmarks/report/scores/{SCORED}.tsv")
     retries: 0
     conda:
         "../envs/analysis.yaml"
@@ -179,10 +175,9 @@ rule plot_contact_sheets:
             category=IMAGES,
             labels={"Result": "These samples (CSV)", **SCORED_LABELS},
         ),
+        lineage=out(f"lineage/report/images/{SCORED}.json"),
     log:
         out(f"logs/report/images/{SCORED}.log"),
-    benchmark:
-        out(f"benchmarks/report/images/{SCORED}.tsv")
     retries: 0
     conda:
         "../envs/analysis.yaml"
@@ -221,10 +216,9 @@ rule write_report:
         STUDY,
     output:
         out("report/report.html"),
+        lineage=out("lineage/report/report.json"),
     log:
         out("logs/report/report.log"),
-    benchmark:
-        out("benchmarks/report/report.tsv")
     retries: 0
     localrule: True
     conda:

@@ -18,10 +18,9 @@ rule retrain_model:
     output:
         model=out("retraining/{budget}/{arm}/seed-{seed}/{amount}/model.safetensors"),
         metrics=out("retraining/{budget}/{arm}/seed-{seed}/{amount}/metrics.json"),
+        lineage=out("lineage/retraining/{budget}/{arm}/seed-{seed}/{amount}.json"),
     log:
         out("logs/retraining/{budget}/{arm}/seed-{seed}/{amount}.log"),
-    benchmark:
-        out("benchmarks/retraining/{budget}/{arm}/seed-{seed}/{amount}.tsv")
     conda:
         "../envs/training.yaml"
     threads: threads_of("retraining")
@@ -33,7 +32,7 @@ rule retrain_model:
         recipe=EXPERIMENT.retraining.model_dump(exclude={"budgets", "labels", "pool_share"}),
         pool_share=EXPERIMENT.retraining.pool_share,
         budget="{budget}",
-        redrawn=lambda wildcards: as_settings(wildcards.amount) if is_redrawn(wildcards.arm) else None,
+        redrawn=lambda wildcards: Amount.parse(wildcards.amount).settings() if is_redrawn(wildcards.arm) else None,
         held_out=HELD_OUT,
         device=EXPERIMENT.device,
         checkpoint=out("checkpoints/retraining/{budget}/{arm}/seed-{seed}/{amount}"),

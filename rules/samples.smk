@@ -22,10 +22,9 @@ rule prepare_samples:
             labels={"Result": "What was read (JSON)"},
         ),
         checksums=out("samples/checksums.json"),
+        lineage=out("lineage/samples.json"),
     log:
         out("logs/samples.log"),
-    benchmark:
-        out("benchmarks/samples.tsv")
     retries: 0
     conda:
         "../envs/data.yaml"

@@ -12,10 +12,9 @@ rule score_subset:
         ),
     output:
         out("scores/fraction-{fraction}/seed-{seed}/{score}.parquet"),
+        lineage=out("lineage/scores/fraction-{fraction}/seed-{seed}/{score}.json"),
     log:
         out("logs/scores/fraction-{fraction}/seed-{seed}/{score}.log"),
-    benchmark:
-        out("benchmarks/scores/fraction-{fraction}/seed-{seed}/{score}.tsv")
     retries: 0
     conda:
         "../envs/data.yaml"
@@ -26,7 +25,7 @@ rule score_subset:
         stage="scores",
         score=lambda wildcards: EXPERIMENT.score(wildcards.score),
         # A subset within a subset is there for the step to the subset's scores, which is learned from short trainings too.
-        warns=lambda wildcards: wildcards.fraction in EXPERIMENT.parts(),
+        warns=lambda wildcards: part_of(wildcards) in EXPERIMENT.parts(),
         code=lambda wildcards: code_digest("score_subset.py", ("scores", wildcards.score)),
     script:
         "../workflow_scripts/score_subset.py"

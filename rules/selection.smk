@@ -16,10 +16,9 @@ rule select_by_score:
         trials=trials_of,
     output:
         out("selection/{method}/{score}/{extrapolator}/fraction-{fraction}/seed-{seed}/{amount}.parquet"),
+        lineage=out("lineage/selection/{method}/{score}/{extrapolator}/fraction-{fraction}/seed-{seed}/{amount}.json"),
     log:
         out("logs/selection/{method}/{score}/{extrapolator}/fraction-{fraction}/seed-{seed}/{amount}.log"),
-    benchmark:
-        out("benchmarks/selection/{method}/{score}/{extrapolator}/fraction-{fraction}/seed-{seed}/{amount}.tsv")
     retries: 0
     conda:
         "../envs/data.yaml"
@@ -29,7 +28,7 @@ rule select_by_score:
     params:
         stage="selection",
         method=lambda wildcards: EXPERIMENT.selection_method(wildcards.method),
-        amount=lambda wildcards: as_settings(wildcards.amount),
+        amount=lambda wildcards: Amount.parse(wildcards.amount).settings(),
         seed=lambda wildcards: int(wildcards.seed),
         labelled=EXPERIMENT.reads_labels(),
         code=lambda wildcards: code_digest(
@@ -45,10 +44,9 @@ use rule select_by_score as select_without_score with:
         summary=out("samples/summary.json"),
     output:
         out("selection/{method}/seed-{seed}/{amount}.parquet"),
+        lineage=out("lineage/selection/{method}/seed-{seed}/{amount}.json"),
     log:
         out("logs/selection/{method}/seed-{seed}/{amount}.log"),
-    benchmark:
-        out("benchmarks/selection/{method}/seed-{seed}/{amount}.tsv")
     wildcard_constraints:
         method="|".join(
             name

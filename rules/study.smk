@@ -62,22 +62,21 @@ for item in TABULATED:
         input:
             **read_by(item),
         output:
-            report(
+            data=report(
                 out(f"study/{item}.csv"),
                 caption="captions/study.rst",
                 category=item_literal(item, "CHAPTER"),
                 labels={"Result": f"{item_literal(item, 'TITLE')} (CSV)"},
             ),
-            report(
+            shown=report(
                 out(f"study/{item}.{shown_as(item)}"),
                 caption="captions/study.rst",
                 category=item_literal(item, "CHAPTER"),
                 labels={"Result": item_literal(item, "TITLE")},
             ),
+            lineage=out(f"lineage/study/{item}.json"),
         log:
             out(f"logs/study/{item}.log"),
-        benchmark:
-            out(f"benchmarks/study/{item}.tsv")
         retries: 0
         conda:
             "../envs/analysis.yaml"
@@ -107,22 +106,21 @@ for item in set(ITEMS) - set(TABULATED):
             samples=out("samples/train.parquet"),
             summary=out("samples/summary.json"),
         output:
-            report(
+            data=report(
                 out(f"study/{item}.csv"),
                 caption="captions/study.rst",
                 category=item_literal(item, "CHAPTER"),
                 labels={"Result": f"{item_literal(item, 'TITLE')} (CSV)"},
             ),
-            report(
+            shown=report(
                 out(f"study/{item}.{shown_as(item)}"),
                 caption="captions/study.rst",
                 category=item_literal(item, "CHAPTER"),
                 labels={"Result": item_literal(item, "TITLE")},
             ),
+            lineage=out(f"lineage/study/{item}.json"),
         log:
             out(f"logs/study/{item}.log"),
-        benchmark:
-            out(f"benchmarks/study/{item}.tsv")
         retries: 0
         conda:
             "../envs/analysis.yaml"

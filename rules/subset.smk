@@ -12,10 +12,9 @@ rule draw_subset:
         scores=sampled_by,
     output:
         out("subset/fraction-{fraction}/seed-{seed}.parquet"),
+        lineage=out("lineage/subset/fraction-{fraction}/seed-{seed}.json"),
     log:
         out("logs/subset/fraction-{fraction}/seed-{seed}.log"),
-    benchmark:
-        out("benchmarks/subset/fraction-{fraction}/seed-{seed}.tsv")
     retries: 0
     conda:
         "../envs/data.yaml"
@@ -24,9 +23,9 @@ rule draw_subset:
         **resources_of("subset"),
     params:
         stage="subset",
-        sampler=lambda wildcards: sampler(wildcards.fraction),
-        fraction=lambda wildcards: as_fraction(size(wildcards.fraction)),
+        sampler=lambda wildcards: part_of(wildcards).sampler,
+        fraction=lambda wildcards: part_of(wildcards).fraction,
         seed=lambda wildcards: int(wildcards.seed),
-        code=lambda wildcards: code_digest("draw_subset.py", ("subset", sampler(wildcards.fraction))),
+        code=lambda wildcards: code_digest("draw_subset.py", ("subset", part_of(wildcards).sampler)),
     script:
         "../workflow_scripts/draw_subset.py"

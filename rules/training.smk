@@ -19,10 +19,9 @@ rule train_subset:
         model=out("training/{recipe}/fraction-{fraction}/seed-{seed}/model.safetensors"),
         snapshots=directory(out("training/{recipe}/fraction-{fraction}/seed-{seed}/snapshots")),
         metrics=out("training/{recipe}/fraction-{fraction}/seed-{seed}/metrics.json"),
+        lineage=out("lineage/training/{recipe}/fraction-{fraction}/seed-{seed}.json"),
     log:
         out("logs/training/{recipe}/fraction-{fraction}/seed-{seed}.log"),
-    benchmark:
-        out("benchmarks/training/{recipe}/fraction-{fraction}/seed-{seed}.tsv")
     wildcard_constraints:
         recipe=one_of(set(RECIPES) - set(UNSUPERVISED)),
     conda:
@@ -58,10 +57,9 @@ rule train_unsupervised:
         encoder=out(f"{FOUND}/encoder.safetensors"),
         labels=out(f"{FOUND}/labels.parquet"),
         metrics=out(f"{FOUND}/metrics.json"),
+        lineage=out(f"lineage/{FOUND}.json"),
     log:
         out(f"logs/{FOUND}.log"),
-    benchmark:
-        out(f"benchmarks/{FOUND}.tsv")
     wildcard_constraints:
         recipe=one_of(UNSUPERVISED),
     conda:
@@ -92,7 +90,6 @@ use rule train_unsupervised as try_classes with:
         encoder=temp(out(f"{FOUND}/classes-{{classes}}/encoder.safetensors")),
         labels=out(f"{FOUND}/classes-{{classes}}/labels.parquet"),
         metrics=out(f"{FOUND}/classes-{{classes}}/metrics.json"),
+        lineage=out(f"lineage/{FOUND}/classes-{{classes}}.json"),
     log:
         out(f"logs/{FOUND}/classes-{{classes}}.log"),
-    benchmark:
-        out(f"benchmarks/{FOUND}/classes-{{classes}}.tsv")

@@ -7,14 +7,13 @@ Writes: training_free/fraction-{part}/seed-{seed}/{score}/{space}.parquet; part:
 
 rule score_embeddings:
     input:
-        embeddings=lambda wildcards: space_paths(EXPERIMENT, wildcards.space, wildcards.part, wildcards.seed),
+        embeddings=lambda wildcards: space_paths(EXPERIMENT, wildcards.space, part_of(wildcards), wildcards.seed),
         summary=out("samples/summary.json"),
     output:
         out("training_free/fraction-{part}/seed-{seed}/{score}/{space}.parquet"),
+        lineage=out("lineage/training_free/fraction-{part}/seed-{seed}/{score}/{space}.json"),
     log:
         out("logs/training_free/fraction-{part}/seed-{seed}/{score}/{space}.log"),
-    benchmark:
-        out("benchmarks/training_free/fraction-{part}/seed-{seed}/{score}/{space}.tsv")
     retries: 0
     conda:
         "../envs/analysis.yaml"

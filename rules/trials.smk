@@ -19,10 +19,9 @@ rule try_selection:
         scores=nested_scores_of,
     output:
         out(f"trials/{TRIAL}.json"),
+        lineage=out(f"lineage/trials/{TRIAL}.json"),
     log:
         out(f"logs/trials/{TRIAL}.log"),
-    benchmark:
-        out(f"benchmarks/trials/{TRIAL}.tsv")
     wildcard_constraints:
         candidate=candidates_with(True),
     conda:
@@ -33,7 +32,7 @@ rule try_selection:
     params:
         stage="trials",
         method=lambda wildcards: CANDIDATES[wildcards.candidate],
-        amount=lambda wildcards: as_settings(wildcards.amount),
+        amount=lambda wildcards: Amount.parse(wildcards.amount).settings(),
         seed=lambda wildcards: int(wildcards.seed),
         repeats=TRIED and EXPERIMENT.selection_method(TRIED)["repeats"],
         recipe=EXPERIMENT.retraining.model_dump(exclude={"budgets", "labels", "pool_share"}),
@@ -59,9 +58,8 @@ use rule try_selection as try_without_score with:
         tried_on=out("subset/fraction-{fraction}/seed-{seed}.parquet"),
     output:
         out(f"trials/{UNSCORED_TRIAL}.json"),
+        lineage=out(f"lineage/trials/{UNSCORED_TRIAL}.json"),
     log:
         out(f"logs/trials/{UNSCORED_TRIAL}.log"),
-    benchmark:
-        out(f"benchmarks/trials/{UNSCORED_TRIAL}.tsv")
     wildcard_constraints:
         candidate=candidates_with(False),

@@ -2,7 +2,7 @@
 
 from pruning_workflow.job import LOGGER, job
 
-with job(snakemake) as metadata:
+with job(snakemake) as ran:
     from score_extrapolation.evaluation.estimates import choose
     from score_extrapolation.io.tables import EXTRAPOLATED, read_table, write_table
 
@@ -15,4 +15,4 @@ with job(snakemake) as metadata:
     )
     LOGGER.info("auto: %s", chosen)
     columns = read_table(snakemake.input.candidates[labels.index(chosen)])
-    write_table(snakemake.output[0], EXTRAPOLATED, metadata | {"chosen": chosen}, **columns)
+    write_table(snakemake.output[0], EXTRAPOLATED, ran.metadata | {"chosen": chosen}, **columns)

@@ -2,7 +2,7 @@
 
 from pruning_workflow.job import job
 
-with job(snakemake) as metadata:
+with job(snakemake) as ran:
     from score_extrapolation.datasets import count_own
     from score_extrapolation.io.atomic import read_json
     from score_extrapolation.io.tables import SUBSET, read_rows, read_table, write_table
@@ -21,5 +21,5 @@ with job(snakemake) as metadata:
         scores and read_rows(scores, "score", samples["sample_id"]),
     )
     write_table(
-        snakemake.output[0], SUBSET, metadata, sample_id=samples["sample_id"][rows], label=samples["label"][rows]
+        snakemake.output[0], SUBSET, ran.metadata, sample_id=samples["sample_id"][rows], label=samples["label"][rows]
     )

@@ -2,7 +2,7 @@
 
 from pruning_workflow.job import job
 
-with job(snakemake) as metadata:
+with job(snakemake) as ran:
     import shutil
 
     from score_extrapolation.io.tables import read_table, write_vectors
@@ -18,9 +18,10 @@ with job(snakemake) as metadata:
         code=snakemake.params.code,
         key=snakemake.params.key,
     )
+    ran.note_images(predicted=len(sample_ids))
     write_vectors(
         snakemake.output[0],
-        metadata | {"images_predicted": len(sample_ids)},
+        ran.metadata,
         sample_id=sample_ids,
         embedding=embeddings.astype(snakemake.params.dtype),
     )

@@ -2,7 +2,7 @@
 
 from pruning_workflow.job import job
 
-with job(snakemake) as metadata:
+with job(snakemake) as ran:
     from score_extrapolation.io.atomic import write_json
     from score_extrapolation.io.named_arrays import read_arrays
     from score_extrapolation.io.tables import read_table, write_vectors
@@ -27,5 +27,5 @@ with job(snakemake) as metadata:
         threads=snakemake.threads,
         base=base,
     )
-    write_vectors(snakemake.output.table, metadata, **columns)
+    write_vectors(snakemake.output.table, ran.metadata, **columns)
     write_json(snakemake.output.metrics, metrics)

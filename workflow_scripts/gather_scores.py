@@ -2,7 +2,7 @@
 
 from pruning_workflow.job import job
 
-with job(snakemake) as metadata:
+with job(snakemake) as ran:
     from score_extrapolation.io.tables import gather_table
 
-    gather_table(snakemake.output[0], metadata, snakemake.input)
+    gather_table(snakemake.output[0], ran.metadata, snakemake.input)

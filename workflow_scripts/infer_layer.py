@@ -1,8 +1,8 @@
 """Compute one layer of an extrapolator for a shard; of the last, scores."""
 
-from pruning_workflow.job import job
+from pruning_workflow.job import job, shard_of
 
-with job(snakemake) as metadata:
+with job(snakemake) as ran:
     import numpy as np
 
     from score_extrapolation.extrapolators import infer
@@ -19,13 +19,13 @@ with job(snakemake) as metadata:
         graph=read_arrays(snakemake.input.graph),
         degrees=np.concatenate([read_arrays(path, ["degrees"])["degrees"] for path in snakemake.input.graphs]),
         samples=samples,
-        rows=shard_rows(snakemake.wildcards.scatteritem, len(samples["sample_id"])),
+        rows=shard_rows(shard_of(snakemake), len(samples["sample_id"])),
         read=lambda rows: read_rows(
             snakemake.input.before, "embedding" if layer == 1 else "hidden", samples["sample_id"][rows]
         ),
         device=snakemake.params.device,
     )
     if "hidden" in columns:
-        write_vectors(snakemake.output[0], metadata, **columns)
+        write_vectors(snakemake.output[0], ran.metadata, **columns)
     else:
-        write_table(snakemake.output[0], EXTRAPOLATED, metadata, **columns)
+        write_table(snakemake.output[0], EXTRAPOLATED, ran.metadata, **columns)

@@ -18,7 +18,9 @@ with job(snakemake):
         jobs = list_jobs(config, folder, [target], everything=True)
         listed[target] = [
             {
-                "path": job.path,
+                "stage": job.stage,
+                "rule": job.rule,
+                "wildcards": job.wildcards,
                 "threads": job.threads,
                 "gpus": job.gpus,
                 "needs": needs,

@@ -19,7 +19,7 @@ with job(snakemake):
     labels = samples["label"][rows_of(samples["sample_id"], residual["sample_id"].to_numpy())]
     residual = residual.assign(label=name_labels(read_json(snakemake.input.summary), labels))
     found = item.tabulate({"scores": residual})
-    data, shown = snakemake.output
+    data, shown = snakemake.output.data, snakemake.output.shown
     write_csv(data, found)
     images = np.load(snakemake.input.images, mmap_mode="r")[found["sample_id"]]
     item.draw(found, shown, residual, images)

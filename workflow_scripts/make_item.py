@@ -13,7 +13,7 @@ with job(snakemake):
     tables = {name: read_csv(path) for name, path in snakemake.input.items()}
     tables["experiment"] = pd.DataFrame([snakemake.params.experiment])
     found = item.tabulate(tables)
-    data, shown = snakemake.output
+    data, shown = snakemake.output.data, snakemake.output.shown
     write_csv(data, found)
     if hasattr(item, "draw"):
         item.draw(found, shown)

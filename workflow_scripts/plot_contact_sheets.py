@@ -5,6 +5,7 @@ from pruning_workflow.job import job
 with job(snakemake):
     import numpy as np
 
+    from pruning_workflow.names import Part
     from pruning_workflow.report import SHEETS, scores_label
     from pruning_workflow.report.contact_sheets import caption, choose_samples, draw_contact_sheet
     from score_extrapolation.datasets import name_labels
@@ -21,7 +22,8 @@ with job(snakemake):
     chosen = chosen.assign(label=names, source=samples["source"][rows])
     write_csv(snakemake.output.chosen, chosen)
     images = np.load(snakemake.input.images, mmap_mode="r")
-    title = scores_label(**dict(snakemake.wildcards.items()))
+    of = snakemake.wildcards
+    title = scores_label(of.score, of.extrapolator, Part.parse(of.fraction), of.seed)
     for sheet, path in zip(snakemake.params.sheets, snakemake.output.sheets, strict=True):
         shown = chosen[chosen["sheet"] == sheet]
         lines = [caption(sample) for sample in shown.to_dict("records")]

@@ -1,14 +1,14 @@
 """Predict the samples of a part that its training has not seen."""
 
-from pruning_workflow.job import job
+from pruning_workflow.job import job, shard_of
 
-with job(snakemake) as metadata:
+with job(snakemake) as ran:
     from score_extrapolation.io.tables import read_table, write_vectors
     from score_extrapolation.shards import shard_rows
     from score_extrapolation.training.inference import predict_unseen
 
     samples = read_table(snakemake.input.samples, ["sample_id", "label"])
-    rows = shard_rows(snakemake.wildcards.get("scatteritem"), len(samples["sample_id"]))
+    rows = shard_rows(shard_of(snakemake), len(samples["sample_id"]))
     columns = predict_unseen(
         snakemake.input.images,
         samples={name: column[rows] for name, column in samples.items()},
@@ -20,5 +20,5 @@ with job(snakemake) as metadata:
         device=snakemake.params.device,
     )
     # The last network costs no pass: it has embedded the images already.
-    n_predicted = columns["probability"].size - len(columns["sample_id"])
-    write_vectors(snakemake.output[0], metadata | {"images_predicted": n_predicted}, **columns)
+    ran.note_images(predicted=columns["probability"].size - len(columns["sample_id"]))
+    write_vectors(snakemake.output[0], ran.metadata, **columns)

@@ -2,7 +2,7 @@
 
 from pruning_workflow.job import job
 
-with job(snakemake):
+with job(snakemake) as ran:
     from score_extrapolation.io.atomic import write_json
     from score_extrapolation.models import load_model
     from score_extrapolation.training.budget import retraining_budget
@@ -35,6 +35,7 @@ with job(snakemake):
         **{f"validation_{name}": path for name, path in chosen_by.items()},
         **retraining_budget(snakemake.input.images, recipe, snakemake.params.budget, snakemake.params.redrawn),
     )
+    ran.note_images(metrics["images_seen"], metrics["images_predicted"])
     model, matched = load_model(snakemake.output.model), bool(snakemake.input.get("labels"))
     for split, paths in held_out.items():
         metrics[f"{split}_accuracy"] = measure_accuracy(

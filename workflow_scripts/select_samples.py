@@ -2,7 +2,7 @@
 
 from pruning_workflow.job import LOGGER, job
 
-with job(snakemake) as metadata:
+with job(snakemake) as ran:
     from score_extrapolation.io.atomic import read_json
     from score_extrapolation.io.tables import KEPT, write_blocks
     from score_extrapolation.plugins import method_constant
@@ -17,7 +17,7 @@ with job(snakemake) as metadata:
         LOGGER.info("%s: accuracy within the subset %s; chosen is %s", method["name"], tried, chosen)
         method = next(trial["method"] for trial in trials if trial["candidate"] == chosen)
         scores = scores if method_constant("selection", method["name"], "SCORED") else None
-        metadata["chosen"] = chosen
+        ran.metadata["chosen"] = chosen
     blocks = select_tables(
         snakemake.input.samples,
         scores,
@@ -29,4 +29,4 @@ with job(snakemake) as metadata:
         snakemake.params.labelled,
         {name: paths for name, paths in snakemake.input.items() if name not in own},
     )
-    write_blocks(snakemake.output[0], KEPT, metadata, blocks)
+    write_blocks(snakemake.output[0], KEPT, ran.metadata, blocks)

@@ -1,12 +1,12 @@
 """Give an unsupervised training, in the place of embeddings of its own, those of the frozen networks that it read."""
 
-from pruning_workflow.job import job
+from pruning_workflow.job import job, shard_of
 
-with job(snakemake) as metadata:
+with job(snakemake) as ran:
     from score_extrapolation.io.tables import read_table
     from score_extrapolation.shards import shard_rows
     from score_extrapolation.turtle.spaces import share_embeddings
 
     sample_ids = read_table(snakemake.input.samples, ["sample_id"])["sample_id"]
-    rows = shard_rows(snakemake.wildcards.get("scatteritem"), len(sample_ids))
-    share_embeddings(snakemake.input.embeddings, sample_ids[rows], snakemake.output[0], metadata)
+    rows = shard_rows(shard_of(snakemake), len(sample_ids))
+    share_embeddings(snakemake.input.embeddings, sample_ids[rows], snakemake.output[0], ran.metadata)

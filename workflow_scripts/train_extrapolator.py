@@ -2,7 +2,7 @@
 
 from pruning_workflow.job import job
 
-with job(snakemake) as metadata:
+with job(snakemake) as ran:
     from score_extrapolation.extrapolators import train
     from score_extrapolation.io.named_arrays import write_arrays
     from score_extrapolation.io.tables import read_table
@@ -17,4 +17,4 @@ with job(snakemake) as metadata:
         snakemake.params.seed,
         snakemake.params.device,
     )
-    write_arrays(snakemake.output[0], metadata, **state)
+    write_arrays(snakemake.output[0], ran.metadata, **state)

@@ -2,7 +2,7 @@
 
 from pruning_workflow.job import job
 
-with job(snakemake):
+with job(snakemake) as ran:
     from score_extrapolation.io.atomic import write_json
     from score_extrapolation.training.runs import train_on
 
@@ -23,4 +23,5 @@ with job(snakemake):
         checkpoints=snakemake.config["checkpoints"],
         n_processes=max(1, snakemake.resources.gpu),
     )
+    ran.note_images(metrics["images_seen"], metrics["images_predicted"])
     write_json(snakemake.output.metrics, metrics)

@@ -2,7 +2,7 @@
 
 from pruning_workflow.job import job
 
-with job(snakemake) as metadata:
+with job(snakemake) as ran:
     from score_extrapolation.io.atomic import read_json, write_json
     from score_extrapolation.turtle.runs import train_unsupervised
 
@@ -28,6 +28,7 @@ with job(snakemake) as metadata:
         checkpoint_path=snakemake.params.checkpoint,
         # From the config, since a param that changes runs the job again.
         checkpoints=snakemake.config["checkpoints"],
-        metadata=metadata | {"n_classes": n_classes},
+        metadata=ran.metadata | {"n_classes": n_classes},
     )
+    ran.note_images(trained=None)  # a step sees embeddings, which images do not tell the cost of
     write_json(snakemake.output.metrics, metrics)

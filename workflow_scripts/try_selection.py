@@ -2,7 +2,7 @@
 
 from pruning_workflow.job import job
 
-with job(snakemake):
+with job(snakemake) as ran:
     from score_extrapolation.io.atomic import write_json
     from score_extrapolation.training.trials import try_selection
 
@@ -27,5 +27,6 @@ with job(snakemake):
         checkpoints=snakemake.config["checkpoints"],
         n_processes=max(1, snakemake.resources.gpu),
     )
+    ran.note_images(trial["images_seen"], trial["images_predicted"])
     named = {"candidate": snakemake.wildcards.candidate, "method": snakemake.params.method}
     write_json(snakemake.output[0], named | trial)

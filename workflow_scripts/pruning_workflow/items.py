@@ -24,7 +24,7 @@ CONDITIONS = {
         "the graph network; add {name: gnn, k: [10, 20, 50]} to extrapolation",
     ),
     "fractions": (
-        lambda e: len({part.split("-")[0] for part in e.pruned_parts()}) > 1,
+        lambda e: len({part.percent for part in e.pruned_parts()}) > 1,
         "pruning from subsets of two sizes; set subset.fractions: [0.4, 0.2], and selection.fractions: null",
     ),
     "samplers": (

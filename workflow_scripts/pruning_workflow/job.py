@@ -8,17 +8,21 @@ import json
 import logging
 import os
 import platform
+import resource
 import shutil
 import signal
 import sys
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import psutil
 
+from .lineage import Record
 from .lock import run_is_over
+from .names import Shard
 
 LOGGER = logging.getLogger("score_extrapolation")
 SECONDS_TO_SAVE = 60
@@ -28,9 +32,80 @@ SECONDS_TO_LOOK = 15  # whether the run still goes on, on file systems that many
 VERSIONS = ("numpy", "pyarrow", "torch")
 
 
+class Job:
+    """A job while it runs.
+
+    Attributes
+    ----------
+    folder : Path
+        Of the experiment's results.
+    metadata : dict
+        For its tables.
+    """
+
+    def __init__(self, snakemake):
+        self.folder = Path(snakemake.config["results"], snakemake.config["experiment"])
+        self.metadata = table_metadata(snakemake)
+        self._images: dict[str, Any] = {}
+        self._seconds_before = 0.0
+        self._children_bytes = 0
+
+    def note_images(self, trained: float | None = 0, predicted: float = 0) -> None:
+        """Note how many images a network saw, as of `lineage.Record`."""
+        self._images = {"images_trained": trained, "images_predicted": predicted}
+
+    def note_seconds_before(self, seconds: float) -> None:
+        """Note how long that took which this job has not done anew, but goes on from."""
+        self._seconds_before = seconds
+
+    def look(self) -> None:
+        """Look how much memory its children have."""
+        held = 0
+        for child in psutil.Process().children(recursive=True):
+            with suppress(psutil.Error):
+                held += child.memory_info().rss
+        self._children_bytes = max(self._children_bytes, held)
+
+    def write_record(self, snakemake) -> None:
+        """Write what it read, wrote and cost beside its results; a job that writes none has no record."""
+        from score_extrapolation.io.atomic import write_json
+
+        path = snakemake.output.get("lineage")
+        if path is None:
+            return
+        reads, sources = self._below(snakemake.input)
+        writes, _ = self._below(output for output in snakemake.output if output != path)
+        own_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        record = Record(
+            rule=snakemake.rule,
+            stage=snakemake.params.stage,
+            wildcards=dict(snakemake.wildcards.items()),
+            reads=reads,
+            writes=writes,
+            sources=sources,
+            threads=snakemake.threads,
+            seconds=round(time.time() - psutil.Process().create_time() + self._seconds_before, 3),
+            memory_mb=round((1024 * own_kib + self._children_bytes) / 1e6, 1),
+            **self._images,
+        )
+        write_json(path, record.to_json())
+
+    def _below(self, paths) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return files of the experiment, below its folder, and other files, as they are named."""
+        start, paths = f"{self.folder}/", list(dict.fromkeys(map(os.path.normpath, paths)))
+        inside = tuple(path.removeprefix(start) for path in paths if path.startswith(start))
+        return inside, tuple(path for path in paths if not path.startswith(start))
+
+
+def shard_of(snakemake) -> Shard | None:
+    """Return the shard of the samples that a job is of; None: of all."""
+    name = snakemake.wildcards.get("scatteritem")
+    return Shard.parse(name) if name else None
+
+
 @contextmanager
 def job(snakemake, warns: bool = True):
-    """Run a script's work; yield the metadata for its tables.
+    """Run a script's work; yield the `Job`, whose record is written at the end.
 
     Warnings go to the log and, where the job `warns`, to the terminal too.
 
@@ -41,8 +116,8 @@ def job(snakemake, warns: bool = True):
         os.environ[variable] = str(snakemake.threads)
     # Threads that spin while they wait take the processor from those they wait for where other work runs beside.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    folder = Path(snakemake.config["results"], snakemake.config["experiment"])
-    threading.Thread(target=_end_with_run, args=[folder], daemon=True).start()
+    ran = Job(snakemake)
+    threading.Thread(target=_watch, args=[ran], daemon=True).start()
     from score_extrapolation.faults import InputFault, Interrupted
     from score_extrapolation.progress import log_to
 
@@ -56,13 +131,14 @@ def job(snakemake, warns: bool = True):
         on_terminal.addFilter(lambda record: record.levelno == logging.WARNING)  # faults are printed below
         LOGGER.addHandler(on_terminal)
     try:
-        yield table_metadata(snakemake)
+        yield ran
+        ran.write_record(snakemake)
     except (InputFault, Interrupted) as fault:
         LOGGER.error("%s", fault)
         print(f"\n{fault}\n", file=sys.stderr)
         sys.exit(1)
     except Exception as error:
-        if sentence := disk_fault(error, folder):
+        if sentence := disk_fault(error, ran.folder):
             print(f"\n{sentence}\n", file=sys.stderr)
             sys.exit(1)
         LOGGER.exception("%s failed", snakemake.rule)
@@ -74,17 +150,19 @@ def disk_fault(error: Exception, folder: Path) -> str | None:
 
     Libraries wrap the system's error into their own, and some say no more than that they could not write.
     """
-    number = getattr(error, "errno", None)
+    number, why = getattr(error, "errno", None), getattr(error, "strerror", None)
     if number in (errno.ENOSPC, errno.EDQUOT) or shutil.disk_usage(folder).free < ROOM_BYTES:
         return f"results: the disk of {folder} is full; make room and give the same command again: what is done stays"
     ours = folder.resolve() in Path(getattr(error, "filename", None) or "").resolve().parents
     if number == errno.EROFS or (number in (errno.EACCES, errno.EPERM) and ours):
-        return f"results: {folder} cannot be written to on {platform.node()} ({error.strerror}); make it writable there"
+        return f"results: {folder} cannot be written to on {platform.node()} ({why}); make it writable there"
     return None
 
 
-def _end_with_run(folder: Path) -> None:
-    """End this job when the Snakemake that started it is gone, or the run; a training may save where it stands first.
+def _watch(ran: Job) -> None:
+    """Look at the job's memory, and end it when the Snakemake that started it is gone, or the run.
+
+    A training may save where it stands first.
 
     A killed Snakemake leaves its jobs running, those on a cluster too, where each has a Snakemake of its own; the next
     run would start the same jobs beside these orphans.
@@ -96,8 +174,9 @@ def _end_with_run(folder: Path) -> None:
     looked = time.monotonic()
     while os.getppid() == parent and _shell_parent(parent) == starter:
         time.sleep(1)
+        ran.look()
         if time.monotonic() - looked >= SECONDS_TO_LOOK:
-            if run_is_over(folder):
+            if run_is_over(ran.folder):
                 break
             looked = time.monotonic()
     os.kill(os.getpid(), signal.SIGTERM)

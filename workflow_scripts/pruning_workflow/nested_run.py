@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 from score_extrapolation.faults import InputFault
 
+from .lineage import FOLDER
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -19,7 +21,9 @@ class ListedJob(NamedTuple):
     Attributes
     ----------
     path : str
-        Of its benchmark, below the folder of benchmarks, without suffix; such jobs are told apart by it.
+        Of its record, below the folder of records and without suffix; jobs are told apart by it.
+    rule : str
+    wildcards : dict of str to str
     inputs, outputs : list of str
     threads : int
     gpus : float or None
@@ -27,10 +31,17 @@ class ListedJob(NamedTuple):
     """
 
     path: str
+    rule: str
+    wildcards: dict[str, str]
     inputs: list[str]
     outputs: list[str]
     threads: int
     gpus: float | None
+
+    @property
+    def stage(self) -> str:
+        """That its record is filed under."""
+        return Path(self.path).parts[0]
 
 
 def list_jobs(config: Path, folder: str, targets: list[str], everything: bool) -> list[ListedJob]:
@@ -59,17 +70,21 @@ def list_jobs(config: Path, folder: str, targets: list[str], everything: bool) -
 
 
 def parse_dry_run(printed: str, folder: str) -> list[ListedJob]:
-    """Return the jobs with a benchmark that a dry run printed; those without are targets."""
-    jobs = []
-    for block in re.findall(r"^(?:local)?rule \w+:\n((?:    .*\n)+)", printed, re.M):
+    """Return the jobs with a record that a dry run printed; those without are targets."""
+    jobs, records = [], f"{folder}{FOLDER}/"
+    for rule, block in re.findall(r"^(?:local)?rule (\w+):\n((?:    .*\n)+)", printed, re.M):
         told = dict(re.findall(r"^    (\w+): (.*)$", block, re.M))
-        if "benchmark" in told:
+        outputs = _files(told.get("output", ""), folder)
+        record = next((output for output in outputs if output.startswith(records)), None)
+        if record:
             resources = dict(re.findall(r"(\w+)=([\d.]+)(?:,|$)", told.get("resources", "")))
             jobs.append(
                 ListedJob(
-                    path=told["benchmark"].removeprefix(f"{folder}benchmarks/").removesuffix(".tsv"),
+                    path=record.removeprefix(records).removesuffix(".json"),
+                    rule=rule,
+                    wildcards=dict(re.findall(r"(\w+)=([^,]*)(?:, |$)", told.get("wildcards", ""))),
                     inputs=_files(told.get("input", ""), folder),
-                    outputs=_files(told.get("output", ""), folder),
+                    outputs=[output for output in outputs if output != record],
                     threads=int(told.get("threads", 1)),
                     gpus=max(float(resources["gpu"]), float(float(resources["gpu_shards"]) > 0))
                     if "gpu" in resources

@@ -87,7 +87,7 @@ def _file_digest(path: Path) -> str:
 @cache
 def imported_files(path: Path) -> tuple[Path, ...]:
     """Return our own files that a file imports, inside functions too."""
-    files = []
+    files: list[Path] = []
     for module in _imported_modules(path):
         files += _module_files(module)
     return tuple(files)
@@ -107,7 +107,8 @@ def _imported_modules(path: Path) -> Iterator[str]:
 
 def _module_files(module: str) -> list[Path]:
     """Return the files that importing a module of ours runs: its packages' and its own; none for foreign modules."""
-    files, folder = [], SCRIPTS
+    files: list[Path] = []
+    folder = SCRIPTS
     for part in module.split("."):
         if (folder / f"{part}.py").is_file():
             return [*files, folder / f"{part}.py"]

@@ -1,48 +1,24 @@
 """What a study consists of: the files and settings of every run, from which the evaluation makes its tables."""
 
-from collections.abc import Iterator
+from dataclasses import replace
 from itertools import combinations
 
 from score_extrapolation.plugins import method_constant
 
-from .amounts import as_settings
 from .config.experiment import AUTO, Config
-from .config.sections import PRETRAINED
-from .parts import EVERYTHING, NOTHING, nested, sampler, size
+from .names import EVERYTHING, RANDOM, Amount, Arm, Table
 from .results import (
-    SPACES,
     extrapolated_path,
     labels_folder,
-    labels_found_in,
-    layer_path,
-    n_layers,
     network_path,
+    retraining_folder,
     scores_path,
-    sharded,
     space_paths,
-    table_path,
     table_paths,
-    training_free_path,
     trial_path,
 )
 
-# The tables that the job of a stage reads to write its own, beside those of the samples.
-READ_BY = {
-    "dynamics": ("subset",),
-    "scores": ("dynamics",),
-    "embeddings": ("dynamics",),
-    "predictions": ("embeddings",),
-    "neighbors": ("embeddings",),
-}
-# Where jobs note how many images they trained on or predicted, by the stage that their paths begin with.
-NOTED = {
-    "training": "{}/metrics.json",
-    "embeddings": "{}.parquet",
-    "predictions": "{}.parquet",
-    "retraining": "{}/metrics.json",
-    "trials": "{}.json",
-}
-REFERENCE = ("random", "rate-0")  # nothing removed at random: the training without pruning
+REFERENCE = (Arm(RANDOM), Amount.of_rate(0))  # nothing removed at random: the training without pruning
 
 
 def agreement_rows(experiment: Config) -> list[dict]:
@@ -68,7 +44,7 @@ def _runs(experiment: Config) -> list[dict]:
 
 def _described(run: dict) -> dict:
     """Return a run as tables say it: its part as fraction (a percentage) and sampler."""
-    described = run | {"fraction": size(run["part"]), "sampler": sampler(run["part"])}
+    described = run | {"fraction": run["part"].percent, "sampler": run["part"].sampler}
     return {key: described[key] for key in ("score", "extrapolator", "fraction", "sampler", "seed") if key in described}
 
 
@@ -93,7 +69,8 @@ def can_be_validated(experiment: Config, extrapolator: str) -> bool:
     if extrapolator == AUTO:
         return False
     known = ("samples", "subset", "embeddings", "neighbors")
-    return all(name.split("/")[0] in known for name in experiment.needs(extrapolator))
+    tables = map(Table.parse, experiment.needs(extrapolator))
+    return all(table.stage in known and not table.nested for table in tables)
 
 
 def nested_rows(experiment: Config) -> list[dict]:
@@ -103,7 +80,7 @@ def nested_rows(experiment: Config) -> list[dict]:
     rows = []
     for run in _runs(experiment):
         if run["extrapolator"] != AUTO:
-            within = nested(run["part"], experiment.subset.nested)
+            within = run["part"].nested(experiment.subset.nested)
             extrapolated = extrapolated_path(run["score"], run["extrapolator"], within, run["seed"])
             truth = scores_path(run["score"], run["part"], run["seed"])
             rows.append(_described(run) | _tables(experiment, extrapolated=extrapolated, truth=truth))
@@ -119,7 +96,7 @@ def shift_rows(experiment: Config) -> list[dict]:
         for part in experiment.parts():
             for seed in experiment.seeds:
                 scores = scores_path(score["name"], part, seed)
-                smaller = scores_path(score["name"], nested(part, experiment.subset.nested), seed)
+                smaller = scores_path(score["name"], part.nested(experiment.subset.nested), seed)
                 run = {"score": score["name"], "part": part, "seed": seed}
                 rows.append(_described(run) | _tables(experiment, scores=scores, nested_scores=smaller))
     return rows
@@ -158,7 +135,7 @@ def neighborhood_rows(experiment: Config) -> list[dict]:
     for score in experiment.scores:
         for seed in experiment.seeds:
             tables = _tables(experiment, truth=scores_path(score["name"], EVERYTHING, seed))
-            shards = table_paths(experiment, "neighbors/all", score["name"], EVERYTHING, seed)
+            shards = table_paths(experiment, Table("neighbors", "all"), score["name"], EVERYTHING, seed)
             neighbors = [experiment.path(f"{shard}.parquet") for shard in shards]
             rows.append({"score": score["name"], "seed": seed} | tables | {"neighbors": neighbors})
     return rows
@@ -187,14 +164,14 @@ def found_label_rows(experiment: Config) -> list[dict]:
     return rows
 
 
-def retraining_rows(experiment: Config, arms: list[str]) -> list[dict]:
+def retraining_rows(experiment: Config, arms: list[Arm]) -> list[dict]:
     """Return one row per retrained model, as `evaluation.retraining.tabulate_retraining` takes them.
 
     Parameters
     ----------
     experiment : Config
-    arms : list of str
-        Ways to choose what is kept: ``random``, ``top/du/knn-10/fraction-20``. The reference without pruning is added.
+    arms : list of Arm
+        The reference without pruning is added.
     """
     budgets = experiment.retraining.budgets
     runs = [(arm, amount, budget) for budget in budgets for arm in arms for amount in experiment.selection.amounts()]
@@ -203,193 +180,59 @@ def retraining_rows(experiment: Config, arms: list[str]) -> list[dict]:
     rows = []
     # Keys, not a set: each once, in the order of the config.
     for arm, amount, budget in dict.fromkeys([*runs, (*REFERENCE, budgets[0])]):
-        method, score, extrapolator, part = [*arm.split("/"), None, None, None][:4]
-        part = part and part.removeprefix("fraction-")
         settings = {
-            "arm": arm,
-            "method": method,
-            "score": score,
-            "extrapolator": extrapolator,
-            "fraction": part and size(part),
-            "sampler": part and sampler(part),
-            "rate": as_settings(amount).get("rate"),
+            "arm": str(arm),
+            "method": arm.method,
+            "score": arm.score,
+            "extrapolator": arm.extrapolator,
+            "fraction": arm.part and arm.part.percent,
+            "sampler": arm.part and arm.part.sampler,
+            "rate": amount.rate,
             "budget": budget,
         }
         for seed in experiment.seeds:
-            run = f"{arm}/seed-{seed}/{amount}"
-            jobs = {
-                "samples": ["samples"],
-                **_jobs_before_selection(experiment, arm, seed, amount),
-                # What draws anew for each epoch has no list of what is kept.
-                "selection": [] if method_constant("selection", method, "REDRAWN") else [f"selection/{run}"],
-                "retraining": [f"retraining/{budget}/{run}"],
-            }
-            benchmarks = {
-                stage: [experiment.path(f"benchmarks/{path}.tsv") for path in paths] for stage, paths in jobs.items()
-            }
-            images = {
-                stage: [experiment.path(note) for note in _notes(experiment, paths)] for stage, paths in jobs.items()
-            }
-            metrics = experiment.path(f"retraining/{budget}/{run}/metrics.json")
-            attacked = experiment.evaluation.robustness and experiment.path(
-                f"retraining/{budget}/{run}/robustness.json"
-            )
-            files = {"metrics": metrics, "robustness": attacked, "benchmarks": benchmarks, "images": images}
-            rows.append({**settings, "seed": seed, **files})
+            folder = experiment.path(retraining_folder(budget, arm, seed, amount))
+            attacked = experiment.evaluation.robustness and f"{folder}/robustness.json"
+            rows.append({**settings, "seed": seed, "metrics": f"{folder}/metrics.json", "robustness": attacked})
     return rows
 
 
-def _notes(experiment: Config, paths: list[str]) -> list[str]:
-    """Return the files in which jobs, given by their paths, note how many images they trained on or predicted."""
-    found = []
-    for path in paths:
-        stage, owner, *_ = [*path.split("/"), ""]
-        # Shards that are gathered were embedded before, and so were images whose embeddings others made.
-        copied = stage == "embeddings" and (path.endswith("/gathered") or owner in experiment.unsupervised())
-        if stage in NOTED and not copied:
-            found.append(NOTED[stage].format(path))
-    return found
-
-
-def trial_rows(experiment: Config, arms: list[str]) -> list[dict]:
+def trial_rows(experiment: Config, arms: list[Arm]) -> list[dict]:
     """Return one row per choice by trials, as `evaluation.trials.tabulate_trials` takes them.
 
     Parameters
     ----------
     experiment : Config
-    arms : list of str
-        As of `retraining_rows`; of those by other methods there are no rows.
+    arms : list of Arm
+        As of `retraining_rows`; arms by other methods have no rows.
     """
     return [
         _trial_row(experiment, arm, arms, seed, amount)
         for arm in arms
-        if experiment.candidates(arm.split("/")[0])
+        if experiment.candidates(arm.method)
         for amount in experiment.selection.amounts()
         for seed in experiment.seeds
     ]
 
 
-def _trial_row(experiment: Config, arm: str, all_arms: list[str], seed, amount: str) -> dict:
-    method, score, extrapolator, part = arm.split("/")
-    part, budget = part.removeprefix("fraction-"), experiment.retraining.budgets[0]
-    candidates = experiment.candidates(method)
-    trials = [trial_path(entry, score, extrapolator, part, seed, amount) for entry in candidates.values()]
+def _trial_row(experiment: Config, arm: Arm, all_arms: list[Arm], seed, amount: Amount) -> dict:
+    assert arm.score and arm.extrapolator and arm.part, "what is chosen by trials reads scores"
+    candidates, budget = experiment.candidates(arm.method), experiment.retraining.budgets[0]
+    run = {"score": arm.score, "extrapolator": arm.extrapolator, "part": arm.part, "seed": seed}
     arms = {}
     for label, entry in candidates.items():
         name = entry["name"]
-        own = "/".join([name, *arm.split("/")[1:]]) if method_constant("selection", name, "SCORED") else name
+        own = replace(arm, method=name) if method_constant("selection", name, "SCORED") else Arm(name)
         if own in all_arms and entry == experiment.selection_method(name) and experiment.samples.test is not None:
             arms[label] = own
 
-    def metrics_of(arm: str) -> str:
-        return experiment.path(f"retraining/{budget}/{arm}/seed-{seed}/{amount}/metrics.json")
+    def metrics_of(arm: Arm) -> str:
+        return experiment.path(f"{retraining_folder(budget, arm, seed, amount)}/metrics.json")
 
     return {
-        **_described({"score": score, "extrapolator": extrapolator, "part": part, "seed": seed}),
-        "rate": as_settings(amount).get("rate"),
-        "trials": [experiment.path(f"{path}.json") for path in trials],
+        **_described(run),
+        "rate": amount.rate,
+        "trials": [experiment.path(f"{trial_path(entry, **run, amount=amount)}.json") for entry in candidates.values()],
         "retrained": {label: metrics_of(own) for label, own in arms.items()},
         "metrics": metrics_of(arm) if arms else None,
     }
-
-
-def _jobs_before_selection(experiment: Config, arm: str, seed, amount: str) -> dict[str, list]:
-    """Return the jobs that it takes to score every sample, to choose a method by trials, and to find labels.
-
-    Of each stage, their paths in the folder of benchmarks; those of the smaller task within the subset are a stage of
-    their own, ``nested``, and so are ``trials``.
-    """
-    method, score, extrapolator, part = [*arm.split("/"), None, None, None][:4]
-    found = []
-    for one in (score, experiment.doubt(method)) if score else ():
-        found += _jobs_of_score(experiment, one, extrapolator, part.removeprefix("fraction-"), seed) if one else []
-    of_part = part.removeprefix("fraction-") if part else None
-    for name in experiment.selection_needs(method, of_part):
-        found += _jobs(experiment, name, score, of_part, seed)
-    if experiment.candidates(method):
-        found += _trial_jobs(experiment, arm, seed, amount)
-    if experiment.retraining.labels == "found":
-        recipe, learned_on = labels_found_in(experiment, arm)
-        trained_by = next(one["name"] for one in experiment.scores if one["training"] == recipe)
-        found += _jobs(experiment, "dynamics", trained_by, learned_on, seed)
-    stage_of: dict[str, str] = {}
-    for stage, path in found:  # a job that both tasks need is no more than one
-        stage_of.setdefault(path, stage)
-    jobs: dict[str, list[str]] = {}
-    for path, stage in stage_of.items():
-        jobs.setdefault(stage, []).append(path)
-    return jobs
-
-
-def _trial_jobs(experiment: Config, arm: str, seed, amount: str) -> Iterator[tuple[str, str]]:
-    """Yield (stage, path) of the trials that a method is chosen by, and of all that they read within the subset."""
-    method, score, extrapolator, part = arm.split("/")
-    part = part.removeprefix("fraction-")
-    within = nested(part, experiment.subset.nested)
-    smaller = _jobs_of_score(experiment, score, extrapolator, within, seed)
-    for name in experiment.selection_needs(method, within):
-        smaller += _jobs(experiment, name, score, within, seed)
-    yield from (("nested", path) for _, path in smaller)
-    for candidate in experiment.candidates(method).values():
-        yield "trials", trial_path(candidate, score, extrapolator, part, seed, amount)
-
-
-def _jobs_of_score(experiment: Config, score: str, extrapolator: str, part: str, seed) -> list[tuple[str, str]]:
-    if extrapolator in SPACES:
-        return list(_training_free_jobs(experiment, score, extrapolator, part, seed))
-    found = list(_jobs(experiment, "scores", score, part, seed))
-    if extrapolator == AUTO:
-        # To choose, all are run, and all of them within the subset too.
-        within = nested(part, experiment.subset.nested)
-        for candidate in experiment.extrapolators():
-            found += _extrapolation_jobs(experiment, score, candidate, part, seed)
-            smaller = [*_jobs(experiment, "scores", score, within, seed)]
-            smaller += _extrapolation_jobs(experiment, score, candidate, within, seed)
-            found += [("nested", path) for _, path in smaller]
-        found.append(("extrapolation", extrapolated_path(score, AUTO, part, seed)))
-    elif extrapolator != "computed":
-        found += _extrapolation_jobs(experiment, score, extrapolator, part, seed)
-    return found
-
-
-def _training_free_jobs(experiment: Config, score: str, space: str, part: str, seed) -> Iterator[tuple[str, str]]:
-    """Yield (stage, path) of the jobs that a training-free score takes."""
-    if space == "pretrained":
-        yield "embeddings", network_path(PRETRAINED)
-    else:
-        yield from _jobs(experiment, "embeddings", experiment.scores[0]["name"], part, seed)
-    yield "training_free", training_free_path(score, space, part, seed)
-
-
-def _extrapolation_jobs(experiment: Config, score: str, extrapolator: str, part: str, seed) -> list[tuple[str, str]]:
-    """Return (stage, path) of the jobs that an extrapolator takes beside those of the scores."""
-    names = experiment.needs(extrapolator)
-    jobs = [job for name in names for job in _jobs(experiment, name, score, part, seed)]
-    path, split = extrapolated_path(score, extrapolator, part, seed), experiment.split(extrapolator)
-    own = sharded(experiment, path) if split == "samples" else []
-    if split == "layers":
-        layers = range(1, n_layers(experiment, extrapolator) + 1)
-        steps = [f"{path}/graph", *(layer_path(score, extrapolator, part, seed, layer) for layer in layers)]
-        own = [f"{path}/network", *(shard for step in steps for shard in sharded(experiment, step))]
-    return [*jobs, *(("extrapolation", job) for job in (*own, path))]
-
-
-def _jobs(experiment: Config, name: str, score: str, part: str, seed) -> Iterator[tuple[str, str]]:
-    """Yield (stage, path) of each job that a table takes, its own last; that of the samples, which all need, apart."""
-    stage, *scope = name.split("/")
-    if stage == "nested":
-        within = nested(part, experiment.subset.nested)
-        yield from (("nested", path) for _, path in _jobs(experiment, "/".join(scope), score, within, seed))
-    elif stage != "samples":
-        drawn_by = method_constant("subset", sampler(part), "SCORE") if stage == "subset" else None
-        if drawn_by:
-            yield from _training_free_jobs(experiment, drawn_by, "pretrained", NOTHING, seed)
-        spaces = experiment.spaces(experiment.score(score)["training"])
-        for read in () if spaces and stage == "embeddings" else READ_BY.get(stage, ()):
-            yield from _jobs(experiment, read, score, part, seed)
-        if stage in ("dynamics", "embeddings"):
-            yield from (("embeddings", network_path(space)) for space in spaces)
-        if stage == "neighbors" and experiment.shards > 1:
-            yield ("embeddings", f"{table_path(experiment, 'embeddings', score, part, seed)}/gathered")
-        for path in table_paths(experiment, name, score, part, seed):
-            yield ("training", path.removesuffix("/dynamics")) if stage == "dynamics" else (stage, path)

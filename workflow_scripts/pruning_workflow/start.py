@@ -5,6 +5,7 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -173,7 +174,7 @@ def stage_resources(config: Config, stage: str, gpu: bool = False) -> dict:
     def runtime(wildcards, attempt):
         return attempt * asked.runtime
 
-    found = {"mem_mb": mem_mb, "runtime": runtime}
+    found: dict[str, Any] = {"mem_mb": mem_mb, "runtime": runtime}
     if gpu:
         found |= {"gpu": asked.gpu, "gpu_shards": asked.gpu_shards}
     if gpu and asked.gpu:

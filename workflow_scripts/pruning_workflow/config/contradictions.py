@@ -3,9 +3,9 @@
 from score_extrapolation.faults import listed
 from score_extrapolation.plugins import method_constant, method_names, method_options
 
+from ..names import PRETRAINED
 from .messages import repeated, shown
 from .paradigm_contradictions import Faults, find_in_paradigms, recipes_of
-from .sections import PRETRAINED
 from .shorthands import OfEverySelection, candidate_label, candidates_of, extrapolator_label, own_options, own_split
 
 AUTO = "auto"  # the extrapolator that is chosen by estimates

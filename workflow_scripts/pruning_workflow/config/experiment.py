@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field
 from score_extrapolation.faults import InputFault
 from score_extrapolation.plugins import Section, method_constant, method_options
 
-from ..parts import EVERYTHING, is_within, subset_part
+from ..names import EVERYTHING, Part
 from .contradictions import AUTO, find_contradictions
 from .messages import dotted, validate
 from .paradigm_contradictions import is_unsupervised, needs_of_selection
@@ -100,12 +100,12 @@ class Config(Section):
         """Return where a file of this experiment lies."""
         return f"{self.results}/{self.experiment}/{name}"
 
-    def parts(self) -> list[str]:
-        """Return the names of all subsets: of each fraction, by each sampler."""
+    def parts(self) -> list[Part]:
+        """Return all subsets: of each fraction, by each sampler."""
         return _parts(self.subset.fractions, self.subset.samplers)
 
-    def pruned_parts(self) -> list[str]:
-        """Return the names of the subsets by whose scores is pruned."""
+    def pruned_parts(self) -> list[Part]:
+        """Return the subsets by whose scores is pruned."""
         chosen = self.selection
         return _parts(chosen.fractions or self.subset.fractions, chosen.samplers or self.subset.samplers)
 
@@ -172,7 +172,7 @@ class Config(Section):
         """Say whether a selection may read labels: there are some, and no training for scores does without."""
         return self.samples.labelled and not self.unsupervised()
 
-    def selection_needs(self, method: str, part: str) -> tuple[str, ...]:
+    def selection_needs(self, method: str, part: Part) -> tuple[str, ...]:
         """Return the names of the tables that a selection method reads beside scores of a training on a part."""
         outside = part != EVERYTHING or self.samples.pool is not None
         if method_constant("selection", method, "NEEDS_OPTIONAL") and not (outside and self.reads_labels()):
@@ -233,27 +233,27 @@ class Config(Section):
             return None
         return method_constant("extrapolators", self.extrapolators()[extrapolator]["name"], "SHARDS")
 
-    def largest_k(self, scope: str, part: str) -> int:
+    def largest_k(self, scope: str, part: Part) -> int:
         """Return how many neighbours to search for: once, at the maximum of the methods that read this scope."""
         ks = [method["k"] for method in self._selecting_in(part) if f"neighbors/{scope}" in needs_of_selection(method)]
         if part == EVERYTHING and self.samples.pool is None:
             return max([self.evaluation.neighborhoods or 0, *ks])
         names = {f"neighbors/{scope}"}
-        if is_within(part):
+        if part.within:
             # Within a subset, those who learn a step there; all, where estimates have them extrapolate there too.
             names = {f"nested/neighbors/{scope}"} | (names if "nested" in self.evaluation.estimates else set())
         ks += [entry["k"] for label, entry in self.extrapolators().items() if names & set(self.needs(label))]
         return max(ks, default=0)
 
-    def _selecting_in(self, part: str) -> list[dict]:
+    def _selecting_in(self, part: Part) -> list[dict]:
         """Return the selection methods that keep samples of a part: within a subset those that are tried there."""
         listed = self.selection.methods
         tried = [candidate for method in listed for candidate in candidates_of(method)]
-        return tried if is_within(part) else [*tried, *(method for method in listed if not candidates_of(method))]
+        return tried if part.within else [*tried, *(method for method in listed if not candidates_of(method))]
 
 
-def _parts(fractions: list[float], samplers: list[str]) -> list[str]:
-    return [subset_part(fraction, sampler) for fraction in fractions for sampler in samplers]
+def _parts(fractions: list[float], samplers: list[str]) -> list[Part]:
+    return [Part.subset(fraction, sampler) for fraction in fractions for sampler in samplers]
 
 
 def read_config(raw: dict, origin: Callable[[tuple], str] = lambda location: "config") -> Config:

@@ -7,8 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from score_extrapolation.plugins import Section
 from score_extrapolation.training.recipe import Recipe, Training
 
-from ..amounts import amounts
-from ..parts import RANDOM
+from ..names import PRETRAINED, RANDOM, Amount
 from .shorthands import Names, OptionalPaths, as_paths, unique
 
 
@@ -142,9 +141,6 @@ class Checkpoints(Section):
     epochs: int | None = Field(None, ge=1, description="epochs since the last")
 
 
-PRETRAINED = "pretrained"  # the name of the frozen network that every experiment has
-
-
 class Pretrained(Section):
     """A network that was trained on other images, whose embeddings scores and distances can be made of."""
 
@@ -202,9 +198,11 @@ class Selection(Section):
     scores: Names | None = None
     extrapolators: Names
 
-    def amounts(self) -> list[str]:
-        """Return the names in paths of how much is kept."""
-        return amounts(self.rates, self.keep)
+    def amounts(self) -> list[Amount]:
+        """Return how much is kept: the numbers to keep where there are any, else the pruning rates."""
+        if self.keep is not None:
+            return [Amount(n_kept=n) for n in self.keep]
+        return [Amount.of_rate(rate) for rate in self.rates]
 
 
 class Export(Section):

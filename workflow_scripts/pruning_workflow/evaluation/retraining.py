@@ -1,12 +1,15 @@
 """What pruning costs and gives: accuracy of the retrained models, and time and work of everything that led to them."""
 
+import os
+
 import pandas as pd
 
 from score_extrapolation.evaluation.intervals import paired_interval
 from score_extrapolation.io.atomic import read_json
 
 from ..config.experiment import STAGES
-from .work import read_images
+from ..lineage import Lineage, Record, stage_of
+from ..names import RANDOM, Arm
 
 RUN = ("arm", "method", "score", "extrapolator", "fraction", "sampler", "budget", "seed", "rate")
 # All stages that lead to a retrained model; what the smaller task within the subset takes (see `parts`), its stages
@@ -25,7 +28,7 @@ ROBUST = ("robust_clean_accuracy", "robust_pgd_accuracy", "robust_autoattack_acc
 UNAVOIDABLE = ("training", "retraining")
 
 
-def tabulate_retraining(rows: list[dict], summary: dict) -> pd.DataFrame:
+def tabulate_retraining(rows: list[dict], summary: dict, lineage: Lineage, folder) -> pd.DataFrame:
     """Return one row per retrained model: its arm, seed and rate, its accuracies, the seconds of each stage, its work.
 
     Parameters
@@ -34,11 +37,14 @@ def tabulate_retraining(rows: list[dict], summary: dict) -> pd.DataFrame:
         arm, method, score, extrapolator, fraction, sampler (the last four None where the method reads no scores),
         budget (how long was trained: ``epochs`` of what is kept, or as many ``steps`` as on everything), seed, rate
         (fraction removed; None where it follows from a number to keep, to four digits), `metrics` (path of JSON),
-        `robustness` (path of what `robustness.evaluate` measured, or None or left out), `benchmarks` (stage -> paths
-        of Snakemake's TSV) and `images` (stage -> paths of what `work.read_images` reads). Those of the arm
-        random at rate 0 are trainings without pruning.
+        `robustness` (path of what `robustness.evaluate` measured, or None or left out). Those of the arm random at rate
+        0 are trainings without pruning.
     summary : dict
-        As of `datasets._store.prepare_samples`.
+        As of `datasets.store.preparation.prepare_samples`.
+    lineage : Lineage
+        Of the experiment.
+    folder : path
+        Of its results.
 
     Returns
     -------
@@ -49,24 +55,28 @@ def tabulate_retraining(rows: list[dict], summary: dict) -> pd.DataFrame:
         that resists this attack and all before; ``<stage>_s`` for every stage (0 where the arm does without it) and
         total_s, their sum: wall-clock seconds of jobs, so that what several arms share is counted in full for each;
         training_work, retraining_work and work, of these two stages and of all, in units of the training without
-        pruning of that seed (>= 0, see `work`; NaN without such a training, and where no images tell the cost).
+        pruning of that seed (>= 0, see `lineage`; NaN without such a training, and where no images tell the cost).
+
+    Raises
+    ------
+    InputFault
+        What a job cost was not noted.
     """
-    seconds = {path: read_seconds(path) for row in rows for paths in row["benchmarks"].values() for path in paths}
-    images = {path: read_images(path) for row in rows for paths in row["images"].values() for path in paths}
+    jobs = [lineage.leading_to(os.path.relpath(row["metrics"], folder)) for row in rows]
     without_pruning = {
-        row["seed"]: sum(images[path] for path in row["images"]["retraining"])
-        for row in rows
-        if row["arm"] == "random" and row["rate"] == 0
+        row["seed"]: made[-1].images
+        for row, made in zip(rows, jobs, strict=True)
+        if row["arm"] == RANDOM and row["rate"] == 0
     }
     table, n = [], summary["n"]["train"]
-    for row in rows:
+    for row, made in zip(rows, jobs, strict=True):
         metrics = read_json(row["metrics"])
         accuracies = {key: metrics[key] for key in ("test_accuracy", "validation_accuracy") if key in metrics}
-        times = {f"{stage}_s": sum(seconds[path] for path in row["benchmarks"].get(stage, ())) for stage in TIMED}
+        stages = by_stage(made, Arm.parse(row["arm"]))
+        times = {f"{stage}_s": sum(job.seconds for job in stages.get(stage, ())) for stage in TIMED}
         unit = without_pruning.get(row["seed"], float("nan"))
-        counted = {stage: sum(images[path] for path in paths) for stage, paths in row["images"].items()}
-        works = {f"{stage}_work": counted.get(stage, 0) / unit for stage in UNAVOIDABLE}
-        works["work"] = sum(counted.values()) / unit
+        works = {f"{stage}_work": sum(job.images for job in stages.get(stage, ())) / unit for stage in UNAVOIDABLE}
+        works["work"] = sum(job.images for job in made) / unit
         run = {key: row[key] for key in RUN} | {"n_kept": metrics["n_samples"]}
         if row["rate"] is None:
             run["rate"] = round((n - run["n_kept"]) / summary.get("n_pool", n), 4)
@@ -86,9 +96,12 @@ def read_robustness(path) -> dict:
     }
 
 
-def read_seconds(path) -> float:
-    """Return the wall-clock seconds of a job: the mean over repeats of the benchmark's column s."""
-    return float(pd.read_csv(path, sep="\t")["s"].mean())
+def by_stage(jobs: list[Record], arm: Arm) -> dict[str, list[Record]]:
+    """Return the jobs that led to what an arm keeps, by the stages that their costs belong to."""
+    found: dict[str, list[Record]] = {}
+    for job in jobs:
+        found.setdefault(stage_of(job, arm.part), []).append(job)
+    return found
 
 
 def summarize_retraining(runs: pd.DataFrame) -> pd.DataFrame:
@@ -143,8 +156,7 @@ def compare_arms(runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
     known = set(pairs.itertuples(index=False, name=None))
     table = []
     for arm, rate, budget in pairs.itertuples(index=False, name=None):
-        method, score = f"{arm}/".split("/")[:2]
-        for other in dict.fromkeys(("random", f"{method}/{score}/computed/fraction-100")):
+        for other in dict.fromkeys((RANDOM, str(Arm.parse(arm).by_truth()))):
             if other == arm or (other, rate, budget) not in known:
                 continue
             differences = (accuracies.loc[arm, rate, budget] - accuracies.loc[other, rate, budget]).dropna()

@@ -1,6 +1,5 @@
 """The experiment in small: first as small as it can be, then larger, as far as some minutes allow."""
 
-import csv
 import os
 import time
 from collections.abc import Callable
@@ -10,8 +9,10 @@ from score_extrapolation.cuda import has_cuda
 from score_extrapolation.io.atomic import read_json, write_json
 
 from ..config.experiment import Config, read_config
+from ..lineage import FOLDER, Record
+from ..names import RANDOM, Amount, Arm
 from ..nested_run import ListedJob, list_jobs, needs_of
-from ..parts import percent
+from ..results import retraining_folder
 from .clock import Task, start_seconds
 from .counts import Counts
 from .forecast import Costs
@@ -64,13 +65,13 @@ def calibrate(raw: dict, counts: Counts, cores: int, run: Callable[[Path, list[s
         list_jobs(config, whole.path(""), ["report", *_retrained(whole)], everything=True), whole, counts
     )
     needed = list_jobs(config, whole.path(""), [whole.path(name) for name in growing], everything=True)
-    while n := _next_size(images, needed, Costs(measured), whole, counts, cores):
-        config, larger, scaled = _write_copy(raw, experiment, counts, n, truth=False)
+    while size := _next_size(images, needed, Costs(measured), whole, counts, cores):
+        config, larger, scaled = _write_copy(raw, experiment, counts, size, truth=False)
         targets = [larger.path(name) for name in growing]
         listed = list_jobs(config, larger.path(""), targets, everything=True)
         run(config, targets)
         measured += [_measured(job, larger, scaled) for job in listed]
-        images.append(n)
+        images.append(size)
     return {
         "jobs": measured,
         "gpu": has_cuda() and experiment.device != "cpu",
@@ -89,9 +90,9 @@ def _write_copy(raw: dict, experiment: Config, counts: Counts, n: int, truth: bo
 
 def _retrained(small: Config) -> list[str]:
     """Return trainings on everything and on a random part, for the break-even; an experiment may have none itself."""
-    run = f"retraining/{small.retraining.budgets[0]}/random/seed-{small.seeds[0]}"
-    rates = dict.fromkeys(["0", *map(percent, small.selection.rates)])
-    return [small.path(f"{run}/rate-{rate}/metrics.json") for rate in rates]
+    amounts = dict.fromkeys([Amount.of_rate(0), *small.selection.amounts()])
+    run = small.retraining.budgets[0], Arm(RANDOM), small.seeds[0]
+    return [small.path(f"{retraining_folder(*run, amount)}/metrics.json") for amount in amounts]
 
 
 def _growing(listed: list[ListedJob], experiment: Config, counts: Counts) -> list[str]:
@@ -101,7 +102,7 @@ def _growing(listed: list[ListedJob], experiment: Config, counts: Counts) -> lis
     """
     kinds: dict[str, list[tuple[float, int]]] = {}
     for i, job in enumerate(listed):
-        work = work_of(job.path, experiment, counts)
+        work = work_of(job.rule, job.wildcards, experiment, counts)
         if work.units:
             kinds.setdefault(work.kind, []).append((work.units, i))
     chosen = {i for found in kinds.values() for _, i in (min(found), max(found))}
@@ -122,7 +123,10 @@ def _next_size(
         return None
     while size >= least:
         scaled = counts.scaled(size / counts.train)
-        found = [(costs.of(work_of(job.path, experiment, scaled)), min(job.threads, cores)) for job in needed]
+        found = [
+            (costs.of(job.stage, work_of(job.rule, job.wildcards, experiment, scaled)), min(job.threads, cores))
+            for job in needed
+        ]
         if sum((cost.seconds + cost.error_s) * threads for cost, threads in found) <= LONGEST_S * cores:
             return size
         size //= 2
@@ -131,13 +135,13 @@ def _next_size(
 
 def _measured(job: ListedJob, experiment: Config, counts: Counts) -> dict:
     """Return what a job that was run took, beside its work."""
-    with open(experiment.path(f"benchmarks/{job.path}.tsv"), encoding="utf-8") as file:
-        (row,) = csv.DictReader(file, delimiter="\t")
-    work = work_of(job.path, experiment, counts)
+    record = Record.from_json(read_json(experiment.path(f"{FOLDER}/{job.path}.json")))
+    work = work_of(job.rule, job.wildcards, experiment, counts)
     return {
+        "stage": job.stage,
         **work._asdict(),
-        "seconds": float(row["s"]),
-        "memory_mb": 0.0 if row["max_rss"] in ("NA", "-") else float(row["max_rss"]),
+        "seconds": record.seconds,
+        "memory_mb": record.memory_mb,
         "disk_bytes": sum(_size(output) for output in job.outputs),
     }
 

@@ -3,8 +3,8 @@
 import math
 from typing import NamedTuple
 
-from ..amounts import removed
 from ..config.experiment import STAGES, Config
+from ..names import Amount
 from .break_even import BreakEven, break_even
 from .clock import Task, clock_seconds
 from .counts import Counts
@@ -36,7 +36,7 @@ class Costs:
     Parameters
     ----------
     jobs : list of dict
-        Those that were run: kind, units and rows (as of `work.Work`), seconds, memory_mb and disk_bytes.
+        Those that were run: stage, kind, units and rows (as of `work.Work`), seconds, memory_mb and disk_bytes.
     """
 
     def __init__(self, jobs: list[dict]):
@@ -44,10 +44,10 @@ class Costs:
         self.noise = _noise(jobs)
         self.lines: dict[str, dict[str, Line]] = {}
 
-    def of(self, work: Work) -> Cost:
+    def of(self, stage: str, work: Work) -> Cost:
         """Return what a job costs; of a kind that was not run, the mean of its stage or, without one, of all."""
         if work.kind not in self.lines:
-            self.lines[work.kind] = self._fit(work.kind)
+            self.lines[work.kind] = self._fit(stage, work.kind)
         lines = self.lines[work.kind]
         return Cost(
             lines["seconds"].at(work.units),
@@ -56,11 +56,10 @@ class Costs:
             lines["disk_bytes"].at(work.rows),
         )
 
-    def _fit(self, kind: str) -> dict[str, Line]:
-        stage = kind.split("/")[0]
+    def _fit(self, stage: str, kind: str) -> dict[str, Line]:
         jobs = [job for job in self.jobs if job["kind"] == kind]
         if not jobs:
-            alike = [job for job in self.jobs if job["kind"].split("/")[0] == stage] or self.jobs
+            alike = [job for job in self.jobs if job["stage"] == stage] or self.jobs
             jobs = [job | {"units": 0, "rows": 0} for job in alike]
         # Of a job of a second Snakemake's benchmark may see no more than the beginning: the most that was seen counts.
         memory = {job["rows"]: max(one["memory_mb"] for one in jobs if one["rows"] == job["rows"]) for job in jobs}
@@ -77,7 +76,7 @@ class Costs:
         """
         points: dict[str, list[tuple[float, float]]] = {}
         for job in self.jobs:
-            if job["kind"].split("/")[0] == stage:
+            if job["stage"] == stage:
                 points.setdefault(job["kind"], []).append((job["units"], job["seconds"]))
         begins = [fit_line(found, noise=self.noise).begin for found in points.values() if len(dict(found)) > 1]
         return sum(begins) / len(begins) if begins else min(job["seconds"] for job in self.jobs)
@@ -102,8 +101,7 @@ class Job(NamedTuple):
 
     Attributes
     ----------
-    path : str
-        As of `work.work_of`.
+    stage : str
     cost : Cost
     threads : int
     gpus : float
@@ -114,7 +112,7 @@ class Job(NamedTuple):
         Whether it need not run any more.
     """
 
-    path: str
+    stage: str
     cost: Cost
     threads: int
     gpus: float
@@ -144,11 +142,11 @@ class Forecast:
         self.on_gpu, self.start_s = calibration["gpu"], calibration["start_s"]
 
     def jobs(self, listed: list[dict]) -> list[Job]:
-        """Return what jobs cost, each a dict: path, threads, gpus (None: it can use none), needs and done."""
+        """Return what jobs cost, each a dict: stage, rule, wildcards, threads, gpus (or None), needs and done."""
         return [
             Job(
-                path=job["path"],
-                cost=self.costs.of(work_of(job["path"], self.experiment, self.counts)),
+                stage=job["stage"],
+                cost=self._cost(job["stage"], job["rule"], job["wildcards"]),
                 threads=job["threads"],
                 gpus=max(1.0, job["gpus"]) if self.on_gpu and job["gpus"] is not None else 0.0,
                 needs=tuple(job["needs"]),
@@ -156,6 +154,9 @@ class Forecast:
             )
             for job in listed
         ]
+
+    def _cost(self, stage: str, rule: str, wildcards: dict[str, str]) -> Cost:
+        return self.costs.of(stage, work_of(rule, wildcards, self.experiment, self.counts))
 
     def clocks(self, jobs: list[Job], cores: int) -> dict[str, float]:
         """Return clock_s and clock_left_s on so many cores: of all jobs, and of those that are not done."""
@@ -169,15 +170,17 @@ class Forecast:
         list_s = sum(job.cost.seconds for job in jobs)
         return [
             break_even(
-                removed(amount, self.counts.train), list_s, self._retraining_s("rate-0"), self._retraining_s(amount)
+                amount.removed(self.counts.train),
+                list_s,
+                self._retraining_s(Amount.of_rate(0)),
+                self._retraining_s(amount),
             )
             for amount in self.experiment.selection.amounts()
         ]
 
-    def _retraining_s(self, amount: str) -> float:
+    def _retraining_s(self, amount: Amount) -> float:
         """Return what a training takes, of the recipe's epochs, on so much of the images."""
-        path = f"retraining/epochs/random/seed-{self.experiment.seeds[0]}/{amount}"
-        return self.costs.of(work_of(path, self.experiment, self.counts)).seconds
+        return self._cost("retraining", "retrain_model", {"budget": "epochs", "amount": str(amount)}).seconds
 
 
 def sum_stages(jobs: list[Job]) -> list[dict]:
@@ -193,7 +196,7 @@ def sum_stages(jobs: list[Job]) -> list[dict]:
     """
     stages: dict[str, list[Job]] = {}
     for job in jobs:
-        stages.setdefault(job.path.split("/")[0], []).append(job)
+        stages.setdefault(job.stage, []).append(job)
     rows = [{"stage": stage} | _sum(stages[stage]) for stage in ORDER if stage in stages]
     errors = math.sqrt(sum((row["high_s"] - row["seconds"]) ** 2 for row in rows))
     total = {"stage": "all"} | _sum(jobs)

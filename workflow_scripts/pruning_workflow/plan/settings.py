@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 from ..config.experiment import STAGES, Config
+from ..lineage import FOLDER
 from ..start import input_paths
 
 
@@ -20,7 +21,7 @@ def planned_paths(config: Config) -> list[str]:
 
 def cores_of_plan(workflow, config: Config) -> int:
     """Return the cores that the experiment would have here; where jobs are submitted, those of the largest job."""
-    return workflow.cores if workflow.local_exec else max(config.asked_by(stage).threads for stage in STAGES)
+    return workflow.cores if workflow.local_exec else max(config.asked_by(stage).threads or 1 for stage in STAGES)
 
 
 def deployment_of(workflow) -> list[str]:
@@ -31,5 +32,5 @@ def deployment_of(workflow) -> list[str]:
 
 def count_done(config: Config) -> int:
     """Return how many jobs have run: as they become more, less is left."""
-    benchmarks = Path(config.path("benchmarks"))
-    return sum(path.relative_to(benchmarks).parts[0] != "plan" for path in benchmarks.rglob("*.tsv"))
+    records = Path(config.path(FOLDER))
+    return sum(path.relative_to(records).parts[0] != "plan" for path in records.rglob("*.json"))

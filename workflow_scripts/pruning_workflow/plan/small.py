@@ -5,7 +5,6 @@ import math
 
 from score_extrapolation.faults import InputFault
 
-from ..amounts import removed
 from ..config.experiment import AUTO, Config, read_config
 from .counts import Counts
 
@@ -32,7 +31,7 @@ def fewest_images(experiment: Config, counts: Counts) -> int:
     classes = max(counts.classes, *experiment.evaluation.classes, 2)
     needed = max(neighbors, IMAGES_OF_A_CLASS * classes) / fraction
     if tried:  # a trial keeps two samples of the subset at least
-        rate = max(removed(amount, counts.train) for amount in experiment.selection.amounts())
+        rate = max(amount.removed(counts.train) for amount in experiment.selection.amounts())
         needed = max(needed, 2 / (1 - rate) / min(experiment.subset.fractions))
     return min(counts.train, max(FEWEST, math.ceil(needed)))
 
@@ -78,7 +77,7 @@ def in_small(raw: dict, experiment: Config, counts: Counts, name: str, n: int, t
         "wrong_labels": None,  # which cost nothing
     }
     small["subset"]["fractions"] = [min(experiment.subset.fractions)]
-    rate = max(removed(amount, counts.train) for amount in experiment.selection.amounts())
+    rate = max(amount.removed(counts.train) for amount in experiment.selection.amounts())
     # Rounded up: what a method passes over is no more than is pruned.
     rate = min(math.ceil(round(1e4 * rate, 6)) / 1e4, 0.9999)
     small["selection"] |= {"rates": [rate], "keep": None, "fractions": None}

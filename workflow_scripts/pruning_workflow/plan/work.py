@@ -1,20 +1,15 @@
-"""How much work a job of the workflow is, by its path: what it does grows with the images it is about.
+"""How much work a job of the workflow is: what it does grows with the images that it is of.
 
-The path of a job is that of its log and its benchmark below their folders, such as
-``training/base/fraction-20/seed-0``. Units of work are arbitrary, of each kind of job its own: two jobs of one kind
-differ in their number alone.
+Units of work are arbitrary, of each kind of job its own: two jobs of one kind differ in their number alone.
 """
 
-import re
 from collections.abc import Callable
 from typing import NamedTuple
 
 from score_extrapolation.passes import PASSES_OF_A_STEP
 
-from ..amounts import PATTERN as AMOUNT_PATTERN
-from ..amounts import removed
 from ..config.experiment import Config
-from ..parts import EVERYTHING, as_fraction, is_within, size
+from ..names import EVERYTHING, Amount, Part, Shard
 from .counts import Counts
 
 # What a query costs beside its distances, in distances: on two cores 40,000 queries among 10,000 took 4.1 s, of which
@@ -41,9 +36,10 @@ class Work(NamedTuple):
 
 
 class _Job(NamedTuple):
-    """A job's path in pieces: m images that are trained on, among the n of which the job is."""
+    """A job: m images are trained on, among the n of which the job is."""
 
-    words: list[str]
+    rule: str
+    wildcards: dict[str, str]
     m: float
     n: float
     rate: float
@@ -52,51 +48,52 @@ class _Job(NamedTuple):
     counts: Counts
 
 
-def work_of(path: str, experiment: Config, counts: Counts) -> Work:
+def work_of(rule: str, wildcards: dict[str, str], experiment: Config, counts: Counts) -> Work:
     """Return the work of a job.
 
     Parameters
     ----------
-    path : str
-        Below the folder of logs or benchmarks, without suffix.
+    rule : str
+    wildcards : dict of str to str
     experiment : Config
     counts : Counts
         Of the images of this experiment.
     """
-    part = next(iter(re.findall(r"fraction-([^/]+)", path)), EVERYTHING)
-    universe = part.split("-")[2] if is_within(part) else EVERYTHING
-    amount = re.search(rf"/({AMOUNT_PATTERN})", path)
-    shards = next(iter(re.findall(r"/\d+-of-(\d+)", path)), "1")
+    name = wildcards.get("part") or wildcards.get("fraction")
+    part = Part.parse(name) if name else EVERYTHING
     job = _Job(
-        words=path.split("/"),
-        m=counts.train * as_fraction(size(part)),
-        n=counts.train * as_fraction(universe),
-        rate=removed(amount[1], counts.train) if amount else 0.0,
-        shards=int(shards),
+        rule=rule,
+        wildcards=wildcards,
+        m=counts.train * part.fraction,
+        n=counts.train * part.universe.fraction,
+        rate=Amount.parse(wildcards["amount"]).removed(counts.train) if "amount" in wildcards else 0.0,
+        shards=Shard.parse(wildcards["scatteritem"]).n_shards if "scatteritem" in wildcards else 1,
         experiment=experiment,
         counts=counts,
     )
-    units, rows = WORK_OF_STAGES.get(job.words[0], _constant)(job)
-    return Work(_kind(path), units, rows)
+    units, rows = WORK_OF_RULES.get(rule, _constant)(job)
+    return Work(_kind(rule, wildcards, part), units, rows)
 
 
-def _kind(path: str) -> str:
-    """Return the path without what does not change a job's cost per unit."""
-    # Who drew a subset matters where it is drawn; afterwards it is so many images.
-    numbers = r"fraction-[\d.]+(-within-[\d.]+)?" if path.startswith("subset/") else "fraction-[^/]+"
-    path = re.sub(rf"/({AMOUNT_PATTERN})", "/rate", path)
-    kind = re.sub(r"\d+-of-\d+", "shard", re.sub(r"seed-[^/]+", "seed", re.sub(numbers, "fraction", path)))
-    for pattern, simpler in SIMPLER_KINDS:
-        kind = re.sub(pattern, simpler, kind)
-    return kind
+# Wildcards that do not change what a job costs per unit of work.
+COUNTED = {"part", "fraction", "seed", "amount", "scatteritem", "budget"}
+# Jobs of these rules cost the same whoever chose what is kept, and whatever the scores.
+OF_ANY_ARM = {"retrain_model", "try_selection", "try_without_score", "measure_robustness"}
+OF_ANY_SCORES = {"plot_scores", "plot_contact_sheets"}
 
 
-# Jobs that differ in the scores that they are of, or in who chose what is kept, cost the same.
-SIMPLER_KINDS = (
-    ("^(extrapolation|evaluation/cross_validation)/fraction/seed/[^/]+/", r"\1/"),
-    ("^(selection)/([^/]+)/.*", r"\1/\2"),
-    ("^(trials|retraining|evaluation/robustness|report/scores|report/images)/.*", r"\1"),
-)
+def _kind(rule: str, wildcards: dict[str, str], part: Part) -> str:
+    """Return the rule, and what else tells jobs apart that differ in more than the number of their images."""
+    told = {name: value for name, value in wildcards.items() if name not in COUNTED}
+    if rule in OF_ANY_ARM | OF_ANY_SCORES:
+        told = {}
+    elif "method" in told:
+        told = {"method": told["method"]}
+    elif "extrapolator" in told:
+        told.pop("score", None)
+    if rule == "draw_subset":  # afterwards it does not matter who drew a subset
+        told["sampler"] = part.sampler
+    return " ".join([rule, *told.values()])
 
 
 def _constant(job: _Job) -> tuple[float, float]:
@@ -113,12 +110,12 @@ def _all_images(job: _Job) -> tuple[float, float]:
 
 
 def _training(job: _Job) -> tuple[float, float]:
-    passes = job.m * job.experiment.recipes()[job.words[1]]["epochs"]
+    passes = job.m * job.experiment.recipes()[job.wildcards["recipe"]]["epochs"]
     return passes, passes
 
 
 def _scores(job: _Job) -> tuple[float, float]:
-    score = job.experiment.score(job.words[-1])
+    score = job.experiment.score(job.wildcards["score"])
     return job.m * job.experiment.recipes()[score["training"]]["epochs"], job.m
 
 
@@ -127,7 +124,7 @@ def _predictions(job: _Job) -> tuple[float, float]:
 
 
 def _neighbors(job: _Job) -> tuple[float, float]:
-    scope = next(word for word in job.words if word in ("subset", "label", "all"))
+    scope = job.wildcards["scope"]
     queries, base = (job.n, job.n) if scope == "all" else (job.n - job.m, job.m)
     distances = base / job.counts.classes if scope == "label" else base
     return queries / job.shards * (distances + DISTANCES_OF_A_QUERY), job.n / job.shards
@@ -135,7 +132,7 @@ def _neighbors(job: _Job) -> tuple[float, float]:
 
 def _retraining(job: _Job) -> tuple[float, float]:
     recipe, kept = job.experiment.retraining, job.n * (1 - job.rate)
-    seen = recipe.epochs * (job.n if job.words[1] == "steps" else kept)
+    seen = recipe.epochs * (job.n if job.wildcards["budget"] == "steps" else kept)
     # An adversarial training attacks what it trains on, and the images that choose its best epoch.
     attacks = recipe.paradigm.get("steps", 0)
     chosen_by = min(recipe.paradigm.get("best_of") or 0, job.counts.validation)
@@ -152,33 +149,55 @@ def _trials(job: _Job) -> tuple[float, float]:
     return repeats * (PASSES_OF_A_STEP * seen + job.n - job.m), kept
 
 
-def _evaluation(job: _Job) -> tuple[float, float]:
-    """What is attacked, compared or searched; tables of runs are as long as these are many."""
-    evaluation, seeds = job.experiment.evaluation, len(job.experiment.seeds)
-    drawn = [job.counts.train * as_fraction(size(part)) for part in job.experiment.parts()]
-    attacked = evaluation.robustness.images if evaluation.robustness else 0
-    units = {
-        "cross_validation": lambda: job.m,
-        "robustness": lambda: min(attacked, job.counts.test),
-        "coverage": lambda: seeds * len(evaluation.coverage) * sum(job.n * m for m in drawn),
-        "neighborhoods": lambda: seeds * job.n,
-        "found_labels": lambda: seeds * job.n,
-    }.get(job.words[1])
-    return (units(), job.n) if units else (0, 0)
+def _validation(job: _Job) -> tuple[float, float]:
+    return job.m, job.n
 
 
-WORK_OF_STAGES: dict[str, Callable[[_Job], tuple[float, float]]] = {
-    "samples": _samples,
-    "subset": _all_images,
-    "training": _training,
-    "scores": _scores,
-    "embeddings": _all_images,
-    "training_free": _all_images,
-    "predictions": _predictions,
-    "neighbors": _neighbors,
-    "extrapolation": _all_images,
-    "trials": _trials,
-    "selection": _all_images,
-    "retraining": _retraining,
-    "evaluation": _evaluation,
+def _attacks(job: _Job) -> tuple[float, float]:
+    robustness = job.experiment.evaluation.robustness
+    return min(robustness.images if robustness else 0, job.counts.test), job.n
+
+
+def _coverage(job: _Job) -> tuple[float, float]:
+    drawn = sum(job.counts.train * part.fraction for part in job.experiment.parts())
+    spaces = len(job.experiment.evaluation.coverage)
+    return len(job.experiment.seeds) * spaces * job.n * drawn, job.n
+
+
+def _of_each_seed(job: _Job) -> tuple[float, float]:
+    return len(job.experiment.seeds) * job.n, job.n
+
+
+# Of every other rule, which makes tables and figures of runs, the work does not depend on the images.
+WORK_OF_RULES: dict[str, Callable[[_Job], tuple[float, float]]] = {
+    "prepare_samples": _samples,
+    "draw_subset": _all_images,
+    "train_subset": _training,
+    "train_unsupervised": _training,
+    "try_classes": _training,
+    "score_subset": _scores,
+    "embed_samples": _all_images,
+    "share_embeddings": _all_images,
+    "gather_embeddings": _all_images,
+    "embed_pretrained": _all_images,
+    "score_embeddings": _all_images,
+    "predict_samples": _predictions,
+    "find_neighbors": _neighbors,
+    "extrapolate_scores": _all_images,
+    "extrapolate_shard": _all_images,
+    "gather_scores": _all_images,
+    "train_extrapolator": _all_images,
+    "join_neighbors": _all_images,
+    "infer_layer": _all_images,
+    "choose_extrapolator": _all_images,
+    "try_selection": _trials,
+    "try_without_score": _trials,
+    "select_by_score": _all_images,
+    "select_without_score": _all_images,
+    "retrain_model": _retraining,
+    "cross_validate_extrapolator": _validation,
+    "measure_robustness": _attacks,
+    "measure_coverage": _coverage,
+    "describe_neighborhoods": _of_each_seed,
+    "describe_labels": _of_each_seed,
 }

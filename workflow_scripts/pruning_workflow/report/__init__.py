@@ -1,6 +1,6 @@
 """Figures and contact sheets for people. Here: the names that people read; nothing heavy, the workflow imports it."""
 
-from typing import NamedTuple
+from ..names import COMPUTED, PRETRAINED, RANDOM, SPACES, Arm, Part
 
 NO_PRUNING = "no pruning"
 SHEETS = {
@@ -9,34 +9,9 @@ SHEETS = {
     "overestimated": "most overestimated",
     "underestimated": "most underestimated",
 }
-# Where a score that needs no training reads its embeddings: of a frozen backbone, or of the subset's own network.
-EMBEDDING_SPACES = ("pretrained", "subset")
 # How long is trained on what is kept.
 BUDGETS = {"epochs": "as many epochs as without pruning", "steps": "as many steps as without pruning"}
 NAMES = {"computed": "full data", "auto": "auto", "zcoreset": "ZCoreSet"}
-
-
-class Arm(NamedTuple):
-    """The parts of an arm's name; those after `method` are empty where it reads no scores."""
-
-    method: str
-    score: str = ""
-    extrapolator: str = ""
-    subset: str = ""  # percent and, unless it was drawn at random, how: 20, 20-stratified
-
-    @property
-    def training_free(self) -> bool:
-        """Whether it reads scores that come of no training, but of embeddings."""
-        return self.extrapolator in EMBEDDING_SPACES
-
-
-def split_arm(arm: str) -> Arm:
-    """Take an arm's name apart: top/du/knn-10/fraction-20 or random."""
-    method, *scored_by = arm.split("/")
-    if not scored_by:
-        return Arm(method)
-    score, extrapolator, fraction = scored_by
-    return Arm(method, score, extrapolator, fraction.removeprefix("fraction-"))
 
 
 def method_label(name: str) -> str:
@@ -64,36 +39,35 @@ def family(label: str) -> str:
     return "-".join([name, *options])
 
 
-def subset_label(subset: str) -> str:
+def subset_label(part: Part) -> str:
     """Return the name of a subset: 20 is 20 % subset, 20-stratified is 20 % stratified subset."""
-    percent, _, sampler = subset.partition("-")
-    return " ".join([f"{percent} %", *([method_label(sampler)] if sampler else []), "subset"])
+    drawn = [] if part.sampler == RANDOM else [method_label(part.sampler)]
+    return " ".join([f"{part.percent} %", *drawn, "subset"])
 
 
-def scores_label(score: str, extrapolator: str, fraction: str, seed: str | None = None) -> str:
-    """Return the name of a set of scores, such as ``DU, KNN k=10, 20 % subset, seed 0``; fraction as in paths."""
-    if extrapolator in EMBEDDING_SPACES:
-        names = (embeddings_label(extrapolator, fraction),)
+def scores_label(score: str, extrapolator: str, part: Part, seed: str | None = None) -> str:
+    """Return the name of a set of scores, such as ``DU, KNN k=10, 20 % subset, seed 0``."""
+    if extrapolator in SPACES:
+        names = (embeddings_label(extrapolator, part),)
     else:
-        names = (method_label(extrapolator), *(() if extrapolator == "computed" else (subset_label(fraction),)))
+        names = (method_label(extrapolator), *(() if extrapolator == COMPUTED else (subset_label(part),)))
     return ", ".join((method_label(score), *names, *(() if seed is None else (f"seed {seed}",))))
 
 
-def embeddings_label(space: str, fraction: str) -> str:
+def embeddings_label(space: str, part: Part) -> str:
     """Return whose embeddings a score reads that comes of no training."""
-    return "pretrained embeddings" if space == "pretrained" else f"embeddings of the {subset_label(fraction)}"
+    return "pretrained embeddings" if space == PRETRAINED else f"embeddings of the {subset_label(part)}"
 
 
-def arm_label(arm: str) -> str:
+def arm_label(arm: Arm) -> str:
     """Return the name of an arm; the method `top` goes without saying.
 
     ``random`` is random, ``top/du/knn-10/fraction-20`` is DU, KNN k=10, 20 % subset.
     """
-    method, score, extrapolator, subset = split_arm(arm)
-    if not score:
-        return method_label(method)
-    scores = scores_label(score, extrapolator, subset)
-    return scores if method == "top" else f"{method_label(method)}: {scores}"
+    if not (arm.score and arm.extrapolator and arm.part):
+        return method_label(arm.method)
+    scores = scores_label(arm.score, arm.extrapolator, arm.part)
+    return scores if arm.method == "top" else f"{method_label(arm.method)}: {scores}"
 
 
 def with_budget(text: str, budget: str, budgets) -> str:

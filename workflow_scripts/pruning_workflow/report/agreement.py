@@ -4,6 +4,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.lines import Line2D
 
+from ..names import RANDOM, Part
 from . import family, method_label, split_label, subset_label
 from .figures import MEAN_AND_SPREAD, SEED_DOTS, mean_text
 from .style import BLACK, BLUE, SKY, VERMILION, drawing_panels
@@ -41,11 +42,12 @@ def plot_agreement(agreement: pd.DataFrame, ceiling: pd.DataFrame, path) -> None
 
 def _panels_of_subsets(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Return the rows of each score and subset by their title."""
-    subset = table["fraction"]
-    if "sampler" in table:
-        subset = subset.where(table["sampler"] == "random", subset + "-" + table["sampler"])
-    groups = table.groupby(["score", subset.rename("subset")], sort=False)
-    return {f"{method_label(score)}, {subset_label(subset)}": panel for (score, subset), panel in groups}
+    samplers = table.get("sampler", RANDOM)
+    groups = table.assign(sampler=samplers).groupby(["score", "fraction", "sampler"], sort=False)
+    return {
+        f"{method_label(score)}, {subset_label(Part(fraction, sampler=sampler))}": panel
+        for (score, fraction, sampler), panel in groups
+    }
 
 
 def _draw_agreement(axes, panel: pd.DataFrame, ceiling: pd.DataFrame) -> None:

@@ -1,6 +1,7 @@
 """The figures of accuracy and of the time of stages; each function draws a table into an SVG."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,8 @@ from matplotlib.lines import Line2D
 
 from score_extrapolation.evaluation.intervals import paired_interval
 
-from . import NO_PRUNING, Arm, arm_label, method_label, split_arm, subset_label, with_budget
+from ..names import COMPUTED, NOTHING, RANDOM, Arm
+from . import NO_PRUNING, arm_label, method_label, subset_label, with_budget
 from .style import (
     BLACK,
     BLUE,
@@ -60,7 +62,7 @@ SEED_DOTS = {"s": 24, "facecolor": "white", "linewidth": 0.9, "zorder": 1.9}  # 
 
 def is_reference(table: pd.DataFrame) -> pd.Series:
     """Return which rows are trainings on everything: nothing removed at random."""
-    return (table["arm"] == "random") & (table["rate"] == 0)
+    return (table["arm"] == RANDOM) & (table["rate"] == 0)
 
 
 def group_arms(arms) -> dict[str, list[str]]:
@@ -74,28 +76,29 @@ def group_arms(arms) -> dict[str, list[str]]:
     arms : iterable of str
         In the order that the arms of a panel are to have; more than once will do.
     """
-    parts = {arm: split_arm(arm) for arm in dict.fromkeys(arms)}
-    trained = [part for part in parts.values() if part.score and not part.training_free]
-    extrapolated = [part for part in trained if part.extrapolator != "computed"]
-    found = {part[:2] for part in extrapolated}
+    named = {name: Arm.parse(name) for name in dict.fromkeys(arms)}
+    trained = [arm for arm in named.values() if arm.score and not arm.is_training_free]
+    extrapolated = [arm for arm in trained if arm.extrapolator != COMPUTED]
+    found = {(arm.method, arm.score) for arm in extrapolated}
     panels = {}
-    for own in extrapolated + [part for part in trained if part[:2] not in found]:
-        subset = method_label("computed") if own.extrapolator == "computed" else subset_label(own.subset)
-        title = f"{method_label(own.score)}, {subset}" + (
-            "" if own.method == "top" else f", {method_label(own.method)}"
-        )
-        panels[title] = [arm for arm, part in parts.items() if _belongs(part, own, parts.values())]
-    return panels or {"": list(parts)}
+    for own in extrapolated + [arm for arm in trained if (arm.method, arm.score) not in found]:
+        assert own.score and own.part, "an arm that reads scores has both"
+        subset = method_label(COMPUTED) if own.extrapolator == COMPUTED else subset_label(own.part)
+        words = [method_label(own.score), subset, *([] if own.method == "top" else [method_label(own.method)])]
+        title = ", ".join(words)
+        panels[title] = [name for name, arm in named.items() if _belongs(arm, own, named.values())]
+    return panels or {"": list(named)}
 
 
-def _belongs(part: Arm, own: Arm, parts) -> bool:
+def _belongs(arm: Arm, own: Arm, arms) -> bool:
     """Return whether an arm is shown where another's score, subset and selection are."""
-    if not part.score:
+    if not arm.score:
         return True
-    if part.training_free:
-        as_selected = part._replace(method=own.method) in parts
-        return part.method == (own.method if as_selected else "top") and part.subset in ("0", own.subset)
-    return part[:2] == own[:2] and (part.extrapolator == "computed" or part.subset == own.subset)
+    if arm.is_training_free:
+        as_selected = replace(arm, method=own.method) in arms
+        return arm.method == (own.method if as_selected else "top") and arm.part in (NOTHING, own.part)
+    same = (arm.method, arm.score) == (own.method, own.score)
+    return same and (arm.extrapolator == COMPUTED or arm.part == own.part)
 
 
 def mean_text(runs: pd.DataFrame, spread: str = " ± s.d.") -> str:
@@ -221,7 +224,7 @@ def plot_stages(runs: pd.DataFrame, path) -> None:
     told = not set(pruned["budget"]) <= {"epochs"}
     for row in pruned.itertuples():
         budget = f" ({row.budget})" if told else ""
-        names.append(f"{arm_label(row.arm)}, {100 * row.rate:g} % pruned{budget}")
+        names.append(f"{arm_label(Arm.parse(row.arm))}, {100 * row.rate:g} % pruned{budget}")
     with drawing(path, 9, 1.6 + 0.3 * len(bars)) as figure:
         axes = figure.subplots()
         left = np.zeros(len(bars))

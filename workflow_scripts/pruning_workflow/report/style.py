@@ -10,7 +10,8 @@ import numpy as np
 
 from score_extrapolation.io.atomic import replacing
 
-from . import NO_PRUNING, family, method_label, split_arm, split_label
+from ..names import COMPUTED, PRETRAINED, Arm
+from . import NO_PRUNING, family, method_label, split_label
 
 matplotlib.use("Agg")
 
@@ -172,25 +173,25 @@ def arm_styles(arms) -> dict[str, dict]:
     return {arm: looks[name_and_label] for arm, name_and_label in whose.items()}
 
 
-def _whose(arm: str) -> tuple[str, str]:
+def _whose(name: str) -> tuple[str, str]:
     """Return the family that an arm's colour is of, and the arm's name in a legend."""
-    part = split_arm(arm)
-    if not part.score:
-        return part.method, method_label(part.method)
-    if part.training_free:
-        whose = "pretrained" if part.extrapolator == "pretrained" else "subset's"
-        return part.score, f"{method_label(part.score)}, {whose} embeddings"
-    return split_label(part.extrapolator)[0], method_label(part.extrapolator)
+    arm = Arm.parse(name)
+    if not (arm.score and arm.extrapolator):
+        return arm.method, method_label(arm.method)
+    if arm.is_training_free:
+        whose = PRETRAINED if arm.extrapolator == PRETRAINED else "subset's"
+        return arm.score, f"{method_label(arm.score)}, {whose} embeddings"
+    return split_label(arm.extrapolator)[0], method_label(arm.extrapolator)
 
 
-def _place_in_legend(arm: str) -> tuple:
+def _place_in_legend(name: str) -> tuple:
     """Return a key: full data, extrapolators by family and k, what needs no training, what reads no scores."""
-    part = split_arm(arm)
-    if not part.score:
-        return 3, part.method, 0, arm
-    if part.training_free:
-        return 2, part.score, 0, arm
-    return part.extrapolator != "computed", family(part.extrapolator), split_label(part.extrapolator)[1] or 0, arm
+    arm = Arm.parse(name)
+    if not (arm.score and arm.extrapolator):
+        return 3, arm.method, 0, name
+    if arm.is_training_free:
+        return 2, arm.score, 0, name
+    return arm.extrapolator != COMPUTED, family(arm.extrapolator), split_label(arm.extrapolator)[1] or 0, name
 
 
 def legend_keys(styles: dict[str, dict], **more) -> list[Line2D]:

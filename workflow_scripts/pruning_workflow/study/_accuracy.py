@@ -2,9 +2,10 @@
 
 import pandas as pd
 
+from ..names import RANDOM
 from ..report.figures import plot_accuracy
 from ..report.style import draw_sentence
-from ._runs import RANDOM, in_percent, is_extrapolated, of_experiment
+from ._runs import in_percent, is_extrapolated, of_experiment
 from ._statistics import add_differences, summarize
 
 VALUE = "test_accuracy_percent"

@@ -2,7 +2,8 @@
 
 import pandas as pd
 
-from ._runs import RANDOM, in_percent, is_extrapolated, is_original
+from ..names import RANDOM
+from ._runs import in_percent, is_extrapolated, is_original
 from ._statistics import summarize
 from ._useful_rate import useful_rates
 

@@ -2,9 +2,8 @@
 
 import pandas as pd
 
-from ..report import EMBEDDING_SPACES, split_label
-
-RANDOM = "random"
+from ..names import COMPUTED, RANDOM, SPACES
+from ..report import split_label
 
 
 def of_experiment(table: pd.DataFrame, tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
@@ -38,17 +37,17 @@ def residual(agreement: pd.DataFrame, sampler: str | None = RANDOM) -> pd.DataFr
 
 def is_training_free(runs: pd.DataFrame) -> pd.Series:
     """Return which rows are of scores that come of no training."""
-    return runs["extrapolator"].isin(EMBEDDING_SPACES)
+    return runs["extrapolator"].isin(SPACES)
 
 
 def is_extrapolated(runs: pd.DataFrame) -> pd.Series:
     """Return which rows are of scores that were extrapolated from a subset."""
-    return runs["score"].notna() & ~runs["extrapolator"].isin(["computed", *EMBEDDING_SPACES])
+    return runs["score"].notna() & ~runs["extrapolator"].isin([COMPUTED, *SPACES])
 
 
 def is_original(runs: pd.DataFrame) -> pd.Series:
     """Return which rows are of scores of a training on everything."""
-    return runs["extrapolator"] == "computed"
+    return runs["extrapolator"] == COMPUTED
 
 
 def k_of(label: str) -> int | None:

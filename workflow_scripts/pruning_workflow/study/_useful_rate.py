@@ -2,7 +2,8 @@
 
 import pandas as pd
 
-from ._runs import RANDOM, is_original
+from ..names import RANDOM
+from ._runs import is_original
 
 
 def useful_rates(runs: pd.DataFrame) -> pd.DataFrame:

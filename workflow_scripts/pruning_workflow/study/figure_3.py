@@ -8,7 +8,8 @@ from matplotlib.ticker import LogLocator, NullFormatter
 
 from score_extrapolation.evaluation.pareto import find_front
 
-from ..report import BUDGETS, split_arm
+from ..names import COMPUTED, Arm
+from ..report import BUDGETS
 from ..report.figures import ACCURACY, TIME, WORK, group_panels, is_reference
 from ..report.style import (
     BLACK,
@@ -85,7 +86,7 @@ def tabulate(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     for panel, (budget, arms) in group_panels(pruned).items():
         shown = pd.concat([reference, pruned[pruned["arm"].isin(arms) & (pruned["budget"] == budget)]])
         table = summarize(shown, ["arm", "rate_percent"], [*VALUES, "unavoidable_work"])
-        scores = {part.score for part in map(split_arm, arms) if part.score and not part.training_free}
+        scores = {arm.score for arm in map(Arm.parse, arms) if arm.score and not arm.is_training_free}
         training_s = runs.loc[is_original(runs) & runs["score"].isin(scores), "training_s"].mean()
         kept = 1 - table["rate_percent"] / 100 if budget == "epochs" else 1.0
         share = table["arm"].map(_subset_share)
@@ -106,13 +107,13 @@ def tabulate(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 def _subset_share(arm: str) -> float:
     """Return the share of the training set that an arm's scores train on."""
-    part = split_arm(arm)
-    return float(part.subset.partition("-")[0]) / 100 if part.score else 0.0
+    part = Arm.parse(arm).part
+    return part.fraction if part else 0.0
 
 
-def _is_extrapolated(arm: str) -> bool:
-    part = split_arm(arm)
-    return bool(part.score) and not part.training_free and part.extrapolator != "computed"
+def _is_extrapolated(name: str) -> bool:
+    arm = Arm.parse(name)
+    return bool(arm.score) and not arm.is_training_free and arm.extrapolator != COMPUTED
 
 
 def draw(table: pd.DataFrame, path) -> None:

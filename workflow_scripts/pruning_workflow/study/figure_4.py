@@ -2,11 +2,12 @@
 
 import pandas as pd
 
+from ..names import RANDOM
 from ..report import method_label, with_budget
 from ..report.figures import ACCURACY
 from ..report.style import arm_styles, draw_sentence, drawing_panels, label_points, legend_keys
 from ._correlation import ANCHORS, tabulate_points
-from ._runs import RANDOM, add_percent, of_experiment
+from ._runs import add_percent, of_experiment
 from ._texts import percent
 
 CHAPTER = "3 Agreement with the truth"

@@ -2,8 +2,9 @@
 
 import pandas as pd
 
+from ..names import RANDOM, Arm
 from ..report import arm_label, method_label, with_budget
-from ._runs import RANDOM, in_percent, is_extrapolated, is_original, is_training_free, of_experiment
+from ._runs import in_percent, is_extrapolated, is_original, is_training_free, of_experiment
 from ._statistics import add_best, add_differences, summarize
 from ._texts import NONE, difference, number, percent, pivot, plus_minus, seconds
 from ._useful_rate import useful_rates
@@ -90,7 +91,7 @@ def format_table(table: pd.DataFrame) -> pd.DataFrame:
         head = f"{method_label(row.score)}, {percent(row.rate_percent)} pruned, {seeds}"
         head = with_budget(head, row.budget, table["budget"])
         head += "" if row.useful else "\n(random is as good at every rate)"
-        name = {"original": "original: full data"}.get(row.kind, arm_label(row.arm))
+        name = {"original": "original: full data"}.get(row.kind, arm_label(Arm.parse(row.arm)))
         index = (name.removeprefix(f"{method_label(row.score)}, "),)
         of_original = "100" if row.kind == "original" else number(row.relative_accuracy_percent, 2)
         gain = difference(row.difference_points, row.difference_points_low, row.difference_points_high, 2)

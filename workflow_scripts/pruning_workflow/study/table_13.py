@@ -2,8 +2,9 @@
 
 import pandas as pd
 
+from ..names import RANDOM
 from ..report import method_label
-from ._runs import RANDOM, add_percent, of_experiment
+from ._runs import add_percent, of_experiment
 from ._statistics import add_differences, summarize
 from ._texts import NONE, difference, percent, pivot, plus_minus
 

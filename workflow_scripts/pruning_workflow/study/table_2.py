@@ -2,8 +2,9 @@
 
 import pandas as pd
 
+from ..names import RANDOM
 from ..report import family, method_label
-from ._runs import RANDOM, add_percent, k_of, of_experiment, residual
+from ._runs import add_percent, k_of, of_experiment, residual
 from ._statistics import add_best, summarize
 from ._texts import NONE, percent, pivot, plus_minus
 

@@ -2,8 +2,9 @@
 
 import pandas as pd
 
+from ..names import RANDOM, Arm
 from ..report import arm_label, with_budget
-from ._runs import RANDOM, in_percent, is_extrapolated, is_original, of_experiment
+from ._runs import in_percent, is_extrapolated, is_original, of_experiment
 from ._statistics import add_differences, summarize
 from ._texts import NONE, difference, percent, pivot, plus_minus
 
@@ -61,7 +62,8 @@ def format_table(table: pd.DataFrame) -> pd.DataFrame:
     """Return the table for people: a row per budget, rate and way to choose samples."""
     cells = []
     for row in table.to_dict("records"):
-        name = f"{arm_label(row['arm'])}: ground truth" if row["kind"] == "original" else arm_label(row["arm"])
+        label = arm_label(Arm.parse(row["arm"]))
+        name = f"{label}: ground truth" if row["kind"] == "original" else label
         pruned = percent(row["rate_percent"])
         if row["rate_percent"] > 0:
             pruned = with_budget(pruned, row["budget"], table["budget"])

@@ -1,0 +1,159 @@
+"""What each job read, wrote and cost, noted where it ran, and sums over all jobs that led to a result.
+
+`job.job` writes a record beside its results, ``lineage/<path>.json``, an output of each rule as its results are.
+Nobody else says which job needs which: a sum goes from a file to the job that wrote it, and on to the files that this
+job read.
+
+- A job that several results share counts in full for each of them, and once within a sum.
+- A job that is run again, as by ``--forceall``, replaces its record: a sum has what the last run cost.
+- A training that was killed and goes on where it stood has the seconds of what it did before as well. What was lost
+  between the last saved state and the kill is in no sum.
+
+Work is a cost that a small run shares with a large one, whose seconds are not mostly imports. Its unit is one full
+training: that without pruning, for the epochs of the retraining's recipe. Work is the images that are trained on,
+each as often as it is in a batch, and a third of those that are only predicted or embedded, divided by the images
+that the full training is given. Images are all that is counted. An image counts the same in every network, also where
+that of the scores, or a frozen one for embeddings, is larger or smaller than the one that is retrained, and the same
+whether it is attacked or not. To select, to search neighbours and to extrapolate sees no image: that is told in
+seconds alone. So are the predictions that measure a retrained network, or choose its best epoch; those that judge a
+trial count, since a method is chosen by them.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from score_extrapolation.faults import InputFault
+from score_extrapolation.passes import PASSES_OF_A_STEP
+
+from .names import NOTHING, Part
+
+FOLDER = "lineage"
+
+
+@dataclass(frozen=True)
+class Record:
+    """A job that was run.
+
+    Attributes
+    ----------
+    rule, stage : str
+    wildcards : dict of str to str
+    reads, writes : tuple of str
+        Files of the experiment, below its folder.
+    sources : tuple of str
+        Files of the user's that it read, as the config names them.
+    threads : int
+    seconds : float
+        By the clock, from the start of its process; of a training that went on where it stood, the earlier ones too.
+    memory_mb : float
+        The most that its processes had in memory together, looked at each second.
+    images_trained : float or None
+        Images that a network was trained on, each as often as it was in a batch; None: images do not tell its cost.
+    images_predicted : float
+        Images that a network only predicted or embedded.
+    """
+
+    rule: str
+    stage: str
+    wildcards: dict[str, str]
+    reads: tuple[str, ...]
+    writes: tuple[str, ...]
+    sources: tuple[str, ...]
+    threads: int
+    seconds: float
+    memory_mb: float
+    images_trained: float | None = 0
+    images_predicted: float = 0
+
+    @property
+    def images(self) -> float:
+        """As images trained on; NaN where images do not tell its cost."""
+        trained = float("nan") if self.images_trained is None else self.images_trained
+        return trained + self.images_predicted / PASSES_OF_A_STEP
+
+    @property
+    def part(self) -> Part | None:
+        """The part of the data that it is of; None of a job that is of all samples, or of no one part."""
+        name = self.wildcards.get("part") or self.wildcards.get("fraction")
+        return Part.parse(name) if name else None
+
+    def to_json(self) -> dict:
+        """Return it as JSON takes it."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, noted: dict) -> "Record":
+        """Return the record that `to_json` wrote."""
+        return cls(**noted | {key: tuple(noted[key]) for key in ("reads", "writes", "sources")})
+
+
+class Lineage:
+    """The records of an experiment.
+
+    Parameters
+    ----------
+    records : iterable of Record
+    """
+
+    def __init__(self, records: Iterable[Record]):
+        self.writer = {path: record for record in records for path in record.writes}
+
+    @classmethod
+    def of(cls, folder) -> "Lineage":
+        """Return that of an experiment's folder of results."""
+        paths = sorted(Path(folder, FOLDER).rglob("*.json"))
+        return cls(Record.from_json(json.loads(path.read_text(encoding="utf-8"))) for path in paths)
+
+    def leading_to(self, path: str) -> list[Record]:
+        """Return every job that a file took, each once, those that others read before these.
+
+        Parameters
+        ----------
+        path : str
+            Below the experiment's folder.
+
+        Raises
+        ------
+        InputFault
+            The record of a job is missing.
+        """
+        found: list[Record] = []
+        seen = set()
+
+        def go(path: str) -> None:
+            record = self.writer.get(path)
+            if record is None:
+                raise InputFault(
+                    f"{FOLDER}: no record says how {path} was made, so that its cost is not known; "
+                    f"make that file again by snakemake --forcerun and its path"
+                )
+            if id(record) not in seen:
+                seen.add(id(record))
+                for read in record.reads:
+                    go(read)
+                found.append(record)
+
+        go(path)
+        return found
+
+
+def stage_of(record: Record, part: Part | None) -> str:
+    """Return the stage that a job's cost belongs to, for an arm that prunes by scores of a part.
+
+    Parameters
+    ----------
+    record : Record
+        Of a job that led to what the arm keeps.
+    part : Part or None
+
+    Returns
+    -------
+    str
+        Its own stage, or ``nested`` where it is of a smaller part, within that one.
+    """
+    own = record.part
+    if own is None or part is None or own == NOTHING or own.trained == part.trained:
+        return record.stage
+    return "nested"
