@@ -1,4 +1,4 @@
-"""Draw the stages and the layers of the library into docs/architecture.md, from the rules and the imports as they are.
+"""Draw the stages and the layers of the code into docs/architecture.md, from the rules and the imports as they are.
 
     python docs/draw_architecture.py
 
@@ -18,7 +18,7 @@ from score_extrapolation.plugins import method_names
 
 ROOT = SCRIPTS.parent
 PAGE = ROOT / "docs" / "architecture.md"
-LIBRARY = "score_extrapolation"
+LIBRARY, WORKFLOW = "score_extrapolation", "pruning_workflow"
 RULES_SHOWN = 9
 
 
@@ -61,8 +61,9 @@ def draw_stages() -> list[str]:
             reads[stage_of[reader]].add(stage_of[rule])
     lines = ["flowchart TD"]
     for stage, rules in stages.items():
-        packages = {room(path) for script in rules.values() for path in imported_files(SCRIPTS / script)} - {None}
-        packages -= {"atomic", "faults", "tables"}  # which nearly all import
+        files = [path for script in rules.values() for path in imported_files(SCRIPTS / script)]
+        packages = {room(path, LIBRARY) for path in files} - {None}
+        packages -= {"faults", "io"}  # which nearly all import
         uses = f"<br/><i>{', '.join(sorted(packages))}</i>" if packages else ""
         named = "<br/>".join(rules) if len(rules) <= RULES_SHOWN else f"{len(rules)} rules, one for each file"
         lines.append(f'    {stage}["<b>{stage}</b><br/>{named}{uses}"]')
@@ -77,18 +78,19 @@ def everything_before(stage: str, reads: dict[str, set[str]]) -> set[str]:
     return reads[stage] | {far for near in reads[stage] for far in everything_before(near, reads)}
 
 
-def room(path: Path) -> str | None:
-    """Return the package or module of the library that a file belongs to; None for scripts and the library's root."""
+def room(path: Path, package: str) -> str | None:
+    """Return the folder or module of a package that a file belongs to; None for its root and for other files."""
     parts = path.relative_to(SCRIPTS).with_suffix("").parts
-    return parts[1] if parts[0] == LIBRARY and parts[1] != "__init__" else None
+    return parts[1] if parts[0] == package and parts[1] != "__init__" else None
 
 
-def layers() -> list[str]:
-    """Return the library's rooms, those first that import no other; fails where two import each other."""
+def layers(package: str) -> list[str]:
+    """Return the rooms of a package, those first that import no other; fails where two import each other."""
     imports: dict[str, set[str]] = {}
-    for path in sorted((SCRIPTS / LIBRARY).rglob("*.py")):
-        if own := room(path):
-            imports.setdefault(own, set()).update({room(other) for other in imported_files(path)} - {own, None})
+    for path in sorted((SCRIPTS / package).rglob("*.py")):
+        if own := room(path, package):
+            read = {room(other, package) for other in imported_files(path)}
+            imports.setdefault(own, set()).update(read - {own, None})
     order, lines = TopologicalSorter(imports), []
     order.prepare()
     while order.is_active():
@@ -99,8 +101,10 @@ def layers() -> list[str]:
 
 
 def drawn(text: str) -> str:
-    """Return the page with both parts as they are now."""
-    parts = {"stages": ["```mermaid", *draw_stages(), "```"], "layers": layers()}
+    """Return the page with its drawn parts as they are now."""
+    of_library = ["The library:", "", *layers(LIBRARY)]
+    of_workflow = ["The workflow, which imports the library:", "", *layers(WORKFLOW)]
+    parts = {"stages": ["```mermaid", *draw_stages(), "```"], "layers": [*of_library, "", *of_workflow]}
     for name, lines in parts.items():
         begin, end = f"<!-- {name}: drawn -->\n", f"<!-- end of {name} -->"
         before, rest = text.split(begin)
