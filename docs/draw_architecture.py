@@ -14,7 +14,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow_scripts"))
 
 from pruning_workflow.rerun import SCRIPTS, imported_files
-from score_extrapolation.plugins import method_names
+from score_extrapolation.plugins import names_in
 
 ROOT = SCRIPTS.parent
 PAGE = ROOT / "docs" / "architecture.md"
@@ -33,10 +33,10 @@ def rules_of_stages() -> dict[str, dict[str, str]]:
             script = re.search(r'"\.\./workflow_scripts/(\w+\.py)"', body)
             scripts[name] = script.group(1) if script else scripts[name]
             rules[renamed or name] = scripts[name]
-        if not rules and (ROOT / "workflow_scripts" / LIBRARY / stage).is_dir():
-            # Rules made in a loop, one for each file of the stage's part of the library, whose name it has.
+        if not rules and (SCRIPTS / WORKFLOW / stage).is_dir():
+            # Rules made in a loop, one for each file of the folder of the stage's name, which has its own.
             first = re.search(r'"\.\./workflow_scripts/(\w+\.py)"', text)
-            rules = {name: first.group(1) for name in method_names(stage)} if first else {}
+            rules = {name: first.group(1) for name in names_in(SCRIPTS / WORKFLOW / stage)} if first else {}
         if rules:
             stages[stage] = rules
     return stages

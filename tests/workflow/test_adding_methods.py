@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -45,12 +46,12 @@ def test_the_contracts_hold_for_them(extended):
             shutil.copytree(source, copied, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy2(source, copied)
-    names = " or ".join(name.split("/")[1].removesuffix(".py") for name in EXAMPLES)
+    names = " or ".join(Path(name).stem for name in EXAMPLES)
     command = [sys.executable, "-m", "pytest", "-p", "no:xdist", "-o", "addopts=", "-v", "tests/contracts", "-k", names]
     done = subprocess.run(command, cwd=extended.folder, capture_output=True, text=True, env=environment())
     assert done.returncode == 0, done.stdout
     for name in EXAMPLES:
-        assert re.search(rf"\[.*{name.split('/')[1].removesuffix('.py')}.*\] PASSED", done.stdout), done.stdout
+        assert re.search(rf"\[.*{Path(name).stem}.*\] PASSED", done.stdout), done.stdout
 
 
 def test_they_run_from_the_images_to_the_kept_list(extended):

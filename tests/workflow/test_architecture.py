@@ -12,11 +12,12 @@ def test_the_page_is_drawn_from_the_rules_and_imports_as_they_are():
 
 
 def test_the_files_that_the_pages_name_exist():
-    places = [CHECKOUT, CHECKOUT / "workflow_scripts", CHECKOUT / "workflow_scripts/score_extrapolation"]
+    scripts = CHECKOUT / "workflow_scripts"
+    places = [CHECKOUT, scripts, scripts / "pruning_workflow", scripts / "score_extrapolation"]
     examples = {
         "scores/mine.py",
         "extrapolators/class_mean.py",
-        "datasets/stripes.py",
+        "datasets/readers/stripes.py",
         "selection/without_hardest.py",
     }
     for page in ("docs/architecture.md", "CONTRIBUTING.md"):
