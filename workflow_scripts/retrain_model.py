@@ -7,7 +7,7 @@ with job(snakemake):
     from score_extrapolation.models import load_model
     from score_extrapolation.training.budget import retraining_budget
     from score_extrapolation.training.inference import measure_accuracy
-    from score_extrapolation.training.runs import train_on
+    from score_extrapolation.training.launch import train_on
 
     device, recipe = snakemake.params.device, snakemake.params.recipe
     held_out = {

@@ -4,7 +4,7 @@ from pruning_workflow.job import job
 
 with job(snakemake):
     from score_extrapolation.io.atomic import write_json
-    from score_extrapolation.training.runs import train_on
+    from score_extrapolation.training.launch import train_on
 
     metrics = train_on(
         images_path=snakemake.input.images,

@@ -18,8 +18,8 @@ from score_extrapolation.rng import derive_seed
 from score_extrapolation.selection import select
 from score_extrapolation.selection.auto import as_rows, choose, mean_accuracies
 from score_extrapolation.training import trials
+from score_extrapolation.training.launch import train_on
 from score_extrapolation.training.recipe import Recipe
-from score_extrapolation.training.runs import train_on
 from score_extrapolation.training.trials import try_selection
 
 # Options

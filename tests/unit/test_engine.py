@@ -26,9 +26,9 @@ from score_extrapolation.training.engine import Trainer, make_optimizer, make_sc
 from score_extrapolation.training.epochs import epoch_batches
 from score_extrapolation.training.images import ResidentImages, StreamedImages
 from score_extrapolation.training.inference import embed_store, measure_accuracy
+from score_extrapolation.training.launch import train_on
 from score_extrapolation.training.prediction import accuracy, predict
 from score_extrapolation.training.recipe import Recipe, Training
-from score_extrapolation.training.runs import train_on
 
 N, SHAPE, N_CLASSES = 22, (6, 6, 1), 3
 MODEL = {"name": "convnet", "width": 2}

@@ -21,8 +21,9 @@ from score_extrapolation.training.budget import retraining_budget
 from score_extrapolation.training.engine import Trainer, make_optimizer
 from score_extrapolation.training.epochs import Epochs, count_batches, epoch_batches, steps_of
 from score_extrapolation.training.images import ResidentImages, StreamedImages
+from score_extrapolation.training.launch import train_on
 from score_extrapolation.training.recipe import Recipe
-from score_extrapolation.training.runs import train_here, train_on
+from score_extrapolation.training.runs import train_here
 
 MODEL = {"name": "convnet", "width": 2}
 PLAIN = {"model": MODEL, "epochs": 3, "batch_size": 16, "optimizer": {"name": "adam", "learning_rate": 0.01}}

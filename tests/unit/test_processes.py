@@ -19,9 +19,8 @@ from torch import nn
 
 from score_extrapolation.faults import InputFault
 from score_extrapolation.training import processes
-from score_extrapolation.training.launch import launch
+from score_extrapolation.training.launch import launch, train_on
 from score_extrapolation.training.processes import Group
-from score_extrapolation.training.runs import train_on
 
 # float32, since bfloat16 rounds what differs in the last place of float32 to what differs in its own.
 EVERYTHING_32 = EVERYTHING | {"precision": "float32", "previous_dtype": "float32"}
@@ -105,7 +104,7 @@ LAUNCHED = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
 from score_extrapolation.faults import Interrupted
-from score_extrapolation.training.runs import train_on
+from score_extrapolation.training.launch import train_on
 try:
     train_on(n_processes=2, **json.loads(sys.argv[2]))
 except Interrupted as stop:

@@ -18,8 +18,8 @@ from score_extrapolation.plugins import method_names
 from score_extrapolation.rng import derive_seed
 from score_extrapolation.scores import score_file
 from score_extrapolation.training.epochs import Epochs
+from score_extrapolation.training.launch import train_on
 from score_extrapolation.training.recipe import Training
-from score_extrapolation.training.runs import train_on
 
 N, N_CLASSES, N_EPOCHS = 23, 4, 12
 # Options under which twelve epochs make several windows.

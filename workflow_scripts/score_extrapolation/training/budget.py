@@ -12,7 +12,7 @@ from .recipe import Recipe
 def retraining_budget(
     images_path, recipe: dict, budget: Literal["epochs", "steps"], redrawn: dict | None = None
 ) -> dict:
-    """Return what `runs.train_on` is to be told of the length of a training and of the samples of its epochs.
+    """Return what `launch.train_on` is to be told of the length of a training and of the samples of its epochs.
 
     Parameters
     ----------

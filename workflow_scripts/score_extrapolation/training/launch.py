@@ -1,4 +1,4 @@
-"""Start a training in several processes, and take part in it as one of them."""
+"""A training in one process or several: start it, and take part in it as one of them."""
 
 import ctypes
 import json
@@ -17,8 +17,28 @@ from ..faults import InputFault, Interrupted
 from ..io.atomic import write_json
 from ..progress import LOGGER, log_to
 from ..stopping import STOP_SIGNALS
+from .runs import train_here
 
 LIBRARY = Path(__file__).parents[2]  # where Python finds score_extrapolation
+
+
+def train_on(n_processes: int = 1, **task) -> dict:
+    """Train a fresh network on the samples of a table, in one process or in several, each with a GPU of its own.
+
+    Parameters
+    ----------
+    n_processes : int
+        On several, a device of ``auto`` without GPUs is still one process: more would only share its cores.
+    **task
+        As of `runs.train_here`.
+
+    Returns
+    -------
+    dict
+        As of `runs.train_here`.
+    """
+    alone = n_processes == 1 or (task["device"] == "auto" and not torch.cuda.is_available())
+    return train_here(**task) if alone else launch(n_processes, task)
 
 
 def launch(n_processes: int, task: dict) -> dict:
@@ -72,8 +92,6 @@ def _end_with_parent() -> None:
 
 def take_part(folder: Path) -> None:
     """Do the work of one of the processes that `launch` has started and, as process 0, report how it ended."""
-    from .runs import train_here  # which imports this file
-
     task = json.loads((folder / "task.json").read_text(encoding="utf-8"))
     logs = task.pop("logs")
     on_gpu = task["device"] != "cpu" and torch.cuda.is_available()

@@ -1,4 +1,4 @@
-"""A whole training on a table of samples, in one process or several."""
+"""A whole training on a table of samples, in this process."""
 
 import json
 from collections.abc import Sequence
@@ -19,30 +19,10 @@ from .devices import peak_gpu_memory_bytes, resolve_device
 from .dynamics_recorder import DynamicsRecorder
 from .engine import Trainer
 from .images import ResidentImages, StreamedImages
-from .launch import launch
 from .preflight import plan_memory, warn_of_slow_steps
 from .processes import Group
 from .recipe import Recipe, Training
 from .snapshots import Snapshots
-
-
-def train_on(n_processes: int = 1, **task) -> dict:
-    """Train a fresh network on the samples of a table, in one process or in several, each with a GPU of its own.
-
-    Parameters
-    ----------
-    n_processes : int
-        On several, a device of ``auto`` without GPUs is still one process: more would only share its cores.
-    **task
-        As of `train_here`.
-
-    Returns
-    -------
-    dict
-        As of `train_here`.
-    """
-    alone = n_processes == 1 or (task["device"] == "auto" and not torch.cuda.is_available())
-    return train_here(**task) if alone else launch(n_processes, task)
 
 
 def train_here(

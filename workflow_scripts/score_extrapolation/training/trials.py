@@ -12,8 +12,8 @@ from ..rng import derive_seed
 from ..selection import check_kept, count_kept, select_tables
 from .epochs import steps_of
 from .inference import measure_accuracy
+from .launch import train_on
 from .recipe import Recipe
-from .runs import train_on
 
 
 def try_selection(
@@ -58,7 +58,7 @@ def try_selection(
     checkpoint_path : path
         Folder for where the trainings stand. One that was finished before a kill is repeated.
     **training
-        As of `runs.train_on`: images_path, summary_path, recipe, device, code, checkpoints and n_processes.
+        As of `launch.train_on`: images_path, summary_path, recipe, device, code, checkpoints and n_processes.
 
     Returns
     -------
@@ -69,7 +69,7 @@ def try_selection(
     Raises
     ------
     InputFault
-        Fewer than two samples are kept, or as of `selection.select_tables` and `runs.train_on`.
+        Fewer than two samples are kept, or as of `selection.select_tables` and `launch.train_on`.
 
     Notes
     -----
