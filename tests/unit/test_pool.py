@@ -253,7 +253,8 @@ def test_a_mixed_training_is_of_those_batches(mixed, tmp_path):
     import torch
 
     pixels, labels = torch.from_numpy(images[table["sample_id"]]), torch.from_numpy(table["label"].copy())
-    trainer = Trainer(network(), ResidentImages(pixels), labels, recipe(), 0, "retraining", mix=(50, 0.75))
+    epochs = MixedEpochs(len(labels), 50, 0.75, recipe(), 0, "retraining")
+    trainer = Trainer(network(), ResidentImages(pixels), labels, recipe(), epochs)
     seen = []
     step = trainer._step
     trainer._step = lambda batch, *others: (seen.append(batch), step(batch, *others))
@@ -278,7 +279,7 @@ def test_without_a_share_the_pool_s_samples_are_samples_as_all_others(mixed, sto
 @pytest.mark.parametrize("other", [{"per_epoch": 35}, {"dynamics_path": "d.parquet"}])
 def test_what_a_mixed_training_cannot_be_beside_is_refused(mixed, tmp_path, other):
     with pytest.raises(ValueError, match="pool_share"):
-        train_here(**task(mixed, tmp_path, EVERYTHING, pool_share=0.5, **other))
+        train_here(task(mixed, tmp_path, EVERYTHING, pool_share=0.5, **other))
 
 
 # The config
