@@ -14,6 +14,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow_scripts"))
 
 from pruning_workflow.rerun import SCRIPTS, imported_files
+from pruning_workflow.snakemake_internals import parse_rule_graph
 from score_extrapolation.plugins import names_in
 
 ROOT = SCRIPTS.parent
@@ -47,8 +48,7 @@ def arrows_of_rules() -> set[tuple[str, str]]:
     command = [sys.executable, "-m", "snakemake", "--rulegraph", "dot", "--forceall", "--quiet", "--config"]
     command += ["export={formats: [csv]}", "selection={methods: [auto, top, random]}", "--", "report", "export"]
     dot = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    names = dict(re.findall(r'(\d+)\[label ?= ?"(\w+)"', dot))
-    return {(names[a], names[b]) for a, b in re.findall(r"(\d+) -> (\d+)", dot)}
+    return parse_rule_graph(dot)
 
 
 def draw_stages() -> list[str]:

@@ -3,25 +3,17 @@
 from pruning_workflow.job import job
 
 with job(snakemake) as ran:
+    from pruning_workflow.trainings import n_processes, training_settings
     from score_extrapolation.io.atomic import write_json
-    from score_extrapolation.training.runs import train_on
+    from score_extrapolation.training.launch import train_on
+    from score_extrapolation.training.task import TrainingOutputs, TrainingSet, TrainingTask
 
-    metrics = train_on(
-        images_path=snakemake.input.images,
-        summary_path=snakemake.input.summary,
-        samples_path=snakemake.input.subset,
-        recipe=snakemake.params.recipe,
-        seed=snakemake.params.seed,
-        device=snakemake.params.device,
-        code=snakemake.params.code,
-        records=snakemake.params.records,
-        dynamics_path=snakemake.output.dynamics,
-        model_path=snakemake.output.model,
-        snapshots_path=snakemake.output.snapshots,
-        checkpoint_path=snakemake.params.checkpoint,
-        # From the config, since a param that changes runs the job again.
-        checkpoints=snakemake.config["checkpoints"],
-        n_processes=max(1, snakemake.resources.gpu),
+    read, written = snakemake.input, snakemake.output
+    task = TrainingTask(
+        data=TrainingSet(read.images, read.summary, read.subset),
+        outputs=TrainingOutputs(written.model, written.dynamics, snakemake.params.records, written.snapshots),
+        **training_settings(snakemake),
     )
+    metrics = train_on(task, n_processes(snakemake))
     ran.note_images(metrics["images_seen"], metrics["images_predicted"])
-    write_json(snakemake.output.metrics, metrics)
+    write_json(written.metrics, metrics)

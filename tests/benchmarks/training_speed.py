@@ -43,6 +43,7 @@ from score_extrapolation.records import Observer
 from score_extrapolation.training.devices import multiplies_bfloat16
 from score_extrapolation.training.dynamics_recorder import DynamicsRecorder
 from score_extrapolation.training.engine import Trainer
+from score_extrapolation.training.epochs import Epochs
 from score_extrapolation.training.images import ResidentImages
 from score_extrapolation.training.prediction import predict
 from score_extrapolation.training.processes import Group
@@ -94,7 +95,9 @@ def engine_epoch(arguments, network, images, labels, records=(), clock=time.perf
         recorder = DynamicsRecorder(folder, records, labels, 10, torch.float32, Group()) if records else None
         if recorder:
             recorder.observer.n_epochs = 1  # as from the second epoch on, when TDDS compares
-        trainer = Trainer(network, source, labels, recipe(arguments, precision), 0, "training", recorder)
+        chosen = recipe(arguments, precision)
+        epochs = Epochs(len(labels), chosen, 0, "training")
+        trainer = Trainer(network, source, labels, chosen, epochs, recorder)
         wait(arguments.device)
         started = clock()
         trainer.run()

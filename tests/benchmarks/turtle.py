@@ -36,7 +36,7 @@ from score_extrapolation.turtle.encoder import TaskEncoder
 from score_extrapolation.turtle.features import load_features, measure_moments
 from score_extrapolation.turtle.history import History
 from score_extrapolation.turtle.steps import take_step
-from score_extrapolation.turtle.trainer import TaskTrainer
+from score_extrapolation.turtle.trainer import TaskRecipe, TaskTrainer
 
 OPTIONS = {"inner_steps": 10, "inner_learning_rate": 1e-3, "entropy_weight": 10.0}
 ADAM = {"name": "adam", "learning_rate": 1e-3, "weight_decay": 0.0}
@@ -106,7 +106,8 @@ def train_from_disk(arguments) -> None:
         encoder = TaskEncoder([arguments.width], arguments.classes, torch.Generator().manual_seed(0))
         took = {"moments": seconds(lambda: encoder.set_moments([measure_moments(features[0])]))}
         history, saved = History(folder / "history"), Checkpoints(folder / "checkpoint", "")
-        trainer = TaskTrainer(encoder, features, ADAM, OPTIONS, arguments.batch, 0, history, saved)
+        recipe = TaskRecipe(EPOCHS, arguments.batch, ADAM, OPTIONS)
+        trainer = TaskTrainer(encoder, features, recipe, 0, history, saved)
         took["reading"] = statistics.median(seconds(trainer._read_batch) for _ in range(arguments.steps))
         took["step"] = statistics.median(seconds(trainer._step) for _ in range(arguments.steps))
         for epoch in range(EPOCHS):

@@ -18,9 +18,12 @@ from score_extrapolation.rng import derive_seed
 from score_extrapolation.selection import select
 from score_extrapolation.selection.auto import as_rows, choose, mean_accuracies
 from score_extrapolation.training import trials
+from score_extrapolation.training.checkpoints import CheckpointPlan
+from score_extrapolation.training.launch import train_on
 from score_extrapolation.training.recipe import Recipe
-from score_extrapolation.training.runs import train_on
-from score_extrapolation.training.trials import try_selection
+from score_extrapolation.training.task import TrainingSet
+from score_extrapolation.training.trials import Candidate, try_selection
+from trainings import task_of
 
 # Options
 
@@ -165,28 +168,21 @@ def folder(tmp_path):
     return tmp_path
 
 
-def training_in(folder):
-    return {
-        "images_path": str(folder / "train.npy"),
-        "summary_path": str(folder / "summary.json"),
-        "recipe": RECIPE,
-        "device": "cpu",
-    }
-
-
 def trial_in(folder, method="top", amount=None, budget="epochs", repeats=1, seed=4, scored=True):
     return try_selection(
-        {"name": method, **method_options("selection", method)().model_dump()},
-        amount or {"rate": 0.5},
-        folder / "train.parquet",
-        folder / "subset.parquet",
-        folder / "scores.parquet" if scored else None,
-        {},
+        Candidate(
+            {"name": method, **method_options("selection", method)().model_dump()},
+            amount or {"rate": 0.5},
+            folder / "subset.parquet",
+            folder / "scores.parquet" if scored else None,
+        ),
+        TrainingSet(folder / "train.npy", folder / "summary.json", folder / "train.parquet"),
+        RECIPE,
         budget,
         repeats,
         seed,
-        str(folder / "checkpoint"),
-        **training_in(folder),
+        "cpu",
+        CheckpointPlan(folder / "checkpoint"),
     )
 
 
@@ -199,15 +195,18 @@ def test_a_trial_selects_trains_and_asks_all_images_outside_the_subset(folder, m
         own = derive_seed(4, f"trials/{repeat}")
         ids = SUBSET_IDS[select(SUBSET_SCORES, 0.5, method, LABELS[SUBSET_IDS], seed=own)]
         write_table(folder / "kept.parquet", SUBSET, {}, sample_id=ids, label=LABELS[ids])
-        train_on(
+        task = task_of(
+            images_path=folder / "train.npy",
+            summary_path=folder / "summary.json",
             samples_path=folder / "kept.parquet",
+            recipe=RECIPE,
             seed=own,
             model_path=folder / "model.safetensors",
             checkpoint_path=folder / "by hand",
             # 3 batches of 24 samples in each of 2 epochs
             n_steps=None if budget == "epochs" else 6,
-            **training_in(folder),
         )
+        train_on(task)
         with torch.no_grad():
             logits = load_model(folder / "model.safetensors").eval()(torch.from_numpy(IMAGES[UNSEEN]))
         accuracies.append((logits.argmax(1).numpy() == LABELS[UNSEEN]).mean())
@@ -242,7 +241,7 @@ def test_all_candidates_have_the_same_seeds_and_each_repeat_another(folder, monk
     monkeypatch.setattr(trials, "measure_accuracy", lambda *given, rows: 0.5)
     for method, own in seeds.items():
         monkeypatch.setattr(
-            trials, "train_on", lambda own=own, **task: own.append(task["seed"]) or {"images_seen": 10 * len(own)}
+            trials, "train_on", lambda task, n, own=own: own.append(task.seed) or {"images_seen": 10 * len(own)}
         )
         assert trial_in(folder, method, repeats=3)["images_seen"] == 60
     assert seeds["top"] == seeds["random"] == [derive_seed(4, f"trials/{repeat}") for repeat in range(3)]

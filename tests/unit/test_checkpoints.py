@@ -18,6 +18,7 @@ from score_extrapolation.io.tables import SUBSET, write_table
 from score_extrapolation.training import engine
 from score_extrapolation.training.checkpoints import Checkpoints
 from score_extrapolation.training.runs import train_here
+from trainings import task_of
 
 N, SHAPE = 90, (6, 6, 1)
 RECORDS = ["probability", "divergence", "margin"]
@@ -57,13 +58,12 @@ def store(tmp_path_factory):
 
 
 def task(store, folder, recipe, **changes):
-    return {
+    given = {
         "images_path": str(store / "train.npy"),
         "summary_path": str(store / "summary.json"),
         "samples_path": str(store / "s.parquet"),
         "recipe": recipe,
         "seed": 0,
-        "device": "cpu",
         "records": RECORDS,
         "model_path": str(folder / "model.safetensors"),
         "dynamics_path": str(folder / "dynamics.parquet"),
@@ -72,7 +72,8 @@ def task(store, folder, recipe, **changes):
         "checkpoints": {"minutes": None, "epochs": None},
         "validation_images_path": str(store / "validation.npy"),
         "validation_samples_path": str(store / "v.parquet"),
-    } | changes
+    }
+    return task_of(**given | changes)
 
 
 WRITTEN = ["dynamics.parquet", "model.safetensors", "snapshots"]
@@ -88,7 +89,7 @@ def undisturbed(store, tmp_path_factory):
     results = {}
     for name, recipe in RECIPES.items():
         folder = tmp_path_factory.mktemp(name)
-        results[name] = outputs(folder, train_here(**task(store, folder, recipe)))
+        results[name] = outputs(folder, train_here(task(store, folder, recipe)))
         assert sorted(path.name for path in folder.iterdir()) == WRITTEN
         assert list(results[name][0])[2:] == ["epoch-1.safetensors", "epoch-2.safetensors"]
     return results
@@ -119,9 +120,9 @@ def test_a_stopped_training_goes_on_to_the_same_bytes(
     with monkeypatch.context() as patched:
         stop_after(patched, n_checks, number)
         with pytest.raises(Interrupted, match=r"training was told to stop in epoch \d; the next start goes on there"):
-            train_here(**task(store, tmp_path, RECIPES[name]))
+            train_here(task(store, tmp_path, RECIPES[name]))
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint"]
-    metrics = train_here(**task(store, tmp_path, RECIPES[name]))
+    metrics = train_here(task(store, tmp_path, RECIPES[name]))
     assert outputs(tmp_path, metrics) == undisturbed[name]
     assert not (tmp_path / "checkpoint").exists()
 
@@ -135,7 +136,7 @@ def test_stopped_at_every_second_moment_it_still_ends_the_same(store, undisturbe
         try:
             with monkeypatch.context() as patched:
                 stop_after(patched, 1)
-                metrics = train_here(**task(store, tmp_path, EVERYTHING))
+                metrics = train_here(task(store, tmp_path, EVERYTHING))
             break
         except Interrupted:
             assert n_starts < 40
@@ -145,15 +146,16 @@ def test_stopped_at_every_second_moment_it_still_ends_the_same(store, undisturbe
 
 def test_after_the_training_signals_do_again_what_they_did(store, tmp_path):
     before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGUSR1)]
-    train_here(**task(store, tmp_path, PLAIN))
+    train_here(task(store, tmp_path, PLAIN))
     assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGUSR1)] == before
 
 
 KILLED = """
-import json, sys
+import sys
 sys.path.insert(0, sys.argv[1])
 from score_extrapolation.training.runs import train_here
-train_here(**json.loads(sys.argv[2]))
+from score_extrapolation.training.task import TrainingTask
+train_here(TrainingTask.from_json(sys.argv[2]))
 """
 
 
@@ -164,12 +166,12 @@ def test_killed_at_random_moments_it_ends_with_the_same_bytes(store, tmp_path, n
     recipe = EVERYTHING | {"epochs": 60, "batch_size": 8, "recording": "train_forward"}
     frequent = {"checkpoints": {"minutes": 0.001, "epochs": 1}}
     (tmp_path / "whole").mkdir()
-    expected = outputs(tmp_path / "whole", train_here(**task(store, tmp_path / "whole", recipe)))
+    expected = outputs(tmp_path / "whole", train_here(task(store, tmp_path / "whole", recipe)))
     (tmp_path / "killed").mkdir()
     arguments = task(store, tmp_path / "killed", recipe, **frequent)
     rng, n_killed, progress = random.Random(0), 0, []
     while n_killed < 2:
-        process = subprocess.Popen([sys.executable, "-c", KILLED, str(scripts), json.dumps(arguments)])
+        process = subprocess.Popen([sys.executable, "-c", KILLED, str(scripts), arguments.to_json()])
         wait_for_new_state(tmp_path / "killed" / "checkpoint" / "state.pt", process)
         time.sleep(rng.uniform(0, 0.15))
         process.send_signal(number)
@@ -177,7 +179,7 @@ def test_killed_at_random_moments_it_ends_with_the_same_bytes(store, tmp_path, n
         n_killed += 1
         progress.append(torch.load(tmp_path / "killed" / "checkpoint" / "state.pt", weights_only=True)["epoch"])
     assert progress[-1] > progress[0] or progress[0] > 0
-    metrics = train_here(**arguments)
+    metrics = train_here(arguments)
     assert outputs(tmp_path / "killed", metrics) == expected
     assert sorted(path.name for path in (tmp_path / "killed").iterdir()) == WRITTEN
 
@@ -220,21 +222,21 @@ def test_a_checkpoint_of_other_settings_is_not_taken_up(store, tmp_path, monkeyp
     with monkeypatch.context() as patched:
         stop_after(patched, 7)
         with pytest.raises(Interrupted):
-            train_here(**task(store, tmp_path, PLAIN))
+            train_here(task(store, tmp_path, PLAIN))
     fresh = other / "fresh"
     fresh.mkdir()
-    expected = outputs(fresh, train_here(**(task(store, fresh, PLAIN) | changes)))
-    assert outputs(tmp_path, train_here(**(task(store, tmp_path, PLAIN) | changes))) == expected
+    expected = outputs(fresh, train_here(task(store, fresh, **{"recipe": PLAIN} | changes)))
+    assert outputs(tmp_path, train_here(task(store, tmp_path, **{"recipe": PLAIN} | changes))) == expected
 
 
 def test_when_to_save_is_not_a_setting_of_the_result(store, undisturbed, tmp_path, monkeypatch):
     with monkeypatch.context() as patched:
         stop_after(patched, 7)
         with pytest.raises(Interrupted):
-            train_here(**task(store, tmp_path, PLAIN))
+            train_here(task(store, tmp_path, PLAIN))
     taken_up = []
     monkeypatch.setattr(engine.Trainer, "load_state_dict", spy(engine.Trainer.load_state_dict, taken_up))
-    metrics = train_here(**task(store, tmp_path, PLAIN, checkpoints={"minutes": 5, "epochs": 2}))
+    metrics = train_here(task(store, tmp_path, PLAIN, checkpoints={"minutes": 5, "epochs": 2}))
     assert taken_up == [1]
     assert outputs(tmp_path, metrics) == undisturbed["plain"]
 
@@ -260,7 +262,7 @@ def test_it_saves_every_so_many_epochs(store, tmp_path, monkeypatch, every, save
     def done(self, epoch):
         self.last_epoch = epoch
 
-    train_here(**task(store, tmp_path, PLAIN | {"epochs": 5}, checkpoints={"minutes": None, "epochs": None} | every))
+    train_here(task(store, tmp_path, PLAIN | {"epochs": 5}, checkpoints={"minutes": None, "epochs": None} | every))
     assert epochs == saved
 
 

@@ -23,12 +23,13 @@ from score_extrapolation.models import build_model, load_model
 from score_extrapolation.rng import derive_seed
 from score_extrapolation.training import devices, engine, prediction
 from score_extrapolation.training.engine import Trainer, make_optimizer, make_schedule
-from score_extrapolation.training.epochs import epoch_batches
+from score_extrapolation.training.epochs import Epochs, epoch_batches
 from score_extrapolation.training.images import ResidentImages, StreamedImages
 from score_extrapolation.training.inference import embed_store, measure_accuracy
+from score_extrapolation.training.launch import train_on
 from score_extrapolation.training.prediction import accuracy, predict
 from score_extrapolation.training.recipe import Recipe, Training
-from score_extrapolation.training.runs import train_on
+from trainings import task_of
 
 N, SHAPE, N_CLASSES = 22, (6, 6, 1), 3
 MODEL = {"name": "convnet", "width": 2}
@@ -52,8 +53,9 @@ def data(n=N):
     return images, torch.from_numpy(rng.integers(0, N_CLASSES, n))
 
 
-def train(net, images, labels, *settings):
-    return Trainer(net, ResidentImages(images), labels, *settings).run()
+def train(net, images, labels, chosen, seed, stage, recorder=None):
+    epochs = Epochs(len(labels), chosen, seed, stage)
+    return Trainer(net, ResidentImages(images), labels, chosen, epochs, recorder).run()
 
 
 class Recorder:
@@ -83,7 +85,7 @@ def store(tmp_path):
 
 def train_on_store(store, recipe, seed=0, device="cpu", name="dynamics"):
     scored = {"dynamics_path": store / f"{name}.parquet", "records": ["probability"]}
-    metrics = train_on(
+    task = task_of(
         images_path=store / "train.npy",
         summary_path=store / "summary.json",
         samples_path=store / "subset.parquet",
@@ -94,6 +96,7 @@ def train_on_store(store, recipe, seed=0, device="cpu", name="dynamics"):
         checkpoint_path=store / "checkpoint",
         **(scored if isinstance(recipe, Training) else {}),
     )
+    metrics = train_on(task)
     assert not (store / "checkpoint").exists()
     return load_model(store / f"{name}.safetensors"), metrics
 

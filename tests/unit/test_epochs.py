@@ -1,6 +1,6 @@
 """How long a training is and what its epochs see: a number of steps, a fresh part of the samples each time (RS2)."""
 
-import json
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -19,10 +19,12 @@ from score_extrapolation.rng import derive_seed
 from score_extrapolation.training import engine, runs
 from score_extrapolation.training.budget import retraining_budget
 from score_extrapolation.training.engine import Trainer, make_optimizer
-from score_extrapolation.training.epochs import Epochs, count_batches, epoch_batches, steps_of
+from score_extrapolation.training.epochs import EpochPlan, Epochs, count_batches, epoch_batches, steps_of
 from score_extrapolation.training.images import ResidentImages, StreamedImages
+from score_extrapolation.training.launch import train_on
 from score_extrapolation.training.recipe import Recipe
-from score_extrapolation.training.runs import train_here, train_on
+from score_extrapolation.training.runs import train_here
+from trainings import task_of
 
 MODEL = {"name": "convnet", "width": 2}
 PLAIN = {"model": MODEL, "epochs": 3, "batch_size": 16, "optimizer": {"name": "adam", "learning_rate": 0.01}}
@@ -122,34 +124,34 @@ def test_seeds_and_stages_draw_other_parts():
 )
 def test_numbers_out_of_range_are_refused(store, tmp_path, given, message):  # noqa: F811
     with pytest.raises(InputFault, match=message):
-        train_here(**task(store, tmp_path, PLAIN, **given))
+        train_here(task(store, tmp_path, PLAIN, **given))
 
 
 @pytest.mark.parametrize("given", [{"per_epoch": 90}, {"n_steps": 18}])
 def test_a_training_that_records_has_whole_epochs(store, tmp_path, given):  # noqa: F811
     with pytest.raises(ValueError, match="sees every sample in every epoch"):
-        train_here(**task(store, tmp_path, PLAIN, dynamics_path=str(tmp_path / "d.parquet"), **given))
+        train_here(task(store, tmp_path, PLAIN, dynamics_path=str(tmp_path / "d.parquet"), **given))
 
 
 # Training
 
 
 def task(store, folder, chosen, **changes):  # noqa: F811
-    return {
+    given = {
         "images_path": str(store / "train.npy"),
         "summary_path": str(store / "summary.json"),
         "samples_path": str(store / "s.parquet"),
         "recipe": chosen,
         "seed": 0,
-        "device": "cpu",
         "model_path": str(folder / "model.safetensors"),
         "checkpoint_path": str(folder / "checkpoint"),
         "checkpoints": {"minutes": None, "epochs": None},
-    } | changes
+    }
+    return task_of(**given | changes)
 
 
 def result(store, folder, chosen, **changes):  # noqa: F811
-    metrics = train_here(**task(store, folder, chosen, **changes))
+    metrics = train_here(task(store, folder, chosen, **changes))
     return (folder / "model.safetensors").read_bytes(), metrics
 
 
@@ -170,7 +172,8 @@ def test_a_training_written_out_is_the_same(given):
     labels = torch.from_numpy(rng.integers(0, 3, 90))
     trained, expected = (network() for _ in range(2))
     chosen = recipe()
-    history = Trainer(trained, ResidentImages(images), labels, chosen, 5, "retraining", **given).run()
+    epochs = Epochs(90, chosen, 5, "retraining", **given)
+    history = Trainer(trained, ResidentImages(images), labels, chosen, epochs).run()
     n_steps, per_epoch = given.get("n_steps", 9), given.get("per_epoch", 90)
     optimizer = torch.optim.Adam(expected.parameters(), lr=0.01, weight_decay=0.0)
     of_batches = np.random.default_rng(derive_seed(5, "retraining/batches"))
@@ -270,7 +273,7 @@ def test_stopped_at_any_moment_it_ends_with_the_same_bytes(
     with monkeypatch.context() as patched:
         stop_after(patched, n_checks)
         with pytest.raises(Interrupted):
-            train_here(**task(store, tmp_path, EVERYTHING, **REDRAWN))
+            train_here(task(store, tmp_path, EVERYTHING, **REDRAWN))
     assert result(store, tmp_path, EVERYTHING, **REDRAWN) == undisturbed
 
 
@@ -285,7 +288,7 @@ def test_a_checkpoint_of_another_length_or_other_parts_is_not_taken_up(
         with monkeypatch.context() as patched:
             stop_after(patched, 3)
             with pytest.raises(Interrupted):
-                train_here(**task(store, tmp_path, EVERYTHING, **other))
+                train_here(task(store, tmp_path, EVERYTHING, **other))
         with monkeypatch.context() as patched:
             patched.setattr(engine.Trainer, "load_state_dict", spy(engine.Trainer.load_state_dict, taken_up))
             assert result(store, tmp_path, EVERYTHING, **REDRAWN) == undisturbed
@@ -307,8 +310,8 @@ def test_several_processes_equal_one_and_go_on_where_one_stopped(
             with monkeypatch.context() as patched:
                 stop_after(patched, 16)  # within the last epoch, which is cut off
                 with pytest.raises(Interrupted, match="in epoch 5"):
-                    train_here(**given)
-        metrics = train_on(n_processes=2, **given)
+                    train_here(given)
+        metrics = train_on(given, n_processes=2)
         assert metrics["n_samples"] == 35
         for one, several in zip(undisturbed[1]["epochs"], metrics["epochs"], strict=True):
             assert several == pytest.approx(one, abs=1e-4)
@@ -322,16 +325,16 @@ def test_several_processes_equal_one_and_go_on_where_one_stopped(
 def test_a_budget_of_steps_is_that_of_a_training_on_everything(tmp_path):
     np.save(tmp_path / "train.npy", np.zeros((100, 2, 2, 1), np.uint8))
     as_told = [
-        ("epochs", None, {"n_steps": None, "per_epoch": None}),
-        ("epochs", {"rate": 0.9}, {"n_steps": None, "per_epoch": 10}),
-        ("epochs", {"n_kept": 40}, {"n_steps": None, "per_epoch": 40}),
-        ("steps", None, {"n_steps": 3 * 7, "per_epoch": None}),
-        ("steps", {"rate": 0.75}, {"n_steps": 3 * 7, "per_epoch": 25}),
+        ("epochs", None, EpochPlan()),
+        ("epochs", {"rate": 0.9}, EpochPlan(per_epoch=10)),
+        ("epochs", {"n_kept": 40}, EpochPlan(per_epoch=40)),
+        ("steps", None, EpochPlan(n_steps=3 * 7)),
+        ("steps", {"rate": 0.75}, EpochPlan(n_steps=3 * 7, per_epoch=25)),
     ]
     for budget, redrawn, expected in as_told:
-        found = retraining_budget(tmp_path / "train.npy", PLAIN, budget, redrawn)
-        assert found == expected
-        assert json.loads(json.dumps(found)) == expected  # as several processes are told
+        assert retraining_budget(tmp_path / "train.npy", PLAIN, budget, redrawn) == expected
+        mixed = retraining_budget(tmp_path / "train.npy", PLAIN, budget, pool_share=0.5)
+        assert mixed == EpochPlan(expected.n_steps, None, 0.5)
     with pytest.raises(KeyError):
         retraining_budget(tmp_path / "train.npy", PLAIN, "hours")
 
@@ -349,6 +352,6 @@ def test_it_trains_as_long_as_on_everything(
     ids = np.arange(n_given)
     write_table(tmp_path / "kept.parquet", SUBSET, {}, sample_id=ids, label=ids % 3)
     told = retraining_budget(store / "train.npy", PLAIN, "steps", redrawn)
-    _, metrics = result(store, tmp_path, PLAIN, samples_path=str(tmp_path / "kept.parquet"), **told)
-    assert (told["n_steps"], len(metrics["epochs"]), metrics["n_samples"]) == (36, n_epochs, n_samples)
+    _, metrics = result(store, tmp_path, PLAIN, samples_path=str(tmp_path / "kept.parquet"), **asdict(told))
+    assert (told.n_steps, len(metrics["epochs"]), metrics["n_samples"]) == (36, n_epochs, n_samples)
     assert metrics["images_seen"] == 3 * 180  # in whole epochs, of 45 or 90

@@ -9,7 +9,7 @@ import yaml
 from snakemake.utils import update_config
 
 from pruning_workflow.config.experiment import read_config
-from pruning_workflow.nested_run import ListedJob, needs_of, parse_dry_run
+from pruning_workflow.nested_run import needs_of
 from pruning_workflow.plan.break_even import break_even, say_break_even, say_seconds
 from pruning_workflow.plan.clock import Task, clock_seconds, start_seconds
 from pruning_workflow.plan.counts import Counts, count_samples
@@ -17,6 +17,7 @@ from pruning_workflow.plan.forecast import Costs, Forecast, sum_stages
 from pruning_workflow.plan.lines import fit_line
 from pruning_workflow.plan.small import fewest_images, in_small
 from pruning_workflow.plan.work import DISTANCES_OF_A_QUERY, Work, work_of
+from pruning_workflow.snakemake_internals import ListedJob
 
 CHECKOUT = Path(__file__).parents[2]
 DEFAULT = yaml.safe_load((CHECKOUT / "config.yaml").read_text())
@@ -355,40 +356,10 @@ def test_the_number_of_images_is_that_of_the_store(tmp_path):
 
 # Dry runs
 
-PRINTED = """Building DAG of jobs...
-[Mon Nov 23 17:18:35 2026]
-rule prepare_samples:
-    input: /data/x, y.parquet
-    output: out, 1/d/samples/train.npy, out, 1/d/samples/train.parquet
-    log: out, 1/d/logs/samples.log
-    jobid: 2
-    benchmark: out, 1/d/benchmarks/samples.tsv
-    reason: Missing output files: out, 1/d/samples/train.npy
-    threads: 2
-    resources: tmpdir=/tmp, runtime=10, mem_mb=2000
-[Mon Nov 23 17:18:35 2026]
-rule train_subset:
-    input: out, 1/d/samples/train.npy, out, 1/d/samples/train.parquet
-    output: out, 1/d/training/base/fraction-2.5/seed-0/model.safetensors
-    log: out, 1/d/logs/training/base/fraction-2.5/seed-0.log
-    jobid: 49
-    benchmark: out, 1/d/benchmarks/training/base/fraction-2.5/seed-0.tsv
-    wildcards: fraction=2.5, seed=0
-    resources: tmpdir=/tmp, runtime=10, gpu=0, gpu_shards=1, mem_mb=2000
-[Mon Nov 23 17:18:35 2026]
-localrule study:
-    input: out, 1/d/training/base/fraction-2.5/seed-0/model.safetensors
-    jobid: 0
-    resources: tmpdir=/tmp
-"""
 
-
-def test_a_dry_run_is_read():
-    jobs = parse_dry_run(PRINTED, "out, 1/d/")
-    images = ["out, 1/d/samples/train.npy", "out, 1/d/samples/train.parquet"]
-    model = "out, 1/d/training/base/fraction-2.5/seed-0/model.safetensors"
-    assert jobs == [
-        ListedJob("samples", [], images, 2, None),
-        ListedJob("training/base/fraction-2.5/seed-0", images, [model], 1, 1.0),
+def test_a_job_needs_those_whose_files_it_reads():
+    jobs = [
+        ListedJob("samples", [], ["train.npy", "train.parquet"], 2, None),
+        ListedJob("training", ["train.npy", "train.parquet"], ["model"], 1, 1.0),
     ]
     assert needs_of(jobs) == [(), (0,)]

@@ -111,6 +111,13 @@ def test_adding_a_method_is_adding_one_file(house):
     assert method_constant("scores", "mine", "RECORD") == "x"
 
 
+def test_a_constant_may_be_imported_from_a_neighbour(house):
+    (house / "_shared.py").write_text('import torch_that_is_not_there\nRECORD, OTHER = 1, 2\nRECORD = "x"\n')
+    (house / "mine.py").write_text("from ._shared import RECORD\nfrom ..elsewhere import OTHER\n")
+    assert method_constant("scores", "mine", "RECORD") == "x"
+    assert method_constant("scores", "mine", "OTHER") is None
+
+
 def test_a_method_without_options_is_an_error(house):
     (house / "mine.py").write_text('RECORD = "x"\n')
     with pytest.raises(TypeError, match=r"mine.py defines no class Options"):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pruning_workflow.parts import is_within, nested, universe
 from test_checkpoints import N, stop_after, store  # noqa: F401 - store is a fixture
 from test_config import assert_says, changed, faults_of
 from test_epochs import EVERYTHING, network, recipe, result, task
@@ -13,7 +14,6 @@ from test_selection_streams import every_method, table_paths, write_samples
 from test_store import archive, fault_of, prepare, random_images, read_back  # noqa: F401 - archive is a fixture
 
 from pruning_workflow.config.experiment import read_config
-from pruning_workflow.parts import is_within, nested, universe
 from pruning_workflow.results import universe_path
 from score_extrapolation.datasets import count_own
 from score_extrapolation.faults import InputFault, Interrupted
@@ -253,7 +253,8 @@ def test_a_mixed_training_is_of_those_batches(mixed, tmp_path):
     import torch
 
     pixels, labels = torch.from_numpy(images[table["sample_id"]]), torch.from_numpy(table["label"].copy())
-    trainer = Trainer(network(), ResidentImages(pixels), labels, recipe(), 0, "retraining", mix=(50, 0.75))
+    epochs = MixedEpochs(len(labels), 50, 0.75, recipe(), 0, "retraining")
+    trainer = Trainer(network(), ResidentImages(pixels), labels, recipe(), epochs)
     seen = []
     step = trainer._step
     trainer._step = lambda batch, *others: (seen.append(batch), step(batch, *others))
@@ -278,7 +279,7 @@ def test_without_a_share_the_pool_s_samples_are_samples_as_all_others(mixed, sto
 @pytest.mark.parametrize("other", [{"per_epoch": 35}, {"dynamics_path": "d.parquet"}])
 def test_what_a_mixed_training_cannot_be_beside_is_refused(mixed, tmp_path, other):
     with pytest.raises(ValueError, match="pool_share"):
-        train_here(**task(mixed, tmp_path, EVERYTHING, pool_share=0.5, **other))
+        train_here(task(mixed, tmp_path, EVERYTHING, pool_share=0.5, **other))
 
 
 # The config

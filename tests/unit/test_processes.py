@@ -1,6 +1,5 @@
 """One training in two processes (gloo, on the CPU) equals that of one but for the order of additions."""
 
-import json
 import signal
 import subprocess
 import sys
@@ -19,9 +18,10 @@ from torch import nn
 
 from score_extrapolation.faults import InputFault
 from score_extrapolation.training import processes
-from score_extrapolation.training.launch import launch
+from score_extrapolation.training.launch import launch, train_on
 from score_extrapolation.training.processes import Group
-from score_extrapolation.training.runs import train_on
+from score_extrapolation.training.task import TrainingTask
+from trainings import task_of
 
 # float32, since bfloat16 rounds what differs in the last place of float32 to what differs in its own.
 EVERYTHING_32 = EVERYTHING | {"precision": "float32", "previous_dtype": "float32"}
@@ -47,7 +47,7 @@ def test_several_processes_train_adversarially_to_one_network(store, tmp_path): 
     for n in (1, 2):
         folder = tmp_path / str(n)
         folder.mkdir()
-        metrics = train_on(n_processes=n, **task(store, folder, ADVERSARIAL_32))
+        metrics = train_on(task(store, folder, ADVERSARIAL_32), n)
         results[n] = metrics["epochs"], metrics["best_epoch"], load_file(folder / "model.safetensors")
     (epochs, _, weights), (epochs_2, best_epoch, weights_2) = results.values()
     assert 1 <= best_epoch <= 3
@@ -70,7 +70,7 @@ def test_several_processes_equal_one(store, tmp_path, recipe, n_processes):  # n
     for n in (1, n_processes):
         folder = tmp_path / str(n)
         folder.mkdir()
-        metrics = train_on(n_processes=n, **task(store, folder, recipe))
+        metrics = train_on(task(store, folder, recipe), n)
         results[n] = metrics, dynamics(folder), load_file(folder / "model.safetensors")
         assert not (folder / "checkpoint").exists()
     snapshots = [sorted((tmp_path / str(n) / "snapshots").iterdir()) for n in (1, n_processes)]
@@ -98,16 +98,36 @@ def assert_close(several, one):
 def test_a_fault_in_the_processes_is_the_same_sentence(store, tmp_path):  # noqa: F811
     diverging = PLAIN | {"optimizer": {"name": "sgd", "learning_rate": 1e20}}
     with pytest.raises(InputFault, match="training diverged: the loss is nan in epoch"):
-        train_on(n_processes=2, **task(store, tmp_path, diverging))
+        train_on(task(store, tmp_path, diverging), 2)
+
+
+def test_other_processes_are_told_the_same_task(store, tmp_path):  # noqa: F811
+    told = task(store, tmp_path, EVERYTHING)
+    assert TrainingTask.from_json(told.to_json()) == told
+    redrawn = task_of(
+        images_path="i",
+        summary_path="s",
+        samples_path=tmp_path,
+        recipe=PLAIN,
+        seed=1,
+        model_path="m",
+        checkpoint_path="c",
+        n_steps=3,
+        per_epoch=4,
+    )
+    again = TrainingTask.from_json(redrawn.to_json())
+    assert again.epochs == redrawn.epochs and again.validation is None and again.stage == "retraining"
+    assert again.data.samples == str(tmp_path)
 
 
 LAUNCHED = """
-import json, sys
+import sys
 sys.path.insert(0, sys.argv[1])
 from score_extrapolation.faults import Interrupted
-from score_extrapolation.training.runs import train_on
+from score_extrapolation.training.launch import train_on
+from score_extrapolation.training.task import TrainingTask
 try:
-    train_on(n_processes=2, **json.loads(sys.argv[2]))
+    train_on(TrainingTask.from_json(sys.argv[2]), n_processes=2)
 except Interrupted as stop:
     print(stop)
     sys.exit(7)
@@ -122,7 +142,7 @@ def test_told_to_stop_both_processes_end_and_the_next_start_goes_on(store, tmp_p
     arguments = task(store, tmp_path, recipe, checkpoints={"minutes": None, "epochs": 1})
     scripts = Path(processes.__file__).parents[2]
     started = subprocess.Popen(
-        [sys.executable, "-c", LAUNCHED, str(scripts), json.dumps(arguments)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", LAUNCHED, str(scripts), arguments.to_json()], stdout=subprocess.PIPE, text=True
     )
     state = tmp_path / "checkpoint" / "state.pt"
     for _ in range(1200):
@@ -142,7 +162,7 @@ def test_told_to_stop_both_processes_end_and_the_next_start_goes_on(store, tmp_p
     assert not alive
     reached = torch.load(state, weights_only=True)["epoch"]
     assert 0 < reached < 150
-    epochs = train_on(**task(store, tmp_path, recipe))["epochs"]  # in one process, from the checkpoint of two
+    epochs = train_on(task(store, tmp_path, recipe))["epochs"]  # in one process, from the checkpoint of two
     assert len(epochs) == 150
     assert [epoch["loss"] for epoch in epochs] == pytest.approx([epochs[0]["loss"]] * 150, rel=0.05)
 
@@ -195,6 +215,6 @@ def test_batch_norm_of_all_is_batch_norm(group_of_one, dtype):
 
 
 @pytest.mark.slow
-def test_no_exit_without_a_report():
+def test_no_exit_without_a_report(store, tmp_path):  # noqa: F811
     with pytest.raises(RuntimeError, match="torchrun ended with exit code 1"):
-        launch(2, {})  # no task: the processes fail before they can report
+        launch(task(store / "nowhere", tmp_path, PLAIN), 2)  # there is nothing to read: no process comes to report

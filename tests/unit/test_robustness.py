@@ -17,6 +17,7 @@ from score_extrapolation.robustness.autoattack import resisting_autoattack, stan
 from score_extrapolation.robustness.pgd import attack_labels, perturb, random_start
 from score_extrapolation.training.recipe import Recipe
 from score_extrapolation.training.runs import train_here
+from trainings import task_of
 
 SHAPE, N_CLASSES = (6, 6, 1), 5
 NORMS = ["linf", "l2"]
@@ -213,7 +214,7 @@ def retrain(store, folder, paradigm, **changes):
         "batch_size": 16,
         "optimizer": {"name": "adam", "learning_rate": 0.02},
     }
-    return train_here(
+    task = task_of(
         images_path=store / "train.npy",
         summary_path=store / "summary.json",
         samples_path=store / "train.parquet",
@@ -225,6 +226,7 @@ def retrain(store, folder, paradigm, **changes):
         validation_images_path=store / "validation.npy",
         validation_samples_path=store / "validation.parquet",
     )
+    return train_here(task)
 
 
 ADVERSARIAL = {"name": "adversarial", "epsilon": 20.0, "step": 5.0, "steps": 4}

@@ -18,8 +18,9 @@ from score_extrapolation.plugins import method_names
 from score_extrapolation.rng import derive_seed
 from score_extrapolation.scores import score_file
 from score_extrapolation.training.epochs import Epochs
+from score_extrapolation.training.launch import train_on
 from score_extrapolation.training.recipe import Training
-from score_extrapolation.training.runs import train_on
+from trainings import task_of
 
 N, N_CLASSES, N_EPOCHS = 23, 4, 12
 # Options under which twelve epochs make several windows.
@@ -67,7 +68,7 @@ def test_a_plain_loop_gives_the_scores_that_the_workflow_writes(tmp_path):
         "optimizer": {"name": "adam", "learning_rate": 0.005, "weight_decay": 0.0001},
     }
     scores = [{"name": "du", "window": 10}, "tdds", "el2n", "aum", "forgetting", "entropy"]
-    train_on(
+    task = task_of(
         images_path=tmp_path / "train.npy",
         summary_path=tmp_path / "summary.json",
         samples_path=tmp_path / "subset.parquet",
@@ -79,6 +80,7 @@ def test_a_plain_loop_gives_the_scores_that_the_workflow_writes(tmp_path):
         dynamics_path=tmp_path / "dynamics.parquet",
         records=["probability", "divergence", "error_norm", "margin", "entropy"],
     )
+    train_on(task)
 
     # The same initial weights and batches; all else is a loop as anybody writes it.
     torch.manual_seed(derive_seed(3, "training/initialisation"))

@@ -12,6 +12,7 @@ from score_extrapolation.models import build_model, load_model
 from score_extrapolation.training.recipe import Recipe, snapshot_epochs
 from score_extrapolation.training.runs import train_here
 from score_extrapolation.training.snapshots import Snapshots, snapshot_files
+from trainings import task_of
 
 N, SHAPE = 30, (6, 6, 1)
 PLAIN = {
@@ -50,7 +51,7 @@ def run(store, name, recipe, **changes):
         "snapshots_path": str(folder / "snapshots"),
         "checkpoint_path": str(folder / "checkpoint"),
     }
-    train_here(**(task | changes))
+    train_here(task_of(**task | changes))
     return folder
 
 

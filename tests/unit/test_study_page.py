@@ -27,6 +27,12 @@ def outside(page):
     return re.sub(r"(<!-- table_\d+ -->).*?(<!-- end)", r"\1\2", page, flags=re.DOTALL)
 
 
+@pytest.mark.parametrize("name", item_names())
+def test_what_is_read_of_an_item_is_what_its_module_has(name):
+    for constant in ("CHAPTER", "TITLE", "NEEDS", "READS", "ALSO_READS", "NOTE", "FORMAT"):
+        assert item_literal(name, constant) == getattr(load_item(name), constant, None)
+
+
 def test_every_table_has_its_place_and_its_numbers(results):
     page = STUDY["written"](PAGE.read_text(), [results])
     assert re.findall(r"<!-- (table_\d+) -->", page) == sorted(TABLES, key=lambda name: int(name.split("_")[1]))

@@ -3,6 +3,7 @@
 import math
 import os
 import signal
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +15,7 @@ from score_extrapolation.faults import InputFault, Interrupted
 from score_extrapolation.io.tables import read_metadata, read_table, write_table, write_vectors
 from score_extrapolation.rng import derive_seed
 from score_extrapolation.scores import score_file
+from score_extrapolation.training.checkpoints import CheckpointPlan
 from score_extrapolation.training.dynamics import read_epochs, read_sample_ids
 from score_extrapolation.training.optimizers import make_optimizer
 from score_extrapolation.training.recipe import Optimizer
@@ -23,8 +25,9 @@ from score_extrapolation.turtle import trainer as trainer_module
 from score_extrapolation.turtle.encoder import TaskEncoder
 from score_extrapolation.turtle.features import gather_features, measure_moments, read_aligned, take_rows
 from score_extrapolation.turtle.heads import BLOCK
-from score_extrapolation.turtle.runs import label_samples, train_unsupervised
+from score_extrapolation.turtle.runs import UnlabelledSet, UnsupervisedOutputs, label_samples, train_unsupervised
 from score_extrapolation.turtle.steps import take_step
+from score_extrapolation.turtle.trainer import TaskRecipe
 
 OPTIONS = {"inner_steps": 4, "inner_learning_rate": 0.02, "entropy_weight": 2.0}
 ADAM = {"name": "adam", "learning_rate": 0.05, "weight_decay": 0.0}
@@ -56,23 +59,19 @@ def prepare(folder, spaces, subset=None, sample_ids=None, n_shards=1, **changed)
     subset = sample_ids if subset is None else subset
     write_table(folder / "samples.parquet", IDS, {}, sample_id=sample_ids)
     write_table(folder / "subset.parquet", IDS, {}, sample_id=subset)
-    written = {name: folder / name for name in ("dynamics_path", "encoder_path", "labels_path")}
+    written = {name: folder / name for name in ("dynamics", "encoder", "labels")}
+    embeddings = [write_space(folder, f"space-{s}", sample_ids, v, n_shards) for s, v in enumerate(spaces)]
+    recipe = TaskRecipe(epochs=6, batch_size=10_000, optimizer=ADAM, options=OPTIONS)
     task = dict(
-        embeddings=[write_space(folder, f"space-{s}", sample_ids, v, n_shards) for s, v in enumerate(spaces)],
-        samples_path=folder / "samples.parquet",
-        subset_path=folder / "subset.parquet",
+        data=UnlabelledSet(embeddings, folder / "samples.parquet", folder / "subset.parquet"),
         n_classes=3,
-        options=OPTIONS,
-        epochs=6,
-        batch_size=10_000,
-        optimizer=ADAM,
+        recipe=replace(recipe, **{name: changed.pop(name) for name in vars(recipe).keys() & changed}),
         seed=0,
         device="cpu",
-        records=RECORDS,
-        checkpoint_path=folder / "checkpoint",
-        metadata={"seed": 0},
+        outputs=UnsupervisedOutputs(**written, metadata={"seed": 0}, records=RECORDS),
+        checkpoints=CheckpointPlan(folder / "checkpoint"),
     )
-    return task | written | changed, written
+    return task | changed, written
 
 
 def train(folder, spaces, subset=None, sample_ids=None, n_shards=1, **changed):
@@ -82,7 +81,7 @@ def train(folder, spaces, subset=None, sample_ids=None, n_shards=1, **changed):
 
 
 def read_labels(written):
-    return read_table(written["labels_path"])["label"]
+    return read_table(written["labels"])["label"]
 
 
 def contents(written):
@@ -146,16 +145,16 @@ def test_a_training_s_scores_are_those_of_the_whole_history_of_plain_autograd(tm
         np.reshape(losses, (n_epochs, steps)).mean(axis=1).tolist(), abs=1e-4
     )
     assert read_labels(written)[subset].tolist() == labels.tolist()
-    sample_ids, du = score_file({"name": "du", "window": 5}, written["dynamics_path"])
+    sample_ids, du = score_file({"name": "du", "window": 5}, written["dynamics"])
     assert sample_ids.tolist() == subset.tolist()
     np.testing.assert_allclose(du, oracles.du(history, labels, 5), atol=1e-5)
-    _, tdds = score_file({"name": "tdds", "trajectory": 6, "window": 4}, written["dynamics_path"])
+    _, tdds = score_file({"name": "tdds", "trajectory": 6, "window": 4}, written["dynamics"])
     np.testing.assert_allclose(tdds, oracles.tdds(history, labels, 6, 4, 0.9), atol=1e-3)
-    _, el2n = score_file({"name": "el2n", "epochs": 4}, written["dynamics_path"])
+    _, el2n = score_file({"name": "el2n", "epochs": 4}, written["dynamics"])
     np.testing.assert_allclose(el2n, oracles.el2n(history, labels, 4), atol=1e-4)
-    _, aum = score_file({"name": "aum"}, written["dynamics_path"])
+    _, aum = score_file({"name": "aum"}, written["dynamics"])
     np.testing.assert_allclose(aum, oracles.aum(np.log(history), labels), atol=1e-3)
-    _, entropy = score_file({"name": "entropy"}, written["dynamics_path"])
+    _, entropy = score_file({"name": "entropy"}, written["dynamics"])
     np.testing.assert_allclose(entropy, oracles.entropy(history), atol=1e-4)
 
 
@@ -177,9 +176,9 @@ def test_the_outer_optimizer_is_the_one_that_was_asked_for(chosen, kind):
 def test_clouds_far_apart_are_the_classes_and_every_sample_gets_one(tmp_path):
     vectors, truth = clusters(90, apart=10.0)
     metrics, written = train(tmp_path, [vectors], subset=np.arange(0, 90, 3), epochs=60)
-    table = read_table(written["labels_path"])
+    table = read_table(written["labels"])
     assert table["sample_id"].tolist() == list(range(90))
-    assert read_metadata(written["labels_path"]) == {"seed": 0}
+    assert read_metadata(written["labels"]) == {"seed": 0}
     pairs = set(zip(table["label"].tolist(), truth.tolist(), strict=True))
     assert len(pairs) == 3  # one to one
     sizes = np.bincount(truth) / 90
@@ -195,7 +194,7 @@ def test_equal_features_are_one_class_and_it_is_told(tmp_path, caplog):
     assert len(set(read_labels(written).tolist())) == 1
     assert (metrics["n_classes_found"], metrics["largest_class"], metrics["smallest_class"]) == (1, 1.0, 0.0)
     assert "2 of the 3 classes have no sample" in caplog.text
-    assert all(np.isfinite(values).all() for values in read_epochs(written["dynamics_path"], "probability"))
+    assert all(np.isfinite(values).all() for values in read_epochs(written["dynamics"], "probability"))
 
 
 def test_the_order_of_the_samples_does_not_matter(tmp_path):
@@ -205,7 +204,7 @@ def test_the_order_of_the_samples_does_not_matter(tmp_path):
     _, permuted = train(tmp_path / "b", [vectors[order]])
     assert read_labels(permuted).tolist() == read_labels(written)[order].tolist()
     for name in RECORDS:
-        pairs = (read_epochs(paths["dynamics_path"], name) for paths in (written, permuted))
+        pairs = (read_epochs(paths["dynamics"], name) for paths in (written, permuted))
         for values, of_permuted in zip(*pairs, strict=True):
             np.testing.assert_allclose(of_permuted, values[order], atol=1e-4)
 
@@ -215,10 +214,10 @@ def test_other_sample_ids_in_the_same_order_change_nothing_else(tmp_path):
     _, written = train(tmp_path / "a", [vectors], batch_size=16)
     others = np.arange(len(vectors)) * 7 + 1000
     _, renamed = train(tmp_path / "b", [vectors], sample_ids=others, batch_size=16)
-    assert read_table(renamed["labels_path"])["sample_id"].tolist() == others.tolist()
-    assert read_sample_ids(renamed["dynamics_path"]).tolist() == others.tolist()
+    assert read_table(renamed["labels"])["sample_id"].tolist() == others.tolist()
+    assert read_sample_ids(renamed["dynamics"]).tolist() == others.tolist()
     assert read_labels(renamed).tolist() == read_labels(written).tolist()
-    assert renamed["encoder_path"].read_bytes() == written["encoder_path"].read_bytes()
+    assert renamed["encoder"].read_bytes() == written["encoder"].read_bytes()
 
 
 def test_embeddings_of_another_scale_and_mean_give_the_same_classes(tmp_path):
@@ -231,7 +230,7 @@ def test_embeddings_of_another_scale_and_mean_give_the_same_classes(tmp_path):
 def test_the_encoder_s_file_labels_embeddings_as_they_are(tmp_path):
     spaces = [clusters()[0], clusters(d=3, seed=1)[0]]
     _, written = train(tmp_path, spaces, subset=np.arange(10))
-    encoder = TaskEncoder.load(written["encoder_path"])
+    encoder = TaskEncoder.load(written["encoder"])
     assert encoder.widths == [5, 3]
     paths = [[tmp_path / f"space-{s}-0.parquet"] for s in range(2)]
     assert label_samples(encoder, paths, np.arange(60)).tolist() == read_labels(written).tolist()
@@ -246,7 +245,7 @@ def test_the_same_seed_is_the_same_bytes_and_another_is_not(tmp_path):
     assert runs[0][0] == runs[1][0]
     first, second, other = (contents(written) for _, written in runs)
     assert first == second
-    assert first["encoder_path"] != other["encoder_path"]
+    assert first["encoder"] != other["encoder"]
 
 
 def test_shards_and_blocks_change_no_byte(tmp_path, monkeypatch):
@@ -266,7 +265,7 @@ def test_a_training_that_was_cut_goes_on_to_the_same_bytes(tmp_path, monkeypatch
     with monkeypatch.context() as patched, pytest.raises(Interrupted):
         stop_at(patched, cut)
         train_unsupervised(**task)
-    assert not (tmp_path / "cut" / "labels_path").exists()
+    assert not (tmp_path / "cut" / "labels").exists()
     n_steps = count_steps(monkeypatch)
     resumed = train_unsupervised(**task)
     assert len(n_steps) == (0 if cut == "records" else 10 * math.ceil(60 / batch_size) - cut)

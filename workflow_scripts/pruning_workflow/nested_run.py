@@ -1,47 +1,16 @@
 """A second Snakemake of the same rules with another config: what it would run, or the run itself."""
 
 import os
-import re
 import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import NamedTuple
 
 from score_extrapolation.faults import InputFault
 
-from .lineage import FOLDER
+from .snakemake_internals import ListedJob, parse_dry_run
 
 ROOT = Path(__file__).parents[2]
-
-
-class ListedJob(NamedTuple):
-    """A job of a dry run.
-
-    Attributes
-    ----------
-    path : str
-        Of its record, below the folder of records and without suffix; jobs are told apart by it.
-    rule : str
-    wildcards : dict of str to str
-    inputs, outputs : list of str
-    threads : int
-    gpus : float or None
-        GPUs that it asks for, a part of one counted as a whole; None of a job that can use none.
-    """
-
-    path: str
-    rule: str
-    wildcards: dict[str, str]
-    inputs: list[str]
-    outputs: list[str]
-    threads: int
-    gpus: float | None
-
-    @property
-    def stage(self) -> str:
-        """That its record is filed under."""
-        return Path(self.path).parts[0]
 
 
 def list_jobs(config: Path, folder: str, targets: list[str], everything: bool) -> list[ListedJob]:
@@ -67,36 +36,6 @@ def list_jobs(config: Path, folder: str, targets: list[str], everything: bool) -
     if done.returncode:
         raise RuntimeError(f"snakemake --dry-run failed:\n{done.stdout}{done.stderr}")
     return parse_dry_run(done.stdout + done.stderr, folder)
-
-
-def parse_dry_run(printed: str, folder: str) -> list[ListedJob]:
-    """Return the jobs with a record that a dry run printed; those without are targets."""
-    jobs, records = [], f"{folder}{FOLDER}/"
-    for rule, block in re.findall(r"^(?:local)?rule (\w+):\n((?:    .*\n)+)", printed, re.M):
-        told = dict(re.findall(r"^    (\w+): (.*)$", block, re.M))
-        outputs = _files(told.get("output", ""), folder)
-        record = next((output for output in outputs if output.startswith(records)), None)
-        if record:
-            resources = dict(re.findall(r"(\w+)=([\d.]+)(?:,|$)", told.get("resources", "")))
-            jobs.append(
-                ListedJob(
-                    path=record.removeprefix(records).removesuffix(".json"),
-                    rule=rule,
-                    wildcards=dict(re.findall(r"(\w+)=([^,]*)(?:, |$)", told.get("wildcards", ""))),
-                    inputs=_files(told.get("input", ""), folder),
-                    outputs=[output for output in outputs if output != record],
-                    threads=int(told.get("threads", 1)),
-                    gpus=max(float(resources["gpu"]), float(float(resources["gpu_shards"]) > 0))
-                    if "gpu" in resources
-                    else None,
-                )
-            )
-    return jobs
-
-
-def _files(told: str, folder: str) -> list[str]:
-    """Return the files of the experiment; names may have commas, so that one ends where another begins."""
-    return [file for file in re.split(rf", (?={re.escape(folder)})", told) if file.startswith(folder)]
 
 
 def needs_of(jobs: list[ListedJob]) -> list[tuple[int, ...]]:

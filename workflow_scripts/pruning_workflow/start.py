@@ -15,9 +15,9 @@ from score_extrapolation.io.paths import expand_braces, match
 
 from .config.experiment import Config, read_config
 from .lock import lock_results
+from .snakemake_internals import config_files, config_given, executor_name, lift_submission_limit, runs_here
 
 MOST_TOLD = 8  # files that a run names at its end
-SUBMISSIONS_BY_DEFAULT = (100, 1)  # jobs, seconds: Snakemake's --max-jobs-per-timespan
 
 
 def load_config(workflow, config: dict) -> Config:
@@ -30,9 +30,9 @@ def load_config(workflow, config: dict) -> Config:
     config : dict
         Merged; the values of --config get their types in it.
     """
-    files = [*workflow.configfiles, *workflow.overwrite_configfiles]
+    files = config_files(workflow)
     layers = [(_shown(path), yaml.safe_load(Path(path).read_text(encoding="utf-8"))) for path in files]
-    given = workflow.config_settings.config
+    given = config_given(workflow)
     layers.append(("--config", given))
     # In place: the report's second Snakemake is given this same config.
     config.update({key: _typed(value, config[key]) for key, value in given.items() if isinstance(value, dict | list)})
@@ -114,18 +114,13 @@ def check_paths(config: Config) -> None:
 def begin_run(workflow, config: Config) -> None:
     """Check what only a run needs, before its first job: Slurm, the device of jobs run here, results of its own."""
     try:
-        check_executor(workflow.executor_plugin.name)
-        check_device(config, runs_here=workflow.local_exec)
+        check_executor(executor_name(workflow))
+        check_device(config, runs_here(workflow))
         lock_results(Path(config.path("")))
     except InputFault as fault:
         print(fault, file=sys.stderr)
         sys.exit(1)
-    limit = workflow.scheduling_settings.max_jobs_per_timespan
-    if workflow.local_exec or (limit.max_jobs, limit.timespan) == SUBMISSIONS_BY_DEFAULT:
-        # Snakemake's limit of 100 submissions a second looks again a second after each look, and every job that ends
-        # begins another such chain: looks a second grow with the jobs, and were half of its own time for 132 of them.
-        # One that somebody has set for a cluster stays.
-        workflow.scheduler.job_rate_limiter = None
+    lift_submission_limit(workflow)
 
 
 def check_executor(name: str) -> None:

@@ -108,8 +108,13 @@ def method_constant(kind: str, name: str, constant: str):
 
 @cache
 def literal_in(path: Path, constant: str):
-    """Return a module-level literal of a file, which is not imported, or None where there is none."""
+    """Return a module-level literal of a file, or None where there is none.
+
+    The literal may stand in a file of the same folder, from which this one imports its name. No file is imported here.
+    """
     for node in _syntax_tree(path).body:
+        if isinstance(node, ast.ImportFrom) and node.level == 1 and constant in [name.name for name in node.names]:
+            return literal_in(path.with_name(f"{node.module}.py"), constant)
         if isinstance(node, ast.Assign) and [t.id for t in node.targets if isinstance(t, ast.Name)] == [constant]:
             return ast.literal_eval(node.value)
     return None

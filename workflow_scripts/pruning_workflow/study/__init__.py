@@ -16,6 +16,9 @@ and the functions
   `write_html`. A text between two pairs of stars is bold, a line break is one;
 - ``draw(table, path)``, of a figure: that DataFrame to an SVG or PNG in the house's style.
 
+An item that differs from another in a parameter, as ``table_11`` from ``table_10``, imports what they share, literals
+too, from a file whose name starts with an underscore.
+
 Numbers over seeds are the mean, its standard error (``_se``, NaN of one seed) and the number of seeds (``n_seeds``).
 That one is better than another is said of differences paired by seed, with a 95 % Student interval; where it contains
 0, and of one seed, nothing is bold.

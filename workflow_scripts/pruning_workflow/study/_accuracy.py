@@ -1,4 +1,4 @@
-"""Accuracy against pruning rate: figures 2 and 6, which differ in the subsets that they show."""
+"""Accuracy against pruning rate: what figures 2 and 6 share, which differ in the subsets that they show."""
 
 import pandas as pd
 
@@ -8,6 +8,13 @@ from ..report.style import draw_sentence
 from ._runs import in_percent, is_extrapolated, of_experiment
 from ._statistics import add_differences, summarize
 
+CHAPTER = "1 Accuracy"
+READS = ("retraining", "experiment")
+NOTE = (
+    "Above, mean ± standard error over seeds, each seed a dot, with training without pruning as the dashed line and "
+    "its band; below, the difference from random pruning, paired by seed, with its 95 % interval: where that leaves "
+    "out 0 an arm is better or worse than random. Arms are drawn a little beside the rate that all share."
+)
 VALUE = "test_accuracy_percent"
 RUN = ["arm", "budget", "rate_percent"]
 
@@ -18,7 +25,7 @@ def tabulate_accuracy(tables: dict[str, pd.DataFrame], largest: bool) -> pd.Data
     Parameters
     ----------
     tables : dict of str to pandas.DataFrame
-        ``retraining`` and ``experiment``.
+        Those of `READS`.
     largest : bool
 
     Returns
@@ -43,7 +50,7 @@ def tabulate_accuracy(tables: dict[str, pd.DataFrame], largest: bool) -> pd.Data
     return of_experiment(table, tables)
 
 
-def draw_accuracy(table: pd.DataFrame, path) -> None:
+def draw(table: pd.DataFrame, path) -> None:
     """Draw a panel per score, subset, selection and budget; of a table without rows a line that says so."""
     if not (table["rate_percent"] > 0).any():
         return draw_sentence("Nothing was pruned by scores from such a subset.", path)

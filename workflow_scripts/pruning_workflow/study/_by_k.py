@@ -1,4 +1,4 @@
-"""Agreement with the truth by the number of neighbours k, of one extrapolator: tables 10 and 11."""
+"""Agreement with the truth by the number of neighbours k, of one extrapolator: what tables 10 and 11 share."""
 
 import pandas as pd
 
@@ -7,6 +7,13 @@ from ._runs import add_percent, k_of, of_experiment, residual
 from ._statistics import add_best, summarize
 from ._texts import percent, pivot, plus_minus
 
+CHAPTER = "3 Agreement with the truth"
+READS = ("agreement", "experiment")
+NOTE = (
+    "Correlation of extrapolated scores with those of a training on everything, on the residual set; mean ± standard "
+    "error over seeds. Bold is the best k of a row and statistic, if the 95 % interval of its difference to the "
+    "second best, paired by seed, excludes 0."
+)
 GROUP = ["score", "fraction", "family"]
 STATISTICS = {"pearson": "Pearson", "spearman": "Spearman"}
 
@@ -17,7 +24,7 @@ def tabulate_by_k(tables: dict[str, pd.DataFrame], extrapolator: str) -> pd.Data
     Parameters
     ----------
     tables : dict of str to pandas.DataFrame
-        ``agreement`` and ``experiment``.
+        Those of `READS`.
     extrapolator : str
         Such as ``knn``.
 
@@ -39,7 +46,7 @@ def tabulate_by_k(tables: dict[str, pd.DataFrame], extrapolator: str) -> pd.Data
     return of_experiment(add_percent(table), tables)
 
 
-def format_by_k(table: pd.DataFrame) -> pd.DataFrame:
+def format_table(table: pd.DataFrame) -> pd.DataFrame:
     """Return the table for people: a row per score, subset and set of options, a column per statistic and k."""
     cells = []
     for row in table.to_dict("records"):

@@ -5,14 +5,18 @@ from typing import Literal
 import numpy as np
 
 from ..selection import check_kept
-from .epochs import steps_of
+from .epochs import EpochPlan, steps_of
 from .recipe import Recipe
 
 
 def retraining_budget(
-    images_path, recipe: dict, budget: Literal["epochs", "steps"], redrawn: dict | None = None
-) -> dict:
-    """Return what `runs.train_on` is to be told of the length of a training and of the samples of its epochs.
+    images_path,
+    recipe: dict,
+    budget: Literal["epochs", "steps"],
+    redrawn: dict | None = None,
+    pool_share: float | None = None,
+) -> EpochPlan:
+    """Return how long a pruned training is, and which samples its epochs see.
 
     Parameters
     ----------
@@ -26,14 +30,9 @@ def retraining_budget(
         Of a selection that draws anew for each epoch ``{"rate": ...}`` or ``{"n_kept": ...}``, as of
         `selection.check_kept`: an epoch sees as many as would be kept. The table of samples of such a training has all.
         None: its samples are a list that is kept.
-
-    Returns
-    -------
-    dict
-        n_steps and per_epoch, as of `runs.train_here`.
+    pool_share : float, optional
+        As of `EpochPlan`.
     """
     n = len(np.load(images_path, mmap_mode="r"))
-    return {
-        "n_steps": {"epochs": None, "steps": steps_of(n, Recipe(**recipe))}[budget],
-        "per_epoch": None if redrawn is None else check_kept(n, **redrawn),
-    }
+    n_steps = {"epochs": None, "steps": steps_of(n, Recipe(**recipe))}[budget]
+    return EpochPlan(n_steps, None if redrawn is None else check_kept(n, **redrawn), pool_share)

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +65,30 @@ class Checkpoints(Stoppable):
         """Remove the folder: the training is finished and its outputs are written."""
         if self.writes:
             shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class CheckpointPlan:
+    """Where a training saves where it stands, and when.
+
+    Attributes
+    ----------
+    folder : path
+        As of `Checkpoints`.
+    code : str
+        Digest of the code: a checkpoint of other code is not taken up.
+    minutes, epochs : float or int, optional
+        As of `Checkpoints`.
+    """
+
+    folder: str
+    code: str = ""
+    minutes: float | None = 10
+    epochs: int | None = None
+
+    def open(self, settings: str, writes: bool = True) -> Checkpoints:
+        """Return the checkpoints of a training, given the digest of its settings, in which `code` must be."""
+        return Checkpoints(self.folder, settings, self.minutes, self.epochs, writes)
 
 
 def settings_digest(settings: dict, files: list, *arrays: np.ndarray) -> str:

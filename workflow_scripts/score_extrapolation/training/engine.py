@@ -15,7 +15,7 @@ from ..progress import LOGGER, Progress
 from ..rng import derive_seed
 from .augmentation import augment, draw_augmentation
 from .devices import autocast
-from .epochs import Epochs, MixedEpochs
+from .epochs import Epochs
 from .optimizers import make_optimizer
 from .prediction import predict
 from .processes import Group
@@ -54,10 +54,9 @@ class Trainer:
         On the network's device.
     recipe : Recipe
         Paradigm, optimiser, schedule, epochs, batch size, augmentation, precision.
-    seed : int
-        With `stage` it names the streams of batch order and augmentation.
-    stage : str
-        ``"training"`` or ``"retraining"``.
+    epochs : Epochs
+        Of the m samples. Their seed and stage, ``"training"`` or ``"retraining"``, name the streams of batch order and
+        augmentation. A recorder that notes the training forward pass needs epochs of all samples.
     recorder : DynamicsRecorder, optional
         Sees every sample's log-softmax once an epoch: in the training forward pass, before that batch's step
         (``train_forward``), or in a pass of its own at the end of the epoch (``eval_pass``; of the averaged weights if
@@ -70,12 +69,6 @@ class Trainer:
         Keeps the network after some epochs.
     best : BestEpoch, optional
         Chooses the epoch whose network is the result; default: the last.
-    n_steps, per_epoch : int, optional
-        As of `Epochs`: optimiser steps instead of epochs, and how many samples an epoch sees. A recorder that notes the
-        training forward pass needs epochs of all samples.
-    mix : (int, float), optional
-        How many samples, the first, are own ones, and the share of each batch that is of the others, as of
-        `MixedEpochs`; then there is no `per_epoch`.
 
     Attributes
     ----------
@@ -90,31 +83,22 @@ class Trainer:
         images,
         labels,
         recipe: Recipe,
-        seed: int,
-        stage: str,
+        epochs: Epochs,
         recorder=None,
         checkpoints=None,
         group=None,
         snapshots=None,
         best=None,
-        n_steps: int | None = None,
-        per_epoch: int | None = None,
-        mix: tuple[int, float] | None = None,
     ):
         self.network, self.images, self.labels = network, images, labels
-        self.recipe, self.stage = recipe, stage
+        self.recipe, self.epochs, self.stage = recipe, epochs, epochs.stage
         self.recorder, self.checkpoints, self.group = recorder, checkpoints, group or Group()
         self.snapshots, self.best = snapshots, best
         self.device = labels.device
-        self.epochs = (
-            MixedEpochs(len(labels), *mix, recipe, seed, stage, n_steps)
-            if mix
-            else Epochs(len(labels), recipe, seed, stage, n_steps, per_epoch)
-        )
-        self.rng = np.random.default_rng(derive_seed(seed, f"{stage}/batches"))
-        torch.manual_seed(derive_seed(seed, f"{stage}/dropout"))
+        self.rng = np.random.default_rng(derive_seed(epochs.seed, f"{self.stage}/batches"))
+        torch.manual_seed(derive_seed(epochs.seed, f"{self.stage}/dropout"))
         self.optimizer = make_optimizer(network, recipe.optimizer)
-        self.schedule = make_schedule(self.optimizer, recipe, self.epochs.n_steps)
+        self.schedule = make_schedule(self.optimizer, recipe, epochs.n_steps)
         self.averaged = None
         if recipe.average_decay:
             average = get_ema_multi_avg_fn(recipe.average_decay)

@@ -1,5 +1,7 @@
 """Which samples each epoch of a training sees, in which batches, and when the training ends."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from ..faults import InputFault
@@ -172,3 +174,37 @@ class MixedEpochs(Epochs):
         streams = (derive_seed(self.seed, f"{self.stage}/pool/{number}") for number in numbers)
         rows = np.concatenate([np.random.default_rng(stream).permutation(n) for stream in streams])
         return self.n_own + rows[start : start + n_seen]
+
+
+@dataclass(frozen=True)
+class EpochPlan:
+    """How long a training is and which samples its epochs see, where these are not the recipe's epochs of all samples.
+
+    Attributes
+    ----------
+    n_steps : int, optional
+        Optimiser steps, instead of the recipe's epochs: the last epoch is cut off there. `steps_of` counts those of a
+        training on another number of samples.
+    per_epoch : int, optional
+        How many of the samples each epoch sees, another random part each time, as of `Epochs`; None: all.
+    pool_share : float, optional
+        In (0, 1): of each batch so much is of the store's pool, as of `MixedEpochs`; None: its samples are samples as
+        all others. An epoch of mixed batches has a length of its own, so that there is no `per_epoch`.
+    """
+
+    n_steps: int | None = None
+    per_epoch: int | None = None
+    pool_share: float | None = None
+
+    def __post_init__(self):
+        if self.per_epoch is not None and self.pool_share is not None:
+            raise ValueError("an epoch of mixed batches has a length of its own: give per_epoch or pool_share")
+
+    def make_epochs(self, n: int, n_own: int, recipe: Recipe, seed: int, stage: str) -> Epochs:
+        """Return the epochs of a training on n samples, of which the first `n_own` are no pool's."""
+        if self.pool_share is None:
+            return Epochs(n, recipe, seed, stage, self.n_steps, self.per_epoch)
+        return MixedEpochs(n, n_own, self.pool_share, recipe, seed, stage, self.n_steps)
+
+
+ALL_SAMPLES = EpochPlan()  # in each of the recipe's epochs

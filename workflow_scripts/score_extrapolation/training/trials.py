@@ -1,5 +1,6 @@
 """A selection method on trial: how well a network does that is trained on what the method keeps of a subset."""
 
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -10,24 +11,50 @@ from ..io.tables import SUBSET, read_table, write_blocks
 from ..models import load_model
 from ..rng import derive_seed
 from ..selection import check_kept, count_kept, select_tables
-from .epochs import steps_of
+from .checkpoints import CheckpointPlan
+from .epochs import EpochPlan, steps_of
 from .inference import measure_accuracy
+from .launch import train_on
 from .recipe import Recipe
-from .runs import train_on
+from .task import TrainingOutputs, TrainingSet, TrainingTask
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A selection method on trial, and what it selects from.
+
+    Attributes
+    ----------
+    method : dict
+        ``{"name": ..., **options}``, of a selection method that keeps a list and reads one score at most.
+    amount : dict
+        As of `selection.select_tables`, of all n samples: a rate, or a number to keep, whose rate, 1 - n_kept / n, is
+        used here too.
+    subset : path
+        Columns sample_id and label of the m samples among which is selected.
+    scores : path, optional
+        Scores of these m, extrapolated from the part nested in the subset; None for a method that reads none.
+    tables : dict of str to paths
+        What the method needs beside, within the subset.
+    """
+
+    method: dict
+    amount: dict
+    subset: str
+    scores: str | None = None
+    tables: dict = field(default_factory=dict)
 
 
 def try_selection(
-    method: dict,
-    amount: dict,
-    samples_path,
-    subset_path,
-    scores_path,
-    tables: dict,
+    candidate: Candidate,
+    data: TrainingSet,
+    recipe: dict,
     budget: str,
     repeats: int,
     seed: int,
-    checkpoint_path,
-    **training,
+    device: str,
+    checkpoints: CheckpointPlan,
+    n_processes: int = 1,
 ) -> dict:
     """Select among the samples of a subset, train on what is kept, and measure the accuracy on all other samples.
 
@@ -35,19 +62,11 @@ def try_selection(
 
     Parameters
     ----------
-    method : dict
-        ``{"name": ..., **options}``, of a selection method that keeps a list and reads one score at most.
-    amount : dict
-        As of `selection.select_tables`, of all n samples: a rate, or a number to keep, whose rate, 1 - n_kept / n, is
-        used here too.
-    samples_path : path
-        All training images, columns sample_id (the rows of the images) and label.
-    subset_path : path
-        The same columns of the m of them among which is selected.
-    scores_path : path or None
-        Scores of these m, extrapolated from the part nested in the subset; None for a method that reads none.
-    tables : dict of str to paths
-        What the method needs beside, within the subset.
+    candidate : Candidate
+    data : TrainingSet
+        Of all samples.
+    recipe : dict
+        A `Recipe`.
     budget : {"epochs", "steps"}
         As many epochs of what is kept as the recipe says, or as many steps as a training on the whole subset takes.
     repeats : int
@@ -55,10 +74,11 @@ def try_selection(
         compared in pairs.
     seed : int
         From which these are derived.
-    checkpoint_path : path
-        Folder for where the trainings stand. One that was finished before a kill is repeated.
-    **training
-        As of `runs.train_on`: images_path, summary_path, recipe, device, code, checkpoints and n_processes.
+    device : {"auto", "cpu", "cuda"}
+    checkpoints : CheckpointPlan
+        Each training has a folder in its folder. One that was finished before a kill is repeated.
+    n_processes : int
+        As of `launch.train_on`.
 
     Returns
     -------
@@ -69,47 +89,44 @@ def try_selection(
     Raises
     ------
     InputFault
-        Fewer than two samples are kept, or as of `selection.select_tables` and `runs.train_on`.
+        Fewer than two samples are kept, or as of `selection.select_tables` and `launch.train_on`.
 
     Notes
     -----
     Cost: `repeats` trainings, and as many passes over the n - m other images.
     """
-    ids, subset_ids = (read_table(path, ["sample_id"])["sample_id"] for path in (samples_path, subset_path))
+    ids, subset_ids = (read_table(path, ["sample_id"])["sample_id"] for path in (data.samples, candidate.subset))
     unseen = np.flatnonzero(~np.isin(ids, subset_ids))
-    n, m, recipe = len(ids), len(subset_ids), Recipe(**training["recipe"])
+    n, m, amount, checked = len(ids), len(subset_ids), candidate.amount, Recipe(**recipe)
     rate = amount["rate"] if "rate" in amount else 1 - check_kept(n, **amount) / n
-    n_kept, n_steps = count_kept(m, rate), steps_of(m, recipe) if budget == "steps" else None
+    n_kept, plan = count_kept(m, rate), EpochPlan(steps_of(m, checked) if budget == "steps" else None)
     if n_kept < 2:
         raise InputFault(
-            f"{method['name']}: a trial at a rate of {rate:.4g} keeps {n_kept} of the {m} samples of the subset, too "
-            "few to train on; give a larger subset, or a lower rate"
+            f"{candidate.method['name']}: a trial at a rate of {rate:.4g} keeps {n_kept} of the {m} samples of the "
+            "subset, too few to train on; give a larger subset, or a lower rate"
         )
     accuracies, images_seen = [], 0
     with TemporaryDirectory() as folder:
         kept, model = (str(Path(folder, name)) for name in ("kept.parquet", "model.safetensors"))
         for repeat in range(repeats):
             own = derive_seed(seed, f"trials/{repeat}")
-            write_blocks(
-                kept, SUBSET, {}, select_tables(subset_path, scores_path, {"rate": rate}, method, own, tables=tables)
+            blocks = select_tables(
+                candidate.subset, candidate.scores, {"rate": rate}, candidate.method, own, tables=candidate.tables
             )
-            images_seen += train_on(
-                samples_path=kept,
+            write_blocks(kept, SUBSET, {}, blocks)
+            task = TrainingTask(
+                data=replace(data, samples=kept),
+                recipe=recipe,
                 seed=own,
-                model_path=model,
-                checkpoint_path=f"{checkpoint_path}/repeat-{repeat}",
-                n_steps=n_steps,
-                **training,
-            )["images_seen"]
+                device=device,
+                outputs=TrainingOutputs(model),
+                checkpoints=replace(checkpoints, folder=f"{checkpoints.folder}/repeat-{repeat}"),
+                epochs=plan,
+            )
+            images_seen += train_on(task, n_processes)["images_seen"]
+            network = load_model(model)
             accuracies.append(
-                measure_accuracy(
-                    load_model(model),
-                    training["images_path"],
-                    samples_path,
-                    recipe.precision,
-                    training["device"],
-                    rows=unseen,
-                )
+                measure_accuracy(network, data.images, data.samples, checked.precision, device, rows=unseen)
             )
     return {
         "rate": rate,

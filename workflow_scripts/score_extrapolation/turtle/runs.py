@@ -1,5 +1,8 @@
 """A whole training without labels: from tables of embeddings to pseudo-labels and their dynamics."""
 
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+
 import numpy as np
 import torch
 
@@ -7,33 +10,66 @@ from ..faults import InputFault
 from ..io.tables import SUBSET, read_table, rows_of, write_table
 from ..progress import LOGGER
 from ..rng import derive_seed
-from ..training.checkpoints import Checkpoints, settings_digest
+from ..training.checkpoints import CheckpointPlan, settings_digest
 from ..training.devices import resolve_device
 from .encoder import TaskEncoder
 from .features import gather_features, load_features, measure_moments, read_chosen
 from .history import History
-from .trainer import TaskTrainer
+from .trainer import TaskRecipe, TaskTrainer
+
+
+@dataclass(frozen=True)
+class UnlabelledSet:
+    """The samples of an unsupervised training.
+
+    Attributes
+    ----------
+    embeddings : list of lists of paths
+        Of each space the shards of its table in order: sample_id and embedding of all samples.
+    samples : path
+        Table of all samples; its sample_id are the ones that get labels.
+    subset : path
+        Table of the samples to train on; of its columns only sample_id is read.
+    """
+
+    embeddings: list[list[str]]
+    samples: str
+    subset: str
+
+
+@dataclass(frozen=True)
+class UnsupervisedOutputs:
+    """What an unsupervised training writes.
+
+    Attributes
+    ----------
+    encoder : path
+        The task encoder, which takes embeddings as they are in the tables.
+    labels : path
+        sample_id and label, the argmax of the final tau, of all samples.
+    metadata : dict
+        Of that table.
+    dynamics : path, optional
+        The records of each epoch, of the subset's samples and their final pseudo-labels. None: no records.
+    records : sequence of str
+        Which.
+    """
+
+    encoder: str
+    labels: str
+    metadata: dict = field(default_factory=dict)
+    dynamics: str | None = None
+    records: Sequence[str] = ()
 
 
 def train_unsupervised(
-    embeddings: list[list[str]],
-    samples_path: str,
-    subset_path: str,
+    data: UnlabelledSet,
     n_classes: int,
-    options: dict,
-    epochs: int,
-    batch_size: int,
-    optimizer: dict,
+    recipe: TaskRecipe,
     seed: int,
     device: str,
-    dynamics_path: str | None,
-    records: list[str],
-    encoder_path: str,
-    labels_path: str,
-    checkpoint_path: str,
-    code: str = "",
-    checkpoints: dict | None = None,
-    metadata: dict | None = None,
+    outputs: UnsupervisedOutputs,
+    checkpoints: CheckpointPlan,
 ) -> dict:
     """Find classes in the subset's embeddings, label all samples with them, record how each sample's label came about.
 
@@ -42,39 +78,17 @@ def train_unsupervised(
 
     Parameters
     ----------
-    embeddings : list of lists of paths
-        Of each space the shards of its table in order: sample_id and embedding of all samples.
-    samples_path : path
-        Table of all samples; its sample_id are the ones that get labels.
-    subset_path : path
-        Table of the samples to train on; of its columns only sample_id is read.
+    data : UnlabelledSet
     n_classes : int
         C, which must be near the truth for the classes to be those that people see.
-    options : dict
-        inner_steps, inner_learning_rate, entropy_weight: as of `steps.take_step`.
-    epochs, batch_size : int
-    optimizer : dict
-        As of `trainer.TaskTrainer`.
+    recipe : TaskRecipe
     seed : int
         Initialisation and batches.
     device : {"auto", "cpu", "cuda"}
-    dynamics_path : path or None
-        Written: the records of each epoch, of the subset's samples and their final pseudo-labels. None: no records.
-    records : list of str
-    encoder_path : path
-        Written: the task encoder, which takes embeddings as they are in the tables.
-    labels_path : path
-        Written: sample_id and label, the argmax of the final tau, of all samples.
-    checkpoint_path : path
-        Folder, outside the outputs, for the subset's embeddings (4 m d bytes for each space), each epoch's encoder
-        (4 C (d + 2) bytes), the records of all epochs (4 K m bytes each) and where the training stands; removed at the
-        end.
-    code : str
-        Digest of the code: a checkpoint of other code is not taken up.
-    checkpoints : dict, optional
-        When to save: minutes and epochs, as of `Checkpoints`.
-    metadata : dict, optional
-        Of the table of labels.
+    outputs : UnsupervisedOutputs
+    checkpoints : CheckpointPlan
+        Its folder has the subset's embeddings (4 m d bytes for each space), each epoch's encoder (4 C (d + 2) bytes),
+        the records of all epochs (4 K m bytes each) and where the training stands; it is removed at the end.
 
     Returns
     -------
@@ -99,22 +113,19 @@ def train_unsupervised(
 
     Shards and blocks change no bit. The number of threads does: sums are cut where threads divide them.
     """
-    torch_device = resolve_device(device)
-    subset_ids = read_table(subset_path, ["sample_id"])["sample_id"]
-    _check_classes(n_classes, len(subset_ids), subset_path)
+    torch_device, embeddings = resolve_device(device), data.embeddings
+    subset_ids = read_table(data.subset, ["sample_id"])["sample_id"]
+    _check_classes(n_classes, len(subset_ids), data.subset)
     settings = {
         "n_classes": n_classes,
-        "options": options,
-        "epochs": epochs,
-        "batch_size": batch_size,
-        "optimizer": optimizer,
+        **asdict(recipe),
         "seed": seed,
         "device": torch_device.type,
-        "code": code,
+        "code": checkpoints.code,
         "torch": torch.__version__,
     }
     files = [path for paths in embeddings for path in paths]
-    with Checkpoints(checkpoint_path, settings_digest(settings, files, subset_ids), **(checkpoints or {})) as saved:
+    with checkpoints.open(settings_digest(settings, files, subset_ids)) as saved:
         state = saved.load()
         if state is None:
             saved.remove()
@@ -127,19 +138,24 @@ def train_unsupervised(
             encoder.set_moments([measure_moments(array) for array in features])
         encoder.to(torch_device)
         history = History(saved.folder / "history")
-        trainer = TaskTrainer(encoder, features, optimizer, options, batch_size, seed, history, saved)
+        trainer = TaskTrainer(encoder, features, recipe, seed, history, saved)
         if state:
             trainer.load_state_dict(state)
-            LOGGER.info("going on in epoch %d/%d after %d steps", len(trainer.epochs) + 1, epochs, trainer.n_steps)
-        of_epochs = trainer.run(epochs)
-        saved.save(trainer.state_dict(), epochs)
-        sample_ids = read_table(samples_path, ["sample_id"])["sample_id"]
+            LOGGER.info(
+                "going on in epoch %d/%d after %d steps", len(trainer.epochs) + 1, recipe.epochs, trainer.n_steps
+            )
+        of_epochs = trainer.run()
+        saved.save(trainer.state_dict(), recipe.epochs)
+        sample_ids = read_table(data.samples, ["sample_id"])["sample_id"]
         labels = label_samples(encoder, embeddings, sample_ids)
-        if dynamics_path:
+        if outputs.dynamics:
             of_subset = labels[rows_of(sample_ids, subset_ids)]
-            history.replay(epochs, features, subset_ids, of_subset, records, dynamics_path, torch_device, saved)
-        write_table(labels_path, SUBSET, metadata or {}, sample_id=sample_ids, label=labels)
-        encoder.save(encoder_path)
+            history.replay(
+                *(recipe.epochs, features, subset_ids, of_subset),
+                *(list(outputs.records), outputs.dynamics, torch_device, saved),
+            )
+        write_table(outputs.labels, SUBSET, outputs.metadata, sample_id=sample_ids, label=labels)
+        encoder.save(outputs.encoder)
     saved.remove()
     found = _describe_classes(labels, n_classes)
     return {"n_samples": len(subset_ids), "images_seen": None, "epochs": of_epochs, **found}
@@ -152,7 +168,7 @@ def label_samples(encoder: TaskEncoder, embeddings: list[list[str]], sample_ids:
     ----------
     encoder : TaskEncoder
     embeddings : list of lists of paths
-        As of `train_unsupervised`.
+        As of `UnlabelledSet`.
     sample_ids : (n,) int64
         Increasing.
     """

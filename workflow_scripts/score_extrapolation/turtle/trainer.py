@@ -1,6 +1,7 @@
 """The outer loop of the unsupervised paradigm: batches, epochs, and where the training stands."""
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -16,6 +17,27 @@ from .history import History
 from .steps import take_step
 
 
+@dataclass(frozen=True)
+class TaskRecipe:
+    """How a task encoder is trained.
+
+    Attributes
+    ----------
+    epochs : int
+    batch_size : int
+        Samples a step; all where they are fewer.
+    optimizer : dict
+        name (adam, adamw or sgd), learning_rate, weight_decay and, of sgd, momentum and nesterov.
+    options : dict
+        inner_steps, inner_learning_rate, entropy_weight: as of `steps.take_step`.
+    """
+
+    epochs: int
+    batch_size: int
+    optimizer: dict
+    options: dict
+
+
 class TaskTrainer:
     """Train a task encoder in place.
 
@@ -27,12 +49,7 @@ class TaskTrainer:
         On the device that is to compute.
     features : list of (m, d_s) float32 arrays
         As `features.gather_features` returns them.
-    optimizer : dict
-        name (adam, adamw or sgd), learning_rate, weight_decay and, of sgd, momentum and nesterov.
-    options : dict
-        inner_steps, inner_learning_rate, entropy_weight: as of `steps.take_step`.
-    batch_size : int
-        All m samples where they are fewer.
+    recipe : TaskRecipe
     seed : int
     history : History
     checkpoints : Checkpoints
@@ -44,12 +61,11 @@ class TaskTrainer:
         that of C classes of equal size is log C.
     """
 
-    def __init__(self, encoder: TaskEncoder, features, optimizer, options, batch_size, seed, history, checkpoints):
-        self.encoder, self.features = encoder, features
-        self.optimizer_settings, self.options = optimizer, options
-        self.optimizer = make_optimizer(encoder, Optimizer(**optimizer))
+    def __init__(self, encoder: TaskEncoder, features, recipe: TaskRecipe, seed, history, checkpoints):
+        self.encoder, self.features, self.recipe = encoder, features, recipe
+        self.optimizer = make_optimizer(encoder, Optimizer(**recipe.optimizer))
         self.n_samples = len(features[0])
-        self.batch_size = min(batch_size, self.n_samples)
+        self.batch_size = min(recipe.batch_size, self.n_samples)
         self.steps_per_epoch = math.ceil(self.n_samples / self.batch_size)
         self.seed = seed
         self.history: History = history
@@ -63,7 +79,7 @@ class TaskTrainer:
         zeros = torch.zeros(self.encoder.n_classes, dtype=torch.float64)
         return {"loss": 0.0, "tau": zeros, "counts": zeros.clone()}
 
-    def run(self, n_epochs: int) -> list[dict]:
+    def run(self) -> list[dict]:
         """Train to the end, from where `load_state_dict` has set it; return `epochs`.
 
         Raises
@@ -73,13 +89,13 @@ class TaskTrainer:
         Interrupted
             A signal said to stop; where the training stands is saved.
         """
-        n_steps = n_epochs * self.steps_per_epoch
+        n_steps = self.recipe.epochs * self.steps_per_epoch
         with Progress(n_steps, "unsupervised", "steps", self.n_steps) as progress:
             while self.n_steps < n_steps:
                 self._step()
                 progress.update(1)
                 if self.n_steps % self.steps_per_epoch == 0:
-                    self._end_epoch(n_epochs, progress)
+                    self._end_epoch(progress)
                 self._save_if_due()
         return self.epochs
 
@@ -94,21 +110,21 @@ class TaskTrainer:
         return self._everything
 
     def _step(self) -> None:
-        loss, tau = take_step(self.encoder, self.optimizer, self._read_batch(), **self.options)
+        loss, tau = take_step(self.encoder, self.optimizer, self._read_batch(), **self.recipe.options)
         self.n_steps += 1
         loss = float(loss)
         if not math.isfinite(loss):
             epoch = math.ceil(self.n_steps / self.steps_per_epoch)
             raise InputFault(
                 f"training diverged: the loss is {loss} in epoch {epoch}; lower optimizer.learning_rate (it is "
-                f"{self.optimizer_settings['learning_rate']}) or inner_learning_rate (it is "
-                f"{self.options['inner_learning_rate']})"
+                f"{self.recipe.optimizer['learning_rate']}) or inner_learning_rate (it is "
+                f"{self.recipe.options['inner_learning_rate']})"
             )
         self.totals["loss"] += loss
         self.totals["tau"] += tau.double().mean(dim=1).cpu()
         self.totals["counts"] += torch.bincount(tau.argmax(dim=0).cpu(), minlength=len(tau))
 
-    def _end_epoch(self, n_epochs: int, progress: Progress) -> None:
+    def _end_epoch(self, progress: Progress) -> None:
         """Keep the encoder, log the epoch, begin the next."""
         self.history.keep(len(self.epochs), self.encoder)
         loss = self.totals["loss"] / self.steps_per_epoch
@@ -117,7 +133,7 @@ class TaskTrainer:
         self.epochs.append({"loss": loss, "entropy": entropy})
         LOGGER.info(
             "epoch %d/%d: loss %.4f, entropy of the mean %.4f (at most %.4f), classes of %.2f to %.2f %%, %s",
-            *(len(self.epochs), n_epochs, loss, entropy, math.log(len(shares))),
+            *(len(self.epochs), self.recipe.epochs, loss, entropy, math.log(len(shares))),
             *(100 * float(shares.min()), 100 * float(shares.max()), progress.outlook()),
         )
         progress.note = f"loss {loss:.3f}, entropy {entropy:.3f}"
