@@ -3,7 +3,7 @@
 from pruning_workflow.job import job
 
 with job(snakemake) as ran:
-    from pruning_workflow.trainings import n_processes, training_settings
+    from pruning_workflow.trainings import n_processes, note_cost, training_settings
     from score_extrapolation.io.atomic import write_json
     from score_extrapolation.models import load_model
     from score_extrapolation.training.budget import retraining_budget
@@ -22,8 +22,7 @@ with job(snakemake) as ran:
         validation=held_out["validation"] if recipe["paradigm"].get("best_of") else None,
         **training_settings(snakemake),
     )
-    metrics = train_on(task, n_processes(snakemake))
-    ran.note_images(metrics["images_seen"], metrics["images_predicted"])
+    metrics = note_cost(ran, train_on(task, n_processes(snakemake)))
     model = load_model(snakemake.output.model)
     for name, split in held_out.items():
         metrics[f"{name}_accuracy"] = measure_accuracy(

@@ -3,7 +3,7 @@
 from pruning_workflow.job import job
 
 with job(snakemake) as ran:
-    from pruning_workflow.trainings import n_processes, training_settings
+    from pruning_workflow.trainings import n_processes, note_cost, training_settings
     from score_extrapolation.io.atomic import write_json
     from score_extrapolation.training.launch import train_on
     from score_extrapolation.training.task import TrainingOutputs, TrainingSet, TrainingTask
@@ -14,6 +14,4 @@ with job(snakemake) as ran:
         outputs=TrainingOutputs(written.model, written.dynamics, snakemake.params.records, written.snapshots),
         **training_settings(snakemake),
     )
-    metrics = train_on(task, n_processes(snakemake))
-    ran.note_images(metrics["images_seen"], metrics["images_predicted"])
-    write_json(written.metrics, metrics)
+    write_json(written.metrics, note_cost(ran, train_on(task, n_processes(snakemake))))

@@ -3,7 +3,7 @@
 from pruning_workflow.job import job
 
 with job(snakemake) as ran:
-    from pruning_workflow.trainings import checkpoint_plan
+    from pruning_workflow.trainings import checkpoint_plan, note_cost
     from score_extrapolation.io.atomic import read_json, write_json
     from score_extrapolation.turtle.runs import UnlabelledSet, UnsupervisedOutputs, train_unsupervised
     from score_extrapolation.turtle.trainer import TaskRecipe
@@ -27,5 +27,4 @@ with job(snakemake) as ran:
         ),
         checkpoints=checkpoint_plan(snakemake),
     )
-    ran.note_images(trained=None)  # a step sees embeddings: images do not tell its cost
-    write_json(written.metrics, metrics)
+    write_json(written.metrics, note_cost(ran, metrics))

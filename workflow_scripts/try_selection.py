@@ -3,7 +3,7 @@
 from pruning_workflow.job import job
 
 with job(snakemake) as ran:
-    from pruning_workflow.trainings import n_processes, training_settings
+    from pruning_workflow.trainings import n_processes, note_cost, training_settings
     from score_extrapolation.io.atomic import write_json
     from score_extrapolation.training.task import TrainingSet
     from score_extrapolation.training.trials import Candidate, try_selection
@@ -19,5 +19,5 @@ with job(snakemake) as ran:
         n_processes=n_processes(snakemake),
         **training_settings(snakemake),
     )
-    ran.note_images(trial["images_seen"], trial["images_predicted"])
-    write_json(snakemake.output[0], {"candidate": snakemake.wildcards.candidate, "method": params.method} | trial)
+    named = {"candidate": snakemake.wildcards.candidate, "method": params.method}
+    write_json(snakemake.output[0], named | note_cost(ran, trial))

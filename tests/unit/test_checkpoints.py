@@ -81,7 +81,7 @@ WRITTEN = ["dynamics.parquet", "model.safetensors", "snapshots"]
 
 def outputs(folder, metrics):
     files = [folder / name for name in WRITTEN[:2]] + sorted((folder / "snapshots").iterdir())
-    return {path.name: path.read_bytes() for path in files}, metrics
+    return {path.name: path.read_bytes() for path in files}, {**metrics, "seconds_before": None}
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +124,7 @@ def test_a_stopped_training_goes_on_to_the_same_bytes(
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint"]
     metrics = train_here(task(store, tmp_path, RECIPES[name]))
     assert outputs(tmp_path, metrics) == undisturbed[name]
+    assert metrics["seconds_before"] > 0
     assert not (tmp_path / "checkpoint").exists()
 
 
@@ -142,6 +143,21 @@ def test_stopped_at_every_second_moment_it_still_ends_the_same(store, undisturbe
             assert n_starts < 40
     assert n_starts > 10
     assert outputs(tmp_path, metrics) == undisturbed["everything"]
+
+
+def test_the_time_before_stops_adds_up(tmp_path):
+    """A sum of what a training cost has what it did before it was stopped, however often that was."""
+    spent = []
+    for _ in range(3):
+        checkpoints = Checkpoints(tmp_path, "settings")
+        checkpoints.load()
+        spent.append(checkpoints.seconds_before)
+        checkpoints.began -= 10  # as if 10 s had passed
+        checkpoints.save({}, 1)
+    np.testing.assert_allclose(spent, [0, 10, 20], atol=1)
+    other = Checkpoints(tmp_path, "other settings")
+    assert other.load() is None
+    assert other.seconds_before == 0
 
 
 def test_after_the_training_signals_do_again_what_they_did(store, tmp_path):

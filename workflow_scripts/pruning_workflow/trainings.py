@@ -2,6 +2,8 @@
 
 from score_extrapolation.training.checkpoints import CheckpointPlan
 
+from .job import Job
+
 
 def checkpoint_plan(snakemake) -> CheckpointPlan:
     """Return where a job's training saves where it stands, and when."""
@@ -14,6 +16,13 @@ def training_settings(snakemake) -> dict:
     params = snakemake.params
     settings = {"recipe": params.recipe, "seed": params.seed, "device": params.device}
     return settings | {"checkpoints": checkpoint_plan(snakemake)}
+
+
+def note_cost(ran: Job, metrics: dict) -> dict:
+    """Note what a training cost, and return what it says of itself without the time before it was stopped."""
+    ran.note_images(metrics["images_seen"], metrics.get("images_predicted", 0))
+    ran.note_seconds_before(metrics["seconds_before"])
+    return {name: value for name, value in metrics.items() if name != "seconds_before"}
 
 
 def n_processes(snakemake) -> int:

@@ -29,6 +29,11 @@ class Checkpoints(Stoppable):
         Save when this much has passed since the last; None: not for that reason.
     writes : bool
         Whether this process is the one that saves.
+
+    Attributes
+    ----------
+    seconds_before : float
+        That the training had taken, by the clock, when what `load` returned was saved; 0 where it begins anew.
     """
 
     def __init__(self, folder, settings: str, minutes: float | None = 10, epochs: int | None = None, writes=True):
@@ -37,6 +42,7 @@ class Checkpoints(Stoppable):
         self.minutes, self.epochs = minutes, epochs
         self.writes = writes
         self.last_save, self.last_epoch = time.monotonic(), 0
+        self.began, self.seconds_before = self.last_save, 0.0
 
     def due(self, epoch: int) -> bool:
         """Say whether it is time to save, after this many finished epochs."""
@@ -47,7 +53,8 @@ class Checkpoints(Stoppable):
         """Replace the checkpoint by this state."""
         if self.writes:
             with replacing(self.folder / "state.pt") as partial:
-                torch.save({"settings": self.settings, **state}, partial)
+                seconds = self.seconds_before + time.monotonic() - self.began
+                torch.save({"settings": self.settings, "seconds": seconds, **state}, partial)
         self.last_save, self.last_epoch = time.monotonic(), epoch
 
     def load(self) -> dict | None:
@@ -59,6 +66,7 @@ class Checkpoints(Stoppable):
         if state.pop("settings") != self.settings:
             LOGGER.info("the checkpoint in %s belongs to other settings; starting from the beginning", self.folder)
             return None
+        self.seconds_before = state.pop("seconds")
         return state
 
     def remove(self) -> None:

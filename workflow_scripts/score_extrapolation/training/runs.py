@@ -34,8 +34,8 @@ def train_here(task: TrainingTask) -> dict:
     dict
         n_samples, which is the plan's `per_epoch` where that is given; images_seen, each as often as it was trained on,
         and images_predicted, to record them in passes of their own; peak_gpu_memory_bytes; epochs, the loss and
-        accuracy of each; and best_epoch where one is chosen.
-        No times, which would make every run's file another one: they are in the log and in Snakemake's benchmark.
+        accuracy of each; best_epoch where one is chosen; and seconds_before, that it had taken when it was stopped, 0 of
+        one that was not. That is the only time: others would make every run's file another one.
 
     Raises
     ------
@@ -113,6 +113,7 @@ def train_here(task: TrainingTask) -> dict:
         "images_predicted": n_samples * recipe.epochs if apart else 0,
         "peak_gpu_memory_bytes": peak_gpu_memory_bytes(device),
         "epochs": history,
+        "seconds_before": saved.seconds_before,
     }
     return metrics | ({"best_epoch": best.epoch} if best else {})
 

@@ -84,7 +84,8 @@ def try_selection(
     -------
     dict
         rate; n_kept and n_tested, samples; images_seen, by all trainings together, each as often as it was trained on,
-        and images_predicted, to measure them; accuracies, in 0..1, one for each repeat.
+        and images_predicted, to measure them; seconds_before, as of `runs.train_here`; accuracies, in 0..1, one for
+        each repeat.
 
     Raises
     ------
@@ -105,7 +106,7 @@ def try_selection(
             f"{candidate.method['name']}: a trial at a rate of {rate:.4g} keeps {n_kept} of the {m} samples of the "
             "subset, too few to train on; give a larger subset, or a lower rate"
         )
-    accuracies, images_seen = [], 0
+    accuracies, images_seen, seconds_before = [], 0, 0.0
     with TemporaryDirectory() as folder:
         kept, model = (str(Path(folder, name)) for name in ("kept.parquet", "model.safetensors"))
         for repeat in range(repeats):
@@ -123,7 +124,9 @@ def try_selection(
                 checkpoints=replace(checkpoints, folder=f"{checkpoints.folder}/repeat-{repeat}"),
                 epochs=plan,
             )
-            images_seen += train_on(task, n_processes)["images_seen"]
+            metrics = train_on(task, n_processes)
+            images_seen += metrics["images_seen"]
+            seconds_before += metrics["seconds_before"]
             network = load_model(model)
             accuracies.append(
                 measure_accuracy(network, data.images, data.samples, checked.precision, device, rows=unseen)
@@ -134,5 +137,6 @@ def try_selection(
         "n_tested": len(unseen),
         "images_seen": images_seen,
         "images_predicted": repeats * len(unseen),
+        "seconds_before": seconds_before,
         "accuracies": accuracies,
     }

@@ -158,7 +158,9 @@ def train_unsupervised(
         encoder.save(outputs.encoder)
     saved.remove()
     found = _describe_classes(labels, n_classes)
-    return {"n_samples": len(subset_ids), "images_seen": None, "epochs": of_epochs, **found}
+    return {"n_samples": len(subset_ids), "images_seen": None, "epochs": of_epochs, **found} | {
+        "seconds_before": saved.seconds_before
+    }
 
 
 def label_samples(encoder: TaskEncoder, embeddings: list[list[str]], sample_ids: np.ndarray) -> np.ndarray:
