@@ -269,6 +269,7 @@ def test_a_training_that_was_cut_goes_on_to_the_same_bytes(tmp_path, monkeypatch
     n_steps = count_steps(monkeypatch)
     resumed = train_unsupervised(**task)
     assert len(n_steps) == (0 if cut == "records" else 10 * math.ceil(60 / batch_size) - cut)
+    assert resumed.pop("seconds_before") > metrics.pop("seconds_before") == 0
     assert resumed == metrics
     assert contents(written) == contents(whole)
     assert not (tmp_path / "cut" / "checkpoint").exists()
