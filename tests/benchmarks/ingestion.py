@@ -148,12 +148,12 @@ def run_store() -> None:
     import pandas  # noqa: F401, which pyarrow imports for its first table
 
     import score_extrapolation.datasets.readers.imagefolder  # noqa: F401, so that importing does not count
-    from score_extrapolation.datasets.store.preparation import prepare_samples
+    from score_extrapolation.datasets.store.preparation import StoredImages, prepare_samples
+    from score_extrapolation.datasets.store.sets import Sources
 
+    sources, stored = Sources("imagefolder", [str(IMAGES)]), StoredImages(image_size=SIZE[0])
     with timed():
-        prepare_samples(
-            "imagefolder", [str(IMAGES)], None, None, {}, STORE, image_size=SIZE[0], threads=arguments.processes
-        )
+        prepare_samples(sources, STORE, stored, threads=arguments.processes)
 
 
 JOBS = {"images": make_images, "pil": run_pil, "decoder": run_decoder, "disk": run_disk, "store": run_store}

@@ -6,10 +6,10 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from preparing import prepare_samples
 from score_extrapolation.datasets.store import chunks as _chunks
 from score_extrapolation.datasets.store import duplicates as _duplicates
 from score_extrapolation.datasets.store.duplicates import Seen
-from score_extrapolation.datasets.store.preparation import prepare_samples
 from score_extrapolation.faults import InputFault
 
 

@@ -22,8 +22,8 @@ from PIL import Image
 from torch.utils.data import Subset, WeightedRandomSampler
 
 from formats import random_images
+from preparing import prepare_samples
 from score_extrapolation.datasets import Split
-from score_extrapolation.datasets.store.preparation import prepare_samples
 from score_extrapolation.exports import export_kept
 from score_extrapolation.exports._reading import Reading
 from score_extrapolation.exports.links import _class_folders

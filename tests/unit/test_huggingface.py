@@ -7,8 +7,8 @@ import pyarrow as pa
 import pytest
 
 from formats import encoded, write_arrow
+from preparing import prepare_samples
 from score_extrapolation.datasets.readers import huggingface
-from score_extrapolation.datasets.store.preparation import prepare_samples
 from score_extrapolation.faults import InputFault
 
 

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from preparing import prepare_samples
 from score_extrapolation import faults
 from score_extrapolation.datasets import Split
 from score_extrapolation.datasets.readers import npz
@@ -29,11 +30,13 @@ from score_extrapolation.datasets.store import unfinished as _unfinished
 from score_extrapolation.datasets.store.checksums import hash_images, verify_store
 from score_extrapolation.datasets.store.decoding import find_form
 from score_extrapolation.datasets.store.npy_files import npy_bytes, sum_channels
-from score_extrapolation.datasets.store.preparation import prepare_samples
 from score_extrapolation.faults import InputFault, Interrupted
 from score_extrapolation.io.tables import read_table
 
 N = 90
+# Of processes that this file starts: the library and the tests' own modules are found.
+FOLDERS = Path(faults.__file__).parents[1], Path(__file__).parents[1]
+ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, FOLDERS))}
 
 
 def smooth(seed):
@@ -95,7 +98,8 @@ def contents(folder):
 # writes a note beside the images.
 DIES = """
 import json, os, signal, sys
-from score_extrapolation.datasets.store import chunks as _chunks, npy_files as _arrays, preparation as _store
+from preparing import prepare_samples
+from score_extrapolation.datasets.store import chunks as _chunks, npy_files as _arrays
 from score_extrapolation.datasets.store import store_tables as _tables, unfinished as _unfinished
 _chunks.CHUNK_IMAGES, _unfinished.SAVE_S = 4, 0
 left = int(sys.argv[2])
@@ -119,14 +123,13 @@ if sys.argv[3] == "images":
     _unfinished.write_json = dying(_unfinished.write_json)
 else:
     _tables.write_json = dying(_tables.write_json)
-_store.prepare_samples(**json.loads(sys.argv[1]))
+prepare_samples(**json.loads(sys.argv[1]))
 """
 
 
 def run_dying(arguments, folder, k, where="images"):
     command = [sys.executable, "-c", DIES, json.dumps(arguments | {"folder": str(folder)}), str(k), where]
-    environment = os.environ | {"PYTHONPATH": str(Path(faults.__file__).parents[1])}
-    return subprocess.run(command, env=environment, stderr=subprocess.PIPE, text=True)
+    return subprocess.run(command, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True)
 
 
 @pytest.mark.slow
@@ -344,9 +347,8 @@ for chunk in _chunks.decode_split("train", split, form, np.ones(60, bool), 2):
 
 
 def test_processes_end_with_a_killed_parent():
-    environment = os.environ | {"PYTHONPATH": str(Path(faults.__file__).parents[1])}
     command = [sys.executable, "-c", ORPHANS, str(Path(__file__).parent)]
-    pids = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True).stdout.split()
+    pids = subprocess.run(command, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True).stdout.split()
     assert len(pids) == 2
     for _ in range(100):
         if not any(map(psutil.pid_exists, map(int, pids))):

@@ -11,10 +11,10 @@ import pytest
 from PIL import Image
 
 from formats import TRAIN, VAL, in_a_fork, random_images, write_imagenet, write_places
+from preparing import prepare_samples
 from score_extrapolation import plugins
 from score_extrapolation.datasets.readers import npz
 from score_extrapolation.datasets.store import chunks as _chunks
-from score_extrapolation.datasets.store.preparation import prepare_samples
 from score_extrapolation.faults import InputFault
 from score_extrapolation.io import tables
 

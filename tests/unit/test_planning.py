@@ -343,7 +343,7 @@ def test_what_a_method_passes_over_is_no_more_than_is_pruned_in_small_too():
 
 
 def test_the_number_of_images_is_that_of_the_store(tmp_path):
-    from score_extrapolation.datasets.store.preparation import prepare_samples
+    from preparing import prepare_samples
 
     for changes in ({}, {"share": 0.3, "validation": 0.1}, {"test": None, "share": 0.5}):
         samples = read_config(merged({"samples": changes})).samples.model_dump()

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from preparing import prepare_samples
 from score_extrapolation.datasets.store import chunks as _chunks
-from score_extrapolation.datasets.store.preparation import prepare_samples
 from score_extrapolation.faults import InputFault
 from score_extrapolation.io import tables
 

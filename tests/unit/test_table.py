@@ -4,8 +4,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from preparing import prepare_samples
 from score_extrapolation.datasets.readers import table
-from score_extrapolation.datasets.store.preparation import prepare_samples
 from score_extrapolation.faults import InputFault
 
 

@@ -13,11 +13,11 @@ from test_config import changed, faults_of
 from test_unsupervised import blobs, write_run
 
 from formats import SMALL, encoded, random_images, write_arrow
+from preparing import prepare_samples
 from pruning_workflow.config.experiment import read_config
 from pruning_workflow.report.contact_sheets import caption
 from score_extrapolation.datasets import Split, name_labels
 from score_extrapolation.datasets.store.labels import draw_fraction, draw_unused, map_labels
-from score_extrapolation.datasets.store.preparation import prepare_samples
 from score_extrapolation.evaluation.found_labels import tabulate_labels
 from score_extrapolation.faults import InputFault
 from score_extrapolation.io import tables

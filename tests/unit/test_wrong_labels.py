@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from preparing import prepare_samples
 from score_extrapolation.datasets.store import store_tables as _tables
 from score_extrapolation.datasets.store.checksums import verify_store
 from score_extrapolation.datasets.store.labels import draw_wrong
-from score_extrapolation.datasets.store.preparation import prepare_samples
 from score_extrapolation.faults import InputFault
 from score_extrapolation.io.tables import read_table
 

@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import Generator
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from .decoding import find_form
 from .duplicates import Seen
 from .labels import draw_fraction, draw_unused, draw_wrong, map_labels
 from .npy_files import channel_statistics
-from .sets import POOL, read_splits
+from .sets import POOL, Sources, read_splits
 from .store_tables import write_tables
 from .unfinished import BAD, DUPLICATE, STORED, UNUSED, Unfinished, bytes_there, settings_digest
 
@@ -31,78 +32,83 @@ NONE_LEFT = {
 }
 
 
-def prepare_samples(
-    dataset: str,
-    train: list[str],
-    test: str | float | list[str] | dict | None,
-    validation: str | float | list[str] | dict | None,
-    options: dict,
-    folder: str | os.PathLike,
-    share: float | None = None,
-    image_size: int | list[int] | None = None,
-    fit: str = "crop",
-    channels: int | None = None,
-    on_bad_image: str = "fail",
-    seed: int = 0,
-    mean: list[float] | None = None,
-    std: list[float] | None = None,
-    threads: int = 1,
-    pool: dict | None = None,
-    labelled: bool = True,
-    duplicates: str = "keep",
-    wrong_labels: float | None = None,
-) -> dict:
-    """Decode a data set into one array and one table per split.
+@dataclass(frozen=True)
+class StoredImages:
+    """What the images of a store are like, and how networks see them.
 
-    Written to `folder`, all whole or not at all: ``{split}.npy``, uint8 (n, H, W, C), row i is sample_id i;
-    ``{split}.parquet`` (sample_id, label, source); ``duplicates.parquet`` (see `_duplicates`); with `wrong_labels`
-    ``wrong_labels.parquet`` (see `_tables`); ``summary.json``; ``checksums.json`` of all of these. They do not depend
-    on `threads`. What a killed call had written is in ``{folder}.unfinished``, and a call with the same settings and
-    data goes on there.
-
-    Parameters
+    Attributes
     ----------
-    dataset : str
-        Name of a reader, a file of this folder.
-    train : list of str
-        The reader's paths; empty for a reader that needs none.
-    test, validation : "given", float, list of str, dict or None
-        The data set's own split; a fraction of the training samples as read, drawn in proportion to the
-        classes (before bad images are dropped); other paths; a set that is read otherwise than the training set, by
-        its ``dataset``, ``path`` (list of str or None), ``split`` and ``options``; no such split.
-    options : dict
-        The reader's own settings.
-    folder : path
-        Made if need be.
-    share : float, optional
-        In (0, 1): of the training samples that no other split takes only so many are used, drawn in proportion to the
-        classes. None: all.
     image_size : int or [height, width], optional
         None: all images must have the size of the first.
     fit : {"crop", "stretch"}
         See `decode_image`.
     channels : {1, 3}, optional
         None: 1 where the reader gives arrays of one channel, otherwise 3.
-    on_bad_image : {"fail", "drop"}
-        What to do about an image that cannot be decoded.
-    seed : int
-        Of the draw of fractions, of the share and of wrong labels.
     mean, std : list of float, (C,), optional
-        Per channel, in 0..1; computed over the training pixels where None (exactly, from integer sums).
-    threads : int
-        Processes that decode, beside this one which writes; with 1, and of arrays, this one does it all.
-    pool : dict, optional
-        A further set of the same classes, described as one of `test` is. Its images are the last of the training set;
-        `test` and `validation`, `share`, mean and std are of the others alone.
-    labelled : bool
-        False: labels of the training set and of the pool are not read and need not be there; -1 is written. Sets of
-        test and validation that are read by themselves have theirs.
-    duplicates : {"keep", "drop"}
-        What to do about a training image whose pixels, once decoded, are those of an earlier training image.
+        Per channel, in 0..1; computed over the training pixels where None (exactly, from integer sums), but for those
+        of a pool.
+    """
+
+    image_size: int | list[int] | None = None
+    fit: str = "crop"
+    channels: int | None = None
+    mean: list[float] | None = None
+    std: list[float] | None = None
+
+
+@dataclass(frozen=True)
+class Draws:
+    """What of a store is drawn at random.
+
+    Attributes
+    ----------
+    seed : int
+        Of the draws below, and of that of fractions.
+    share : float, optional
+        In (0, 1): of the training samples that no other split takes only so many are used, drawn in proportion to the
+        classes; a pool's are none of them. None: all.
     wrong_labels : float, optional
         In (0, 1): the share of the training images in the store, of a pool too, whose labels are replaced by that of
-        another class (see `_labels.draw_wrong`), for experiments on label noise; ``duplicates.parquet`` has those that
+        another class (see `labels.draw_wrong`), for experiments on label noise; ``duplicates.parquet`` has those that
         were read. None: none.
+    """
+
+    seed: int = 0
+    share: float | None = None
+    wrong_labels: float | None = None
+
+
+def prepare_samples(
+    sources: Sources,
+    folder: str | os.PathLike,
+    stored: StoredImages | None = None,
+    drawn: Draws | None = None,
+    on_bad_image: str = "fail",
+    duplicates: str = "keep",
+    threads: int = 1,
+) -> dict:
+    """Decode a data set into one array and one table per split.
+
+    Written to `folder`, all whole or not at all: ``{split}.npy``, uint8 (n, H, W, C), row i is sample_id i;
+    ``{split}.parquet`` (sample_id, label, source); ``duplicates.parquet`` (see `_duplicates`); with wrong labels
+    ``wrong_labels.parquet`` (see `_tables`); ``summary.json``; ``checksums.json`` of all of these. They do not depend
+    on `threads`. What a killed call had written is in ``{folder}.unfinished``, and a call with the same settings and
+    data goes on there.
+
+    Parameters
+    ----------
+    sources : Sources
+    folder : path
+        Made if need be.
+    stored : StoredImages, optional
+    drawn : Draws, optional
+        As their defaults say, where they are left out.
+    on_bad_image : {"fail", "drop"}
+        What to do about an image that cannot be decoded.
+    duplicates : {"keep", "drop"}
+        What to do about a training image whose pixels, once decoded, are those of an earlier training image.
+    threads : int
+        Processes that decode, beside this one which writes; with 1, and of arrays, this one does it all.
 
     Returns
     -------
@@ -124,20 +130,21 @@ def prepare_samples(
     Memory: the reader's, two chunks of 4 MiB per process, and of each image that is read its label (8 bytes), its
     digest (16) and what becomes of it (2), with `duplicates` drop 16 more. Each source is read once, in order.
     """
-    folder = Path(folder)
-    others = {"test": test, "validation": validation}
-    splits = read_splits(dataset, train, others | {POOL: pool}, options, labelled)
+    folder, stored, drawn = Path(folder), stored or StoredImages(), drawn or Draws()
+    others, pool, seed = sources.others(), sources.pool, drawn.seed
+    splits = read_splits(sources.dataset, sources.train, others | {POOL: pool}, sources.options, sources.labelled)
     classes, labels = map_labels(splits)
-    targets = _assign(labels, others, share, seed)
-    form = find_form(splits["train"], image_size, fit, channels)
+    targets = _assign(labels, others, drawn.share, seed)
+    form = find_form(splits["train"], stored.image_size, stored.fit, stored.channels)
     n_used = sum(np.count_nonzero(target != UNUSED) for target in targets.values())
     _check_space(folder, int(n_used) * math.prod(form.shape))
-    settings: dict = {"dataset": dataset, "train": train, **others, "pool": pool, "options": options, "seed": seed}
-    settings |= {"share": share, "form": [form.shape, form.size, form.fit]}
-    settings |= {"on_bad_image": on_bad_image, "duplicates": duplicates, "wrong_labels": wrong_labels}
+    settings: dict = {"dataset": sources.dataset, "train": sources.train, **others, "pool": pool}
+    settings |= {"options": sources.options, "seed": seed, "share": drawn.share}
+    settings |= {"form": [form.shape, form.size, form.fit], "on_bad_image": on_bad_image}
+    settings |= {"duplicates": duplicates, "wrong_labels": drawn.wrong_labels}
     digest = settings_digest(settings, splits, labels)
-    sources = {name: split.sources for name, split in splits.items()}
-    with Unfinished(folder, digest, targets, sources, form.shape, threads) as store:
+    listed = {name: split.sources for name, split in splits.items()}
+    with Unfinished(folder, digest, targets, listed, form.shape, threads) as store:
         seen = Seen(store.of_split("train", store.digests)) if duplicates == "drop" else None
 
         def fill(name: str) -> None:
@@ -150,7 +157,7 @@ def prepare_samples(
                 fill(name)
         _check_left(classes, labels, targets, store)
         n_own = sum(len(rows) for name, rows in store.rows(TRAIN) if name != POOL)
-        statistics = _channel_statistics(store.sums, n_own * math.prod(form.shape[:2]), mean, std)
+        statistics = _channel_statistics(store.sums, n_own * math.prod(form.shape[:2]), stored.mean, stored.std)
         if pool:
             fill(POOL)
             n_pool = store.arrays["train"].n - n_own
@@ -159,10 +166,10 @@ def prepare_samples(
         shape = dict(zip(("height", "width", "channels"), form.shape, strict=True))
         summary = {"classes": classes, **shape, **statistics} | ({"n_pool": n_pool} if pool else {})
         wrong = None
-        if wrong_labels is not None:
+        if drawn.wrong_labels is not None:
             # Once it is known which images are left, so that of these it is the share that was asked for.
             stream = derive_seed(seed, "samples/wrong_labels")
-            wrong = draw_wrong(store.of_split("train", labels), wrong_labels, stream)
+            wrong = draw_wrong(store.of_split("train", labels), drawn.wrong_labels, stream)
         summary = write_tables(store, summary, labels, seed, wrong)
         store.finish()
     return summary

@@ -1,12 +1,48 @@
 """The sets of images that a config names, each listed by its reader."""
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from ...faults import InputFault
 from ...plugins import load_method
 from .. import Split
 
 POOL = "pool"  # a set that is read after all others, into the training set
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The sets of images that a store is made of.
+
+    Attributes
+    ----------
+    dataset : str
+        Name of a reader, a file of ``datasets/readers/``.
+    train : list of str
+        The reader's paths; empty for a reader that needs none.
+    test, validation : "given", float, list of str, dict or None
+        The data set's own split; a fraction of the training samples as read, drawn in proportion to the
+        classes (before bad images are dropped); other paths; a set that is read otherwise than the training set, by
+        its ``dataset``, ``path`` (list of str or None), ``split`` and ``options``; no such split.
+    pool : dict, optional
+        A further set of the same classes, described as one of `test` is. Its images are the last of the training set.
+    options : dict
+        The reader's own settings.
+    labelled : bool
+        False: labels of the training set and of the pool are not read and need not be there; -1 is written. Sets of
+        test and validation that are read by themselves have theirs.
+    """
+
+    dataset: str
+    train: list[str] = field(default_factory=list)
+    test: str | float | list[str] | dict | None = None
+    validation: str | float | list[str] | dict | None = None
+    pool: dict | None = None
+    options: dict = field(default_factory=dict)
+    labelled: bool = True
+
+    def others(self) -> dict:
+        """Return test and validation by name."""
+        return {"test": self.test, "validation": self.validation}
 
 
 def read_set(split: str, dataset: str, path: list[str] | None, options: dict, labelled: bool = True) -> Split:
@@ -43,9 +79,9 @@ def read_splits(dataset: str, train: list[str], others: dict, options: dict, lab
     Parameters
     ----------
     dataset, train, options, labelled
-        As of `_store.prepare_samples`.
+        As of `Sources`.
     others : dict
-        Name -> as test, validation and pool of `_store.prepare_samples`.
+        Name -> as test, validation and pool of `Sources`.
 
     Raises
     ------
