@@ -139,7 +139,7 @@ def test_what_candidates_read_is_read_within_the_subset_too():
 
 
 def test_the_library_has_no_trainings_to_choose_by():
-    with pytest.raises(InputFault, match="auto needs trainings, which only the workflow makes"):
+    with pytest.raises(InputFault, match="auto needs trainings, which are not made here"):
         select(np.arange(10.0), 0.5, "auto")
 
 

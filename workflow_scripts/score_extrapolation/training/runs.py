@@ -35,7 +35,7 @@ def train_here(task: TrainingTask) -> dict:
         n_samples, which is the plan's `per_epoch` where that is given; images_seen, each as often as it was trained on,
         and images_predicted, to record them in passes of their own; peak_gpu_memory_bytes; epochs, the loss and
         accuracy of each; and best_epoch where one is chosen.
-        No times, which would make every run's file another one: they are in the log and in Snakemake's benchmark.
+        No times, which would make every run's file another one: they are in the log.
 
     Raises
     ------
