@@ -213,7 +213,7 @@ def test_a_job_notes_what_it_read_wrote_and_cost(snakemake):
     assert noted.writes == ("training/model", "training/snapshots")
     assert (before.images_trained, before.images_predicted) == (0, 0)
     assert (noted.images_trained, noted.images_predicted) == (1200.0, 40)
-    assert 0 < before.seconds and 1000 <= noted.seconds - before.seconds < 1100
+    assert before.seconds > 0 and 1000 <= noted.seconds - before.seconds < 1100
     assert noted.memory_mb > 10
 
 
