@@ -84,7 +84,7 @@ for item in TABULATED:
         resources:
             **resources_of("report"),
         params:
-            stage="report",
+            stage="study",
             item=item,
             experiment=describe_experiment(EXPERIMENT),
             note=item_literal(item, "NOTE"),
@@ -128,7 +128,7 @@ for item in set(ITEMS) - set(TABULATED):
         resources:
             **resources_of("report"),
         params:
-            stage="report",
+            stage="study",
             item=item,
             note=item_literal(item, "NOTE"),
             code=code_digest("make_image_item.py", ("study", item)),

@@ -19,6 +19,7 @@ from threadpoolctl import threadpool_limits
 
 from formats import SMALL, in_a_fork
 from pruning_workflow.config.experiment import STEP_UP_NEEDS
+from pruning_workflow.results import SHARDED
 from pruning_workflow.study import write_html
 from score_extrapolation.datasets import Split
 from score_extrapolation.evaluation import read_csv, write_csv
@@ -41,7 +42,6 @@ from score_extrapolation.plugins import (
 from score_extrapolation.scores import score_dynamics
 from score_extrapolation.selection import select
 from score_extrapolation.selection._samples import SampleArrays
-from score_extrapolation.shards import STAGES
 from score_extrapolation.training.recipe import Recipe
 from score_extrapolation.training_free import score_embeddings
 from selecting import METHODS, tables_of
@@ -703,7 +703,7 @@ def by_samples(given, tables, shards):
         own = {
             name: {key: column[np.isin(table["sample_id"], ids)] for key, column in table.items()}
             for name, table in needed.items()
-            if name.split("/")[0] in STAGES
+            if name.split("/")[0] in SHARDED
         }
         columns.append(extrapolate(*chosen, needed | own, shard_ids=ids))
     return joined(columns)

@@ -10,6 +10,7 @@ from test_engine import ADAM, MODEL
 
 from pruning_workflow.config.experiment import read_config
 from pruning_workflow.evaluation.trials import COLUMNS, tabulate_trials
+from pruning_workflow.names import Part
 from score_extrapolation.faults import InputFault
 from score_extrapolation.io.tables import SAMPLES, SCORES, SUBSET, write_table
 from score_extrapolation.models import load_model
@@ -132,14 +133,14 @@ def test_it_is_not_told_of_a_fault_elsewhere():
 def test_what_candidates_read_is_read_within_the_subset_too():
     d2, window = {"name": "d2", "k": 7}, {"name": "window", "start": "auto"}
     experiment = study(auto(d2, window), {"name": "d2", "k": 3})
-    assert experiment.selection_needs("auto", "20") == ("neighbors/all", "embeddings", "subset", "samples")
-    assert [experiment.largest_k("all", part) for part in ("20", "10-within-20")] == [7, 7]
+    assert experiment.selection_needs("auto", Part("20")) == ("neighbors/all", "embeddings", "subset", "samples")
+    assert [experiment.largest_k("all", part) for part in (Part("20"), Part("10", "20"))] == [7, 7]
     without = study("top", d2)
-    assert [without.largest_k("all", part) for part in ("20", "10-within-20")] == [7, 0]
+    assert [without.largest_k("all", part) for part in (Part("20"), Part("10", "20"))] == [7, 0]
 
 
 def test_the_library_has_no_trainings_to_choose_by():
-    with pytest.raises(InputFault, match="auto needs trainings, which only the workflow makes"):
+    with pytest.raises(InputFault, match="auto needs trainings, which are not made here"):
         select(np.arange(10.0), 0.5, "auto")
 
 

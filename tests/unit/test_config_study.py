@@ -5,6 +5,7 @@ from test_config import assert_says, changed, faults_of
 
 from pruning_workflow.config.experiment import read_config
 from pruning_workflow.items import CONDITIONS, describe_experiment, item_literal, item_names, missing_items
+from pruning_workflow.names import EVERYTHING, Arm
 from pruning_workflow.runs import coverage_rows, neighborhood_rows, retraining_rows
 
 FOLDER = "results/digits"
@@ -16,7 +17,7 @@ def study(*changes):
 
 
 def rows_of_arm(experiment, arm):
-    return [row for row in retraining_rows(experiment, [arm]) if row["arm"] == arm and row["rate"]]
+    return [row for row in retraining_rows(experiment, [Arm.parse(arm)]) if row["arm"] == arm and row["rate"]]
 
 
 def assert_say(faults, *sentences):
@@ -29,14 +30,15 @@ def assert_say(faults, *sentences):
 
 def test_each_sampler_draws_a_subset_of_each_fraction_and_random_goes_without_saying():
     experiment = study(("subset.fractions", [0.4, 0.2]), ("subset.samplers", THREE))
-    assert experiment.parts() == ["40", "40-stratified", "40-zcoreset", "20", "20-stratified", "20-zcoreset"]
+    parts = ["40", "40-stratified", "40-zcoreset", "20", "20-stratified", "20-zcoreset"]
+    assert list(map(str, experiment.parts())) == parts
     assert experiment.pruned_parts() == experiment.parts()
 
 
 def test_what_is_pruned_by_can_be_fewer():
     chosen = ("selection.samplers", ["stratified"]), ("selection.fractions", [0.2])
     experiment = study(("subset.fractions", [0.4, 0.2]), ("subset.samplers", THREE), *chosen)
-    assert experiment.pruned_parts() == ["20-stratified"]
+    assert list(map(str, experiment.pruned_parts())) == ["20-stratified"]
 
 
 def test_samplers_must_be_there_and_drawn():
@@ -87,15 +89,10 @@ def test_ccs_can_drop_no_more_than_is_pruned_and_by_no_score_that_is_not_compute
     )
 
 
-def test_an_arm_is_charged_for_both_scores_that_it_reads():
+def test_a_method_may_read_a_second_score():
     ccs = {"name": "ccs", "dropped_by": "aum"}
     experiment = study(("selection.methods", [ccs]), ("scores", ["du", "aum"]))
     assert [experiment.doubt(method) for method in ("ccs", "top", "beta")] == ["aum", None, "unsure"]
-    row = rows_of_arm(experiment, "ccs/du/knn-10/fraction-20")[0]
-    jobs = row["benchmarks"]
-    assert [path.split("/")[-1] for path in jobs["scores"]] == ["du.tsv", "aum.tsv"]
-    assert [path.split("/")[-2] for path in jobs["extrapolation"]] == ["du", "aum"]
-    assert len(jobs["training"]) == len(jobs["embeddings"]) == 1
 
 
 def test_a_method_prunes_by_its_own_scores_and_extrapolators_or_by_those_of_the_selection():
@@ -144,22 +141,21 @@ def test_auto_of_one_method_asks_for_nested_estimates_too():
     )
 
 
-def test_what_draws_anew_has_no_list_and_pays_for_none():
+def test_what_draws_anew_is_an_arm_too():
     (row, *_) = rows_of_arm(study(("selection.methods", ["rs2"])), "rs2")
-    assert row["benchmarks"]["selection"] == []
     assert row["metrics"] == f"{FOLDER}/retraining/epochs/rs2/seed-0/rate-50/metrics.json"
 
 
 def test_budgets_double_the_trainings_but_for_that_without_pruning():
     experiment = study(("retraining.budgets", ["epochs", "steps"]))
-    rows = retraining_rows(experiment, ["random"])
+    rows = retraining_rows(experiment, [Arm("random")])
     runs = [(row["budget"], row["rate"]) for row in rows if row["seed"] == 0]
     assert runs == [*(("epochs", r) for r in (0.5, 0.8)), *(("steps", r) for r in (0.5, 0.8)), ("epochs", 0)]
     assert {row["metrics"].split("/")[3] for row in rows} == {"epochs", "steps"}
     assert "budgets" not in experiment.training.model_dump()
     rates = ("selection.rates", [0, 0.5])
     knn = "top/du/knn-10/fraction-20"
-    rows = retraining_rows(study(("retraining.budgets", ["epochs", "steps"]), rates), [knn, "random"])
+    rows = retraining_rows(study(("retraining.budgets", ["epochs", "steps"]), rates), [Arm.parse(knn), Arm("random")])
     unpruned = [(row["arm"], row["budget"]) for row in rows if row["seed"] == 0 and row["rate"] == 0]
     assert unpruned == [(knn, "epochs"), ("random", "epochs"), (knn, "steps")]
 
@@ -187,32 +183,18 @@ def test_training_free_scores_take_their_options_or_the_defaults():
     assert "ssp" in fault
 
 
-def test_an_arm_without_training_is_charged_with_its_embeddings_and_its_score():
-    row = rows_of_arm(study(), "top/ssp/pretrained/fraction-0")[0]
-    assert (row["score"], row["extrapolator"], row["fraction"], row["sampler"]) == ("ssp", "pretrained", "0", "random")
-    assert {stage: paths for stage, paths in row["benchmarks"].items() if stage not in ("selection", "retraining")} == {
-        "samples": [f"{FOLDER}/benchmarks/samples.tsv"],
-        "embeddings": [f"{FOLDER}/benchmarks/embeddings/pretrained.tsv"],
-        "training_free": [f"{FOLDER}/benchmarks/training_free/fraction-0/seed-0/ssp/pretrained.tsv"],
-    }
-
-
-def test_one_by_the_subset_s_model_is_charged_with_its_training_too():
-    row = rows_of_arm(study(), "top/ssp/subset/fraction-20")[0]
-    assert set(row["benchmarks"]) == {
-        *("samples", "subset", "training", "embeddings", "training_free", "selection", "retraining"),
-    }
-
-
-def test_a_subset_that_is_drawn_by_scores_is_charged_with_them():
-    arm = "top/du/knn-10/fraction-20-zcoreset"
+@pytest.mark.parametrize(
+    "arm, described",
+    [
+        ("top/ssp/pretrained/fraction-0", ("ssp", "pretrained", "0", "random")),
+        ("top/ssp/subset/fraction-20", ("ssp", "subset", "20", "random")),
+        ("top/du/knn-10/fraction-20-zcoreset", ("du", "knn-10", "20", "zcoreset")),
+        ("random", (None, None, None, None)),
+    ],
+)
+def test_tables_say_of_an_arm_whose_scores_it_prunes_by(arm, described):
     row = rows_of_arm(study(("subset.samplers", THREE)), arm)[0]
-    assert (row["fraction"], row["sampler"]) == ("20", "zcoreset")
-    assert row["benchmarks"]["training_free"] == [
-        f"{FOLDER}/benchmarks/training_free/fraction-0/seed-0/zcoreset/pretrained.tsv"
-    ]
-    assert row["benchmarks"]["subset"] == [f"{FOLDER}/benchmarks/subset/fraction-20-zcoreset/seed-0.tsv"]
-    assert f"{FOLDER}/benchmarks/embeddings/pretrained.tsv" in row["benchmarks"]["embeddings"]
+    assert (row["score"], row["extrapolator"], row["fraction"], row["sampler"]) == described
 
 
 # What subsets and neighbourhoods are measured by
@@ -241,7 +223,7 @@ def test_neighbourhoods_are_those_of_the_training_on_everything():
             "neighbors": [f"{FOLDER}/neighbors/base/fraction-100/seed-3/all.parquet"],
         }
     ]
-    assert experiment.largest_k("all", "100") == 20
+    assert experiment.largest_k("all", EVERYTHING) == 20
     assert neighborhood_rows(study()) == []
     assert neighborhood_rows(study(("evaluation.neighborhoods", 5), ("evaluation.full_data_scores", False))) == []
 

@@ -8,7 +8,7 @@ from test_config import changed
 
 import oracles
 from pruning_workflow.config.experiment import read_config
-from pruning_workflow.runs import retraining_rows
+from pruning_workflow.names import EVERYTHING, Part
 from score_extrapolation.faults import InputFault
 from score_extrapolation.plugins import load_method
 from score_extrapolation.selection import count_kept, select
@@ -65,14 +65,10 @@ def test_what_cannot_be_selected_is_refused():
     assert len(select(np.arange(10), 0.5, "d2", tables=tables)) == count_kept(10, 0.5)
 
 
-def test_an_experiment_searches_its_neighbours_and_counts_what_they_cost():
+def test_an_experiment_searches_its_neighbours():
     config = read_config(changed(("selection.methods", ["top", {"name": "d2", "k": 7}])))
-    part, score = config.pruned_parts()[0], config.scores[0]["name"]
-    assert config.selection_needs("d2", "20") == ("neighbors/all",)
-    assert config.selection_needs("top", "20") == ()
-    assert (config.largest_k("all", part), config.largest_k("all", "100")) == (7, 7)
-    assert config.largest_k("all", f"50-within-{part}") == 0
-    arms = [f"{method}/{score}/computed/fraction-100" for method in ("top", "d2")]
-    jobs = {row["method"]: row["benchmarks"] for row in retraining_rows(config, arms) if row["method"] != "random"}
-    searched = f"benchmarks/neighbors/base/fraction-100/seed-{config.seeds[-1]}/all.tsv"
-    assert [config.path(searched) in jobs[method].get("neighbors", []) for method in ("top", "d2")] == [False, True]
+    part = config.pruned_parts()[0]
+    assert config.selection_needs("d2", Part("20")) == ("neighbors/all",)
+    assert config.selection_needs("top", Part("20")) == ()
+    assert (config.largest_k("all", part), config.largest_k("all", EVERYTHING)) == (7, 7)
+    assert config.largest_k("all", part.nested(0.5)) == 0

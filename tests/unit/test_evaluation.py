@@ -3,6 +3,7 @@
 import itertools
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +14,14 @@ import yaml
 import oracles
 from pruning_workflow.config.experiment import read_config
 from pruning_workflow.evaluation.retraining import TIMED, compare_arms, summarize_retraining, tabulate_retraining
-from pruning_workflow.evaluation.work import read_images
+from pruning_workflow.lineage import Lineage, Record
+from pruning_workflow.names import Arm
 from pruning_workflow.runs import agreement_rows, retraining_rows
 from score_extrapolation.evaluation import write_csv
 from score_extrapolation.evaluation.agreement import pearson, read_scores, spearman, tabulate_agreement
 from score_extrapolation.extrapolators._draws import certain_draws
-from score_extrapolation.io.tables import EXTRAPOLATED, SCORES, SUBSET, write_table
+from score_extrapolation.faults import InputFault
+from score_extrapolation.io.tables import EXTRAPOLATED, SCORES, write_table
 from score_extrapolation.training.epochs import Epochs
 from score_extrapolation.training.recipe import Recipe
 
@@ -117,54 +120,75 @@ def test_agreement_of_each_part_by_hand(scored):
 
 # ------------------------------------------------------------------ retraining
 
-
-@pytest.fixture
-def write_run(tmp_path):
-    """Return a function that writes one run's files and returns its row.
-
-    Seconds of a stage are a number, a list of a job's repeats, or a tuple of those of several jobs.
-    """
-
-    def write(arm, seed, rate, accuracy, seconds, **metrics):
-        folder = tmp_path / arm.replace("/", "_") / f"{seed}-{rate}"
-        folder.mkdir(parents=True)
-        metrics = {"n_samples": 7, "images_seen": 14, "test_accuracy": accuracy, **metrics}
-        (folder / "metrics.json").write_text(json.dumps(metrics))
-        benchmarks = {}
-        for stage, values in seconds.items():
-            benchmarks[stage] = []
-            for job, times in enumerate(values if isinstance(values, tuple) else (values,)):
-                repeats = times if isinstance(times, list) else [times]
-                lines = ["s\th:m:s\tmax_rss", *(f"{s}\t0:00:00\t1.5" for s in repeats)]
-                (folder / f"{stage}-{job}.tsv").write_text("\n".join(lines) + "\n")
-                benchmarks[stage].append(folder / f"{stage}-{job}.tsv")
-        method, score, extrapolator, fraction = [*arm.split("/"), None, None, None][:4]
-        settings = {"method": method, "score": score, "extrapolator": extrapolator, "fraction": fraction}
-        settings |= {"sampler": "random" if score else None, "budget": "epochs"}
-        files = {"metrics": folder / "metrics.json", "benchmarks": benchmarks}
-        files["images"] = {"retraining": [folder / "metrics.json"]}
-        return {"arm": arm, **settings, "seed": seed, "rate": rate, **files}
-
-    return write
-
-
+BY_KNN, BY_AUTO = (f"top/du/{label}/fraction-20" for label in ("knn-5", "auto"))
 SUMMARY = {"n": {"train": 30}}  # each run keeps 7
 
 
-def test_a_number_to_keep_is_a_rate_in_tables(write_run):
-    row = write_run("random", 0, 0.5, 0.5, {"training": 1}) | {"rate": None}
-    of_all, of_pool = (tabulate_retraining([row], summary) for summary in (SUMMARY, SUMMARY | {"n_pool": 25}))
+def record(stage, writes, reads, part=None, **noted):
+    """Return the record of a job that writes one file."""
+    given = {"sources": (), "threads": 1, "seconds": 0.0, "memory_mb": 1.0} | noted
+    wildcards = {"part": part} if part else {}
+    return Record(rule=stage, stage=stage, wildcards=wildcards, reads=tuple(reads), writes=(writes,), **given)
+
+
+class Study:
+    """Runs that were made up: their metrics in a folder, and what their jobs noted."""
+
+    def __init__(self, folder):
+        self.folder, self.records, self.rows = folder, [], []
+
+    def job(self, stage, path, reads=(), part=None, **noted):
+        """Add a job; return the file that it wrote, for others to read."""
+        self.records.append(record(stage, path, reads, part, **noted))
+        return path
+
+    def run(self, arm, seed, rate, accuracy, seconds, reads=(), **metrics):
+        """Add a retrained model and a chain of jobs that led to it; return its row.
+
+        Seconds of a stage are a number, or a tuple of those of several jobs; those of ``nested`` are of a training on
+        half of the subset, as its part says.
+        """
+        name = f"{arm}/{seed}-{rate}"
+        (self.folder / name).mkdir(parents=True)
+        metrics = {"n_samples": 7, "images_seen": 14, "test_accuracy": accuracy, **metrics}
+        (self.folder / name / "metrics.json").write_text(json.dumps(metrics))
+        own, made = Arm.parse(arm), list(reads)
+        for stage, values in seconds.items():
+            for job, spent in enumerate(values if isinstance(values, tuple) else (values,)):
+                part = str(own.part.nested(0.5).trained if stage == "nested" else own.part) if own.part else None
+                kind = "training" if stage == "nested" else stage
+                if stage != "retraining":
+                    made.append(self.job(kind, f"{stage}/{name}/{job}", (), part, seconds=float(spent)))
+        spent = float(seconds.get("retraining", 0))
+        self.job("retraining", f"{name}/metrics.json", made, seconds=spent, images_trained=14)
+        row = {"arm": arm, "method": own.method, "score": own.score, "extrapolator": own.extrapolator}
+        row |= {"fraction": own.part and own.part.percent, "sampler": own.part and own.part.sampler}
+        row |= {"budget": "epochs", "seed": seed, "rate": rate, "metrics": self.folder / name / "metrics.json"}
+        self.rows.append(row)
+        return row
+
+    def table(self, rows=None, summary=SUMMARY):
+        return tabulate_retraining(rows or self.rows, summary, Lineage(self.records), self.folder)
+
+
+@pytest.fixture
+def made_up(tmp_path):
+    return Study(tmp_path)
+
+
+def test_a_number_to_keep_is_a_rate_in_tables(made_up):
+    row = made_up.run("random", 0, 0.5, 0.5, {}) | {"rate": None}
+    of_all, of_pool = (made_up.table([row], summary) for summary in (SUMMARY, SUMMARY | {"n_pool": 25}))
     assert of_all["rate"].tolist() == [0.7667]  # 23 of 30
     assert of_pool["rate"].tolist() == [0.92]  # 23 of the pool's 25
 
 
-def test_a_stage_that_an_arm_does_without_costs_it_nothing(write_run):
-    everything = {stage: 2.0**i for i, stage in enumerate(TIMED)}
-    little = {"samples": 1, "selection": 10, "retraining": [99, 101]}  # two repeats
-    runs = tabulate_retraining(
-        [write_run("top/du/knn-5/20", 0, 0.5, 0.75, everything), write_run("random", 0, 0.5, 0.5, little)], SUMMARY
-    )
+def test_a_stage_that_an_arm_does_without_costs_it_nothing(made_up):
+    made_up.run(BY_KNN, 0, 0.5, 0.75, {stage: 2.0**i for i, stage in enumerate(TIMED)})
+    made_up.run("random", 0, 0.5, 0.5, {"samples": 1, "selection": 10, "retraining": 100})
+    runs = made_up.table()
     assert [column for column in runs if column.endswith("_s")] == [*(f"{stage}_s" for stage in TIMED), "total_s"]
+    assert runs.loc[0, [f"{stage}_s" for stage in TIMED]].tolist() == [2.0**i for i in range(len(TIMED))]
     assert runs["total_s"].tolist() == [2 ** len(TIMED) - 1, 111]
     assert runs.loc[1, "retraining_s"] == 100
     assert runs.loc[1, ["subset_s", "training_s", "scores_s", "embeddings_s", "neighbors_s"]].sum() == 0
@@ -173,7 +197,7 @@ def test_a_stage_that_an_arm_does_without_costs_it_nothing(write_run):
     assert runs.loc[1, ["score", "extrapolator", "fraction"]].isna().all()
 
 
-def test_what_models_resist_is_tabulated_summarised_and_compared(write_run, tmp_path):
+def test_what_models_resist_is_tabulated_summarised_and_compared(made_up, tmp_path):
     shares = {"robust_clean_accuracy": 0.8, "robust_pgd_accuracy": 0.5, "robust_autoattack_accuracy": 0.4}
     rows = []
     for arm, gain in (("top/du/knn-5/fraction-20", 0.1), ("random", 0.0)):
@@ -182,8 +206,8 @@ def test_what_models_resist_is_tabulated_summarised_and_compared(write_run, tmp_
             measured |= {"robust_images": 50, "norm": "l2", "epsilon": 128.0, "pgd_steps": 40, "autoattack": ["fab-t"]}
             path = tmp_path / f"{gain}-{seed}.json"
             path.write_text(json.dumps(measured))
-            rows.append(write_run(arm, seed, 0.5, 0.75, {"training": 1}) | {"robustness": path})
-    runs = tabulate_retraining(rows, SUMMARY)
+            rows.append(made_up.run(arm, seed, 0.5, 0.75, {"subset": 1}) | {"robustness": path})
+    runs = made_up.table(rows)
     assert runs["robust_attack"].unique() == ["AutoAttack, l2 128/255"]
     assert runs["robust_autoattack_accuracy"].tolist() == pytest.approx([0.5, 0.6, 0.4, 0.4])
     summary = summarize_retraining(runs).set_index("arm").loc["top/du/knn-5/fraction-20"]
@@ -194,13 +218,14 @@ def test_what_models_resist_is_tabulated_summarised_and_compared(write_run, tmp_
     assert pair["difference"] == 0
     assert pair["robust_clean_accuracy_difference"] == pytest.approx(0.15)
     assert pair["robust_clean_accuracy_low"] < 0 < pair["robust_clean_accuracy_high"]
-    without = tabulate_retraining([rows[0] | {"robustness": None}], SUMMARY)
+    without = made_up.table([rows[0] | {"robustness": None}])
     assert not [column for column in without if column.startswith("robust")]
 
 
-def test_the_jobs_of_a_stage_are_added_up_and_the_repeats_of_a_job_are_not(write_run):
-    times = {"training": 7, "nested": (20, 3, 0.5), "extrapolation": ([1, 3], 5), "retraining": ([99, 101],)}
-    (run,) = tabulate_retraining([write_run("top/du/auto/20", 0, 0.5, 0.5, times)], SUMMARY).to_dict("records")
+def test_the_jobs_of_a_stage_are_added_up(made_up):
+    times = {"training": 7, "nested": (20, 3, 0.5), "extrapolation": (2, 5), "retraining": 100}
+    made_up.run(BY_AUTO, 0, 0.5, 0.5, times)
+    (run,) = made_up.table().to_dict("records")
     assert {column: run[column] for column in run if column.endswith("_s") and run[column]} == {
         "nested_s": 23.5,
         "training_s": 7,
@@ -210,39 +235,65 @@ def test_the_jobs_of_a_stage_are_added_up_and_the_repeats_of_a_job_are_not(write
     }
 
 
-def test_what_is_done_within_the_subset_is_avoidable(write_run):
-    times = {"training": 1, "nested": (2, 3), "retraining": 4}
-    row = write_run("top/du/held_out-50/20", 0, 0.5, 0.5, times)
-    (summary,) = summarize_retraining(tabulate_retraining([row], SUMMARY)).to_dict("records")
+def test_what_is_done_within_the_subset_is_avoidable(made_up):
+    made_up.run("top/du/held_out-50/fraction-20", 0, 0.5, 0.5, {"training": 1, "nested": (2, 3), "retraining": 4})
+    (summary,) = summarize_retraining(made_up.table()).to_dict("records")
     assert summary["total_s_mean"] == 10
     assert summary["unavoidable_share"] == pytest.approx(0.5)
 
 
-def test_a_job_that_several_arms_share_is_counted_in_full_for_each(write_run):
-    rows = [write_run(arm, 0, 0.5, 0.5, {"retraining": 1}) for arm in ("top/du/knn-5/20", "top/du/auto/20")]
-    shared = write_run("elsewhere", 0, 0.5, 0.5, {"nested": (30, 12)})["benchmarks"]
-    runs = tabulate_retraining([row | {"benchmarks": row["benchmarks"] | shared} for row in rows], SUMMARY)
-    assert runs["nested_s"].tolist() == [42, 42]
-    assert runs["total_s"].tolist() == [43, 43]
+def test_a_job_that_several_arms_share_is_counted_in_full_for_each_and_once_within_a_sum(made_up):
+    trained = made_up.job("training", "model", (), "20", seconds=30.0, images_trained=60)
+    embedded = made_up.job("embeddings", "embeddings", [trained], "20", seconds=12.0)
+    neighbors = made_up.job("neighbors", "neighbors", [embedded], "20", seconds=5.0)
+    for arm in (BY_KNN, BY_AUTO):  # each reads all three, the training through two ways
+        made_up.run(arm, 0, 0.5, 0.5, {"retraining": 1}, reads=[trained, embedded, neighbors])
+    made_up.run("random", 0, 0.0, 0.5, {"retraining": 2})
+    runs = made_up.table()
+    assert runs["training_s"].tolist() == [30, 30, 0]
+    assert runs["total_s"].tolist() == [48, 48, 2]
+    assert runs["work"].tolist() == pytest.approx([74 / 14, 74 / 14, 1])
 
 
-def test_validation_accuracy_is_a_column_only_where_measured(write_run):
-    without = tabulate_retraining([write_run("random", 0, 0.5, 0.5, {"samples": 1})], SUMMARY)
-    with_it = tabulate_retraining([write_run("random", 1, 0.5, 0.5, {"samples": 1}, validation_accuracy=0.25)], SUMMARY)
-    assert "validation_accuracy" not in without
-    assert with_it["validation_accuracy"].tolist() == [0.25]
+def test_one_training_is_nested_for_whom_it_lies_in_their_subset_and_training_for_who_prunes_by_it(made_up):
+    trained = made_up.job("training", "model", (), "10", seconds=30.0, images_trained=60)
+    for part in ("20", "10"):
+        made_up.run(f"top/du/held_out-5/fraction-{part}", 0, 0.5, 0.5, {}, reads=[trained])
+    runs = made_up.table()
+    assert runs["nested_s"].tolist() == [30, 0] and runs["training_s"].tolist() == [0, 30]
+
+
+@pytest.mark.parametrize("arm", ["top/ssp/pretrained/fraction-0", "top/ssp/subset/fraction-40", "random"])
+def test_labels_that_a_training_found_are_no_nested_task_of_who_needs_no_training_for_scores(made_up, arm):
+    made_up.run(arm, 0, 0.5, 0.5, {}, reads=[made_up.job("training", "labels", (), "20", seconds=30.0)])
+    runs = made_up.table()
+    assert runs["nested_s"].tolist() == [0] and runs["training_s"].tolist() == [30]
+
+
+def test_a_run_without_its_record_is_one_sentence(made_up):
+    made_up.run("random", 0, 0.5, 0.5, {"samples": 1})
+    made_up.records = made_up.records[1:]
+    with pytest.raises(InputFault, match=r"no record says how samples/random/0-0.5/0 was made") as fault:
+        made_up.table()
+    assert "\n" not in str(fault.value)
+
+
+def test_validation_accuracy_is_a_column_only_where_measured(made_up):
+    without = made_up.run("random", 0, 0.5, 0.5, {})
+    with_it = made_up.run("random", 1, 0.5, 0.5, {}, validation_accuracy=0.25)
+    assert "validation_accuracy" not in made_up.table([without])
+    assert made_up.table([with_it])["validation_accuracy"].tolist() == [0.25]
 
 
 @pytest.mark.filterwarnings("error", "ignore::ResourceWarning")
-def test_summary_over_seeds_by_hand(write_run):
-    rows = [
-        write_run("top/du/knn-5/20", seed, 0.5, accuracy, {"training": 1, "embeddings": 4 - seed, "retraining": 3})
-        for seed, accuracy in enumerate((0.9, 0.8, 0.7))
-    ]
-    rows += [write_run("random", 0, rate, 0.6, {"selection": 1, "retraining": 3}) for rate in (0.0, 0.5)]
-    summary = summarize_retraining(tabulate_retraining(rows, SUMMARY))
+def test_summary_over_seeds_by_hand(made_up):
+    for seed, accuracy in enumerate((0.9, 0.8, 0.7)):
+        made_up.run(BY_KNN, seed, 0.5, accuracy, {"training": 1, "embeddings": 4 - seed, "retraining": 3})
+    for rate in (0.0, 0.5):
+        made_up.run("random", 0, rate, 0.6, {"selection": 1, "retraining": 3})
+    summary = summarize_retraining(made_up.table())
     assert summary[["arm", "rate", "n_seeds"]].values.tolist() == [
-        ["top/du/knn-5/20", 0.5, 3],
+        [BY_KNN, 0.5, 3],
         ["random", 0.0, 1],
         ["random", 0.5, 1],
     ]
@@ -262,56 +313,45 @@ def test_summary_over_seeds_by_hand(write_run):
 # ------------------------------------------------------------------------ work
 
 IMAGES, EPOCHS, BATCH, K = 120, 5, 8, 4  # of the retraining; K epochs for scores
-
-
-def noted(folder, name, **counts):
-    """Write the note of a job, JSON or a table; return its path."""
-    path = folder / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.suffix == ".json":
-        path.write_text(json.dumps(counts))
-    else:
-        write_table(path, SUBSET, {"stage": "embeddings", **counts}, sample_id=np.arange(2), label=np.arange(2))
-    return path
+TOP = "top/du/held_out-5/fraction-50"
 
 
 @pytest.fixture
 def write_study(tmp_path):
-    """Return a function that writes a study, of no pruning, random and a score; it returns its rows."""
+    """Return a function that makes up a study, of no pruning, random and a score; it returns the `Study`.
+
+    What it is given beside, the training for the scores notes.
+    """
 
     def write(fraction=0.5, rates=(0.5,), seeds=(0,), seen=lambda kept: EPOCHS * kept, **of_training):
-        rows = []
+        study = Study(tmp_path / f"{len(list(tmp_path.iterdir()))}")
         for seed in seeds:
-            m, folder = round(fraction * IMAGES), tmp_path / f"{fraction}-{seed}"
-            of_scores = {"images_seen": K * m, "images_predicted": 0} | of_training
-            scored = {
-                "samples": [],
-                "training": [noted(folder, "training.json", **of_scores)],
-                # A training on half of the part, and what it predicts of the other half.
-                "nested": [
-                    noted(folder, "nested.json", images_seen=K * (m // 2), images_predicted=0),
-                    noted(folder, "nested.parquet", images_predicted=m),
-                ],
-                "embeddings": [
-                    noted(folder, "1-of-2.parquet", images_predicted=IMAGES // 2),
-                    noted(folder, "2-of-2.parquet", images_predicted=IMAGES - IMAGES // 2),
-                ],
-                "predictions": [noted(folder, "predictions.parquet", images_predicted=2 * (IMAGES - m))],
-            }
-            for arm, rate in [("random", 0.0), *((arm, rate) for arm in ("random", "top") for rate in rates)]:
+            m = round(fraction * IMAGES)
+            of_scores = {"images_trained": K * m} | of_training
+            trained = study.job("training", f"training-{seed}", (), "50", **of_scores)
+            # A training on half of the part, and what it predicts of the other half.
+            nested = study.job("training", f"nested-{seed}", (), "25", images_trained=K * (m // 2))
+            within = study.job("predictions", f"within-{seed}", [nested], "25-within-50", images_predicted=m)
+            shards = [
+                study.job("embeddings", f"{i}-{seed}", [trained], "50", images_predicted=n)
+                for i, n in ((1, IMAGES // 2), (2, IMAGES - IMAGES // 2))
+            ]
+            predicted = 2 * (IMAGES - m)
+            asked = study.job("predictions", f"asked-{seed}", [trained, *shards], "50", images_predicted=predicted)
+            for arm, rate in [("random", 0.0), *((arm, rate) for arm in ("random", TOP) for rate in rates)]:
                 kept = IMAGES - round(rate * IMAGES)
-                name = f"{arm}-{rate}.json"
-                metrics = noted(folder, name, n_samples=kept, images_seen=seen(kept), test_accuracy=0.5)
-                run = {"arm": arm, "method": arm, "budget": "epochs", "seed": seed, "rate": rate, "metrics": metrics}
-                run |= dict.fromkeys(("score", "extrapolator", "fraction", "sampler")) | {"benchmarks": {}}
-                rows.append(run | {"images": {**(scored if arm == "top" else {}), "retraining": [metrics]}})
-        return rows
+                reads = [within, trained, asked, *shards] if arm == TOP else []
+                study.run(arm, seed, rate, 0.5, {}, reads, n_samples=kept)
+                made = study.records.pop()
+                study.records.append(replace(made, images_trained=seen(kept)))
+        return study
 
     return write
 
 
-def work_of(rows):
-    return tabulate_retraining(rows, {"n": {"train": IMAGES}}).set_index(["arm", "rate"])
+def work_of(study, rows=None):
+    table = study.table(rows, {"n": {"train": IMAGES}})
+    return table.assign(arm=table["arm"].replace(TOP, "top")).set_index(["arm", "rate"])
 
 
 def test_work_by_hand(write_study):
@@ -326,9 +366,13 @@ def test_work_by_hand(write_study):
 
 @pytest.mark.parametrize("fraction, rate", [(0.1, 0.2), (0.4, 0.8), (1.0, 0.5)])
 def test_work_is_that_of_the_slow_version(write_study, fraction, rate):
-    rows = write_study(fraction, (rate,))
-    expected = {(row["arm"], row["rate"]): oracles.work(row["images"].values(), EPOCHS * IMAGES) for row in rows}
-    assert work_of(rows)["work"].to_dict() == pytest.approx(expected)
+    study = write_study(fraction, (rate,))
+    works = work_of(study)["work"].to_dict()
+    assert len(works) == 3
+    for row in study.rows:
+        path = str(row["metrics"].relative_to(study.folder))
+        expected = oracles.work(study.records, path, EPOCHS * IMAGES)
+        assert works[row["method"], row["rate"]] == pytest.approx(expected)
 
 
 def test_what_records_or_predicts_in_passes_of_its_own_counts_a_third(write_study):
@@ -360,29 +404,23 @@ def test_as_many_steps_of_whole_batches_are_as_much_work_as_no_pruning(kept):
 
 
 def test_work_is_in_units_of_the_same_seed_and_summarised(write_study):
-    rows = write_study(seeds=(0, 1))
-    summary = summarize_retraining(tabulate_retraining(rows, {"n": {"train": IMAGES}}).assign(total_s=1.0))
+    study = write_study(seeds=(0, 1))
+    summary = summarize_retraining(study.table(summary={"n": {"train": IMAGES}}).assign(total_s=1.0))
     summary = summary.set_index(["arm", "rate"])
-    assert summary.loc["top", 0.5][["work_mean", "work_sd", "work_se"]].tolist() == pytest.approx([760 / 600, 0, 0])
+    assert summary.loc[TOP, 0.5][["work_mean", "work_sd", "work_se"]].tolist() == pytest.approx([760 / 600, 0, 0])
     assert summary.loc["random", 0.0]["work_mean"] == 1
 
 
 def test_what_images_do_not_tell_has_no_work_and_leaves_the_others_theirs(write_study):
-    works = work_of(write_study(images_seen=None))
+    works = work_of(write_study(images_trained=None))
     assert works.loc["top", 0.5][["training_work", "work"]].isna().all()
     assert works.loc["top", 0.5]["retraining_work"] == 0.5
     assert works["work"]["random", 0.5] == 0.5
 
 
 def test_without_a_training_without_pruning_there_is_no_unit(write_study):
-    works = work_of([row for row in write_study() if row["rate"]])
+    works = work_of(study := write_study(), [row for row in study.rows if row["rate"]])
     assert works[["training_work", "retraining_work", "work"]].isna().all(axis=None)
-
-
-def test_a_note_that_says_nothing_of_images_is_an_error(tmp_path):
-    for name in ("a.json", "a.parquet"):
-        with pytest.raises(KeyError, match="images_"):
-            read_images(noted(tmp_path, name))
 
 
 def test_arms_are_compared_seed_by_seed_with_random_and_with_full_data_scores():
@@ -433,75 +471,7 @@ def test_csv_reads_back_and_leaves_missing_values_empty(tmp_path):
 
 # ---------------------------------------------------------- the rows of a study
 
-# Of all stages that are timed: nothing is done or tried within the subset or predicted, no score is free of training.
-OF_KNN = [stage for stage in TIMED if stage not in ("nested", "trials", "predictions", "training_free")]
-OF_A_RECIPE = ("training", "embeddings", "neighbors")
-ARMS = ["top/du/knn-10/fraction-20", "top/du/computed/fraction-100", "random"]
-
-
-def test_each_arm_is_charged_with_the_stages_it_needs():
-    rows = retraining_rows(experiment(seeds=[4]), ARMS)
-    benchmarks = {row["arm"]: row["benchmarks"] for row in rows if row["rate"] == 0.5}
-    assert list(benchmarks["random"]) == ["samples", "selection", "retraining"]
-    scoring = ["samples", "subset", "training", "scores"]
-    assert list(benchmarks["top/du/computed/fraction-100"]) == [*scoring, "selection", "retraining"]
-    assert list(benchmarks["top/du/knn-10/fraction-20"]) == OF_KNN
-    folder = "results/digits/benchmarks"
-    assert benchmarks["top/du/computed/fraction-100"]["training"] == [f"{folder}/training/base/fraction-100/seed-4.tsv"]
-    knn = benchmarks["top/du/knn-10/fraction-20"]
-    assert knn["neighbors"] == [f"{folder}/neighbors/base/fraction-20/seed-4/subset.tsv"]
-    assert knn["extrapolation"] == [f"{folder}/extrapolation/fraction-20/seed-4/du/knn-10.tsv"]
-    assert knn["retraining"] == [f"{folder}/retraining/epochs/top/du/knn-10/fraction-20/seed-4/rate-50.tsv"]
-
-
-def test_an_extrapolator_is_charged_with_the_neighbours_that_it_reads(monkeypatch):
-    same_label = [{"name": "knn", "k": [10], "same_label": True}, {"name": "knn", "k": [10]}]
-    selection = {"extrapolators": ["knn-10-same_label"]}
-    study = experiment(seeds=[4], extrapolation=same_label, selection=selection)
-
-    def benchmarks(needs=None):
-        if needs:
-            monkeypatch.setattr(type(study), "needs", lambda self, extrapolator: needs)
-        rows = retraining_rows(study, ["top/du/knn-10-same_label/fraction-20"])
-        found = {}
-        for stage, (path,) in rows[0]["benchmarks"].items():
-            found[stage] = path.removeprefix("results/digits/benchmarks/")
-        return found
-
-    assert list(benchmarks()) == OF_KNN
-    assert benchmarks()["neighbors"] == "neighbors/base/fraction-20/seed-4/label.tsv"
-    assert benchmarks()["extrapolation"] == "extrapolation/fraction-20/seed-4/du/knn-10-same_label.tsv"
-    graph = benchmarks(("neighbors/all", "embeddings", "samples", "subset"))
-    assert graph["neighbors"] == "neighbors/base/fraction-20/seed-4/all.tsv"
-    assert graph["embeddings"] == "embeddings/base/fraction-20/seed-4.tsv"
-    assert graph["samples"] == "samples.tsv"
-    assert graph["subset"] == "subset/fraction-20/seed-4.tsv"
-    assert list(benchmarks(("embeddings",))) == [stage for stage in OF_KNN if stage != "neighbors"]
-    assert list(benchmarks(("samples",))) == [stage for stage in OF_KNN if stage not in ("embeddings", "neighbors")]
-
-
-def test_a_score_of_another_training_is_charged_with_that_training():
-    scores = ["du", {"name": "tdds", "training": "slow"}]
-    two = experiment(seeds=[4], training={"variants": {"slow": {"epochs": 50}}}, scores=scores)
-    rows = retraining_rows(two, [arm.replace("du", score) for score in ("du", "tdds") for arm in ARMS[:2]])
-    of_a_recipe = {
-        row["arm"]: {
-            path.split("/")[4] for stage, paths in row["benchmarks"].items() for path in paths if stage in OF_A_RECIPE
-        }
-        for row in rows
-        if row["rate"] == 0.5
-    }
-    assert of_a_recipe == {
-        "top/du/knn-10/fraction-20": {"base"},
-        "top/du/computed/fraction-100": {"base"},
-        "top/tdds/knn-10/fraction-20": {"slow"},
-        "top/tdds/computed/fraction-100": {"slow"},
-    }
-    knn = next(row for row in rows if row["arm"] == "top/tdds/knn-10/fraction-20")["benchmarks"]
-    assert list(knn) == OF_KNN
-    folder = "results/digits/benchmarks"
-    assert knn["training"] == [f"{folder}/training/slow/fraction-20/seed-4.tsv"]
-    assert knn["scores"] == [f"{folder}/scores/fraction-20/seed-4/tdds.tsv"]
+ARMS = [Arm.parse(name) for name in ("top/du/knn-10/fraction-20", "top/du/computed/fraction-100", "random")]
 
 
 def test_a_row_says_how_its_samples_were_chosen():

@@ -129,8 +129,8 @@ def test_shards_are_embedded_and_predicted_to_the_bit_as_all_samples_are(trained
         monkeypatch.setattr(module, "BATCH", 4)
     expected, vectors = predict(trained), embedded(trained)
     columns, found = [], []
-    for shard in shards.shard_names(n_shards):
-        ids = IDS[shards.shard_rows(shard, len(IDS))]
+    for number in range(1, n_shards + 1):
+        ids = IDS[shards.shard_rows((number, n_shards), len(IDS))]
         found.append(embedded(trained, ids))
         of_shard = {"sample_id": ids, "embedding": found[-1]}
         columns.append(predict(trained, samples={"sample_id": ids, "label": LABELS[ids]}, embeddings=of_shard))

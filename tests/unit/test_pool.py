@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pruning_workflow.parts import is_within, nested, universe
 from test_checkpoints import N, stop_after, store  # noqa: F401 - store is a fixture
 from test_config import assert_says, changed, faults_of
 from test_epochs import EVERYTHING, network, recipe, result, task
@@ -14,6 +13,7 @@ from test_selection_streams import every_method, table_paths, write_samples
 from test_store import archive, fault_of, prepare, random_images, read_back  # noqa: F401 - archive is a fixture
 
 from pruning_workflow.config.experiment import read_config
+from pruning_workflow.names import Part
 from pruning_workflow.results import universe_path
 from score_extrapolation.datasets import count_own
 from score_extrapolation.faults import InputFault, Interrupted
@@ -92,16 +92,18 @@ def test_a_pool_of_which_nothing_is_left_is_refused(tmp_path):
 
 
 def test_within_all_own_images_lie_smaller_parts_and_they_lie_among_all():
-    assert nested("100", 0.5) == "50-within-100"
-    assert [is_within(part) for part in ("100", "20-stratified", "50-within-100", "10-within-20-zcoreset")] == [
+    assert str(Part("100").nested(0.5)) == "50-within-100"
+    assert [
+        bool(Part.parse(part).within) for part in ("100", "20-stratified", "50-within-100", "10-within-20-zcoreset")
+    ] == [
         False,
         False,
         True,
         True,
     ]
-    assert universe_path("100", 3) == "samples/train"
-    assert universe_path("50-within-100", 3) == "subset/fraction-100/seed-3"
-    assert universe("50-within-100-stratified") == "100-stratified"
+    assert universe_path(Part("100"), 3) == "samples/train"
+    assert universe_path(Part("50", "100"), 3) == "subset/fraction-100/seed-3"
+    assert str(Part.parse("50-within-100-stratified").universe) == "100-stratified"
 
 
 # Selection
@@ -293,8 +295,8 @@ def test_a_pool_is_a_set_that_is_read_for_training():
     assert config.samples.pool["split"] == "train"
     assert config.samples.pool["path"] == ["pool.npz"]
     assert config.samples.sets_read()[-1] == ("pool.path", "npz", ["pool.npz"])
-    assert config.parts() == ["100", "50"]
-    assert config.largest_k("subset", "100") == 20
+    assert config.parts() == [Part("100"), Part("50")]
+    assert config.largest_k("subset", Part("100")) == 20
     assert config.largest_k("subset", "50-within-100") == 10 or config.evaluation.estimates
 
 

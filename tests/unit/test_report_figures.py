@@ -8,6 +8,7 @@ import pytest
 from PIL import Image, ImageFont
 
 from pruning_workflow.evaluation.retraining import TIMED
+from pruning_workflow.names import Arm, Part
 from pruning_workflow.report import arm_label, figures, method_label, scores_label
 from pruning_workflow.report.agreement import plot_agreement
 from pruning_workflow.report.contact_sheets import (
@@ -292,14 +293,14 @@ def test_names_for_people():
         "full data",
     ]
     assert (method_label("auto"), method_label("gnn-10-step_up")) == ("auto", "GNN k=10 step up")
-    assert arm_label("random") == "random"
-    assert arm_label(KNN) == "DU, KNN k=10, 20 % subset"
-    assert arm_label(FULL) == "DU, full data"
-    assert arm_label("ccs/tdds/gnn-10/fraction-2.5") == "CCS: TDDS, GNN k=10, 2.5 % subset"
-    assert scores_label("du", "knn-10", "20", "3") == "DU, KNN k=10, 20 % subset, seed 3"
-    assert scores_label("du", "knn-10", "20-zcoreset") == "DU, KNN k=10, 20 % ZCoreSet subset"
-    assert arm_label("top/ssp/pretrained/fraction-0") == "SSP, pretrained embeddings"
-    assert arm_label("top/zcoreset/subset/fraction-20-stratified") == (
+    assert arm_label(Arm.parse("random")) == "random"
+    assert arm_label(Arm.parse(KNN)) == "DU, KNN k=10, 20 % subset"
+    assert arm_label(Arm.parse(FULL)) == "DU, full data"
+    assert arm_label(Arm.parse("ccs/tdds/gnn-10/fraction-2.5")) == "CCS: TDDS, GNN k=10, 2.5 % subset"
+    assert scores_label("du", "knn-10", Part("20"), "3") == "DU, KNN k=10, 20 % subset, seed 3"
+    assert scores_label("du", "knn-10", Part("20", sampler="zcoreset")) == "DU, KNN k=10, 20 % ZCoreSet subset"
+    assert arm_label(Arm.parse("top/ssp/pretrained/fraction-0")) == "SSP, pretrained embeddings"
+    assert arm_label(Arm.parse("top/zcoreset/subset/fraction-20-stratified")) == (
         "ZCoreSet, embeddings of the 20 % stratified subset"
     )
 

@@ -25,14 +25,18 @@ from score_extrapolation.io.tables import (
 )
 from score_extrapolation.neighbors import Base, exact, find_scope
 from score_extrapolation.neighbors.exact import mean_of
-from score_extrapolation.shards import BATCH, shard_names, shard_rows
+from score_extrapolation.shards import BATCH, shard_rows
 
 # Limits
 
 
+def all_of(n_shards):
+    return [(number, n_shards) for number in range(1, n_shards + 1)]
+
+
 @given(n=st.integers(0, 60 * BATCH), n_shards=st.integers(1, 40))
 def test_shards_are_whole_batches_one_after_another_and_together_all_samples(n, n_shards):
-    rows = [shard_rows(shard, n) for shard in shard_names(n_shards)]
+    rows = [shard_rows(shard, n) for shard in all_of(n_shards)]
     assert rows[0].start == 0
     assert rows[-1].stop == n
     for one, following in itertools.pairwise(rows):
@@ -43,14 +47,13 @@ def test_shards_are_whole_batches_one_after_another_and_together_all_samples(n, 
 
 
 def test_shards_by_hand():
-    assert shard_names(3) == ["1-of-3", "2-of-3", "3-of-3"]
-    assert [shard_rows(shard, 7500) for shard in shard_names(3)] == [
+    assert [shard_rows(shard, 7500) for shard in all_of(3)] == [
         slice(0, 2000),
         slice(2000, 5000),
         slice(5000, 7500),
     ]
     assert shard_rows(None, 7500) == slice(0, 7500)
-    assert [shard_rows(shard, 1001) for shard in shard_names(4)] == [
+    assert [shard_rows(shard, 1001) for shard in all_of(4)] == [
         slice(0, 0),
         slice(0, 1000),
         slice(1000, 1000),
@@ -160,7 +163,7 @@ def rows_of_table(table, rows):
 def by_shards(scope, embeddings, subset_ids, k, samples, n_shards, **settings):
     """Return what `find_scope` finds shard by shard, as one table."""
     n = len(embeddings["sample_id"])
-    parts = [rows_of_table(embeddings, shard_rows(shard, n)) for shard in shard_names(n_shards)]
+    parts = [rows_of_table(embeddings, shard_rows(shard, n)) for shard in all_of(n_shards)]
     of_subset = np.isin(embeddings["sample_id"], subset_ids)
     centre = mean_of(part["embedding"] for part in parts)
     found = []

@@ -15,6 +15,7 @@ from test_unsupervised import blobs, write_run
 from formats import SMALL, encoded, random_images, write_arrow
 from preparing import prepare_samples
 from pruning_workflow.config.experiment import read_config
+from pruning_workflow.names import EVERYTHING, Part
 from pruning_workflow.report.contact_sheets import caption
 from score_extrapolation.datasets import Split, name_labels
 from score_extrapolation.datasets.store.labels import draw_fraction, draw_unused, map_labels
@@ -161,12 +162,12 @@ def test_what_reads_no_label_is_taken():
 
 def test_chance_asks_for_no_tables_where_there_are_no_labels_or_no_other_samples_to_choose_a_start_by():
     methods = ("selection.methods", ["chance", "d2", "random"])
-    assert read_config(changed(methods)).selection_needs("chance", "20") == ("embeddings", "subset", "samples")
-    assert read_config(changed(methods)).selection_needs("chance", "100") == ()  # the network has seen all
+    assert read_config(changed(methods)).selection_needs("chance", Part("20")) == ("embeddings", "subset", "samples")
+    assert read_config(changed(methods)).selection_needs("chance", EVERYTHING) == ()  # the network has seen all
     for changes in (FOUND, [one for one in FOUND if not one[0].startswith("samples")]):  # or none that may be read
         experiment = read_config(changed(*changes, methods))
-        assert experiment.selection_needs("chance", "20") == ()
-        assert experiment.selection_needs("d2", "20") == experiment.selection_needs("d2", "100") == ("neighbors/all",)
+        assert experiment.selection_needs("chance", Part("20")) == ()
+        assert [experiment.selection_needs("d2", part) for part in (Part("20"), EVERYTHING)] == [("neighbors/all",)] * 2
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from test_config import changed, faults_of
 
 from pruning_workflow.config.experiment import read_config
-from pruning_workflow.runs import found_label_rows, retraining_rows
+from pruning_workflow.runs import found_label_rows
 from pruning_workflow.study import table_2, table_3
 from score_extrapolation.evaluation.found_labels import tabulate_labels, warn_of_classes
 from score_extrapolation.io.tables import SUBSET, read_metadata, read_table, write_table, write_vectors
@@ -133,29 +133,7 @@ def test_a_variant_can_be_unsupervised_by_itself():
     assert [experiment.labels_found_by(score) for score in ("du", "tdds", None, "ssp")] == ["turtle"] * 4
 
 
-# ---- What its jobs read, and what an arm is charged with
-
-
-def test_an_arm_pays_for_the_frozen_network_and_for_no_embedding_of_its_own():
-    experiment = study(("seeds", [3]))
-    arm = "top/du/knn-10/fraction-20"
-    (row,) = (row for row in retraining_rows(experiment, [arm]) if row["arm"] == arm and row["rate"] == 0.5)
-    jobs = {stage: [path.split("benchmarks/")[1] for path in paths] for stage, paths in row["benchmarks"].items()}
-    assert jobs["embeddings"] == ["embeddings/pretrained.tsv", "embeddings/base/fraction-20/seed-3.tsv"]
-    # The network has seen the images; that its embeddings are shared costs none.
-    assert row["images"]["embeddings"] == ["results/digits/embeddings/pretrained.parquet"]
-    assert jobs["training"] == ["training/base/fraction-20/seed-3.tsv"]
-
-
-def test_an_arm_pays_for_the_labels_that_it_learns():
-    paths = [("selection.methods", ["top", "random", "rs2"]), ("subset.fractions", [0.4, 0.2]), ("seeds", [3])]
-    arms = ["top/du/knn-10/fraction-20", "random", "rs2"]
-    for found in ("given", "found"):
-        rows = retraining_rows(study(*paths, ("retraining.labels", found)), arms)
-        trained = {row["arm"]: row["benchmarks"].get("training", []) for row in rows if row["rate"] == 0.5}
-        own, first = (f"results/digits/benchmarks/training/base/fraction-{part}/seed-3.tsv" for part in ("20", "40"))
-        of_others = [first] if found == "found" else []
-        assert trained == {"top/du/knn-10/fraction-20": [own], "random": of_others, "rs2": of_others}
+# ---- What its jobs read
 
 
 def test_labels_are_described_of_all_runs_and_other_numbers_of_classes_once():

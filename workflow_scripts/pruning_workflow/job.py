@@ -20,7 +20,7 @@ from typing import Any
 
 import psutil
 
-from .lineage import Record
+from .lineage import FOLDER, Record
 from .lock import run_is_over
 from .names import Shard
 
@@ -74,7 +74,7 @@ class Job:
         if path is None:
             return
         reads, sources = self._below(snakemake.input)
-        writes, _ = self._below(output for output in snakemake.output if output != path)
+        writes, _ = self._below(snakemake.output)
         own_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         record = Record(
             rule=snakemake.rule,
@@ -91,10 +91,11 @@ class Job:
         write_json(path, record.to_json())
 
     def _below(self, paths) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Return files of the experiment, below its folder, and other files, as they are named."""
-        start, paths = f"{self.folder}/", list(dict.fromkeys(map(os.path.normpath, paths)))
-        inside = tuple(path.removeprefix(start) for path in paths if path.startswith(start))
-        return inside, tuple(path for path in paths if not path.startswith(start))
+        """Return files of the experiment, below its folder, and other files, as they are named; records are neither."""
+        start, paths = f"{os.path.normpath(self.folder)}/", list(dict.fromkeys(map(os.path.normpath, paths)))
+        inside = (path.removeprefix(start) for path in paths if path.startswith(start))
+        results = tuple(path for path in inside if not path.startswith(f"{FOLDER}/"))
+        return results, tuple(path for path in paths if not path.startswith(start))
 
 
 def shard_of(snakemake) -> Shard | None:

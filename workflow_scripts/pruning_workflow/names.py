@@ -14,12 +14,16 @@ COMPUTED = "computed"  # in the place of an extrapolator: scores of samples that
 PRETRAINED, OF_SUBSET = "pretrained", "subset"
 SPACES = (PRETRAINED, OF_SUBSET)  # in the place of an extrapolator: embeddings that training-free scores are made of
 
-_PERCENT = r"\d+(\.\d+)?"
-_SAMPLER = "(-(?!within(-|$))[a-z][a-z0-9_]*)?"
+_PERCENT = r"(0|[1-9][0-9]*)(\.[0-9]*[1-9])?"  # without digits that say nothing: no part has two names
+_SAMPLER = f"(-(?!(within|{RANDOM})(?![a-z0-9_]))[a-z][a-z0-9_]*)?"
 SUBSET_PATTERN = f"{_PERCENT}{_SAMPLER}"
 PART_PATTERN = f"{_PERCENT}(-within-{_PERCENT})?{_SAMPLER}"
-AMOUNT_PATTERN = rf"rate-{_PERCENT}|keep-[1-9]\d*"
-ARM_PATTERN = "[^/]+(/[^/]+/[^/]+/fraction-[^/]+)?"
+AMOUNT_PATTERN = f"rate-{_PERCENT}|keep-[1-9][0-9]*"
+METHOD_PATTERN = "[a-z0-9_]+"  # of selection, and of a score
+LABEL_PATTERN = "[a-z0-9_]+(-[a-z0-9_.]+)*"  # of an extrapolator with its options
+ARM_PATTERN = f"{METHOD_PATTERN}(/{METHOD_PATTERN}/{LABEL_PATTERN}/fraction-{PART_PATTERN})?"
+TABLE_PATTERN = "(nested/)*(samples|subset|dynamics|scores|embeddings|predictions|neighbors/(subset|label|all))"
+SHARD_PATTERN = "[1-9][0-9]*-of-[1-9][0-9]*"
 
 
 def percent(fraction: float) -> str:
@@ -208,8 +212,8 @@ class Table:
 
     @classmethod
     def parse(cls, text: str) -> "Table":
-        """Return the table of a name."""
-        words = text.split("/")
+        """Return the table of a name; raise ValueError where it is none."""
+        words = _matched(text, TABLE_PATTERN, "table").split("/")
         nested = words.count("nested")
         stage, *scope = words[nested:]
         return cls(stage, scope[0] if scope else None, nested)
@@ -226,9 +230,11 @@ class Shard(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> "Shard":
-        """Return the shard of a name, as Snakemake's scattergather writes it."""
-        number, n_shards = _matched(text, r"[1-9]\d*-of-[1-9]\d*", "shard").split("-of-")
-        return cls(int(number), int(n_shards))
+        """Return the shard of a name, as Snakemake's scattergather writes it; raise ValueError where it is none."""
+        number, n_shards = map(int, _matched(text, SHARD_PATTERN, "shard").split("-of-"))
+        if number > n_shards:
+            raise ValueError(f"{text!r} is no shard")
+        return cls(number, n_shards)
 
     @classmethod
     def all(cls, n_shards: int) -> "list[Shard]":

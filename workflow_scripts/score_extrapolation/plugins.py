@@ -3,7 +3,7 @@
 A method of kind ``scores`` is one file in ``scores/`` whose stem is its name in the config; names that start
 with an underscore are not methods. Each such file defines ``class Options(Section)``, its settings with types,
 ranges and defaults. Listing, options and constants are read from the file's syntax tree, never by importing it:
-the workflow is parsed many times, and a method's module may import torch.
+they are read often, and a method's module may import torch.
 """
 
 import ast

@@ -15,7 +15,7 @@ class ScoreRecorder:
     """Score the samples that a training loop trains on, while it does.
 
     Three lines go into the loop: make the recorder before it, call `record` after each forward pass, and `scores`
-    after the loop. What is computed is what the workflow computes of its own trainings, by the same code.
+    after the loop. What is computed is what `training` and `scores` compute, by the same code.
 
     An epoch is n samples that follow each other, each of them once, in any order and any batches; the next sample
     begins the next epoch, within a batch too. If one of the n is missing because another came twice, that is a fault:

@@ -3,8 +3,7 @@
 import signal
 import threading
 
-# What Snakemake, torchrun and Slurm send at the end; what Slurm can be asked to send before it (--signal=USR1@120);
-# Ctrl-C.
+# What those who start a process send at its end; what a cluster can be asked to send some time before it; Ctrl-C.
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
 
 

@@ -98,9 +98,11 @@ def read_robustness(path) -> dict:
 
 def by_stage(jobs: list[Record], arm: Arm) -> dict[str, list[Record]]:
     """Return the jobs that led to what an arm keeps, by the stages that their costs belong to."""
+    # Scores that need no training have no smaller task; a training of theirs found the labels that are learned.
+    part = None if arm.is_training_free else arm.part
     found: dict[str, list[Record]] = {}
     for job in jobs:
-        found.setdefault(stage_of(job, arm.part), []).append(job)
+        found.setdefault(stage_of(job, part), []).append(job)
     return found
 
 

@@ -58,7 +58,7 @@ class Reading:
             missing = pc.filter(sources, pc.is_null(rows))[0]
             raise InputFault(
                 f"export: {missing} is kept, but samples.train has it no more ({rows.null_count} of {len(rows)} are "
-                "missing); put it back, or run snakemake kept again"
+                "missing); put it back, or select anew"
             )
         return rows.to_numpy().astype(np.int64)
 

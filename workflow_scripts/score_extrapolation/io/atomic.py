@@ -37,7 +37,7 @@ def replacing_folder(path: str | os.PathLike) -> Iterator[Path]:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     for stale in path.parent.glob(f"{glob.escape(path.name)}.*.partial"):
-        if stale.name.removeprefix(f"{path.name}.").removesuffix(".partial").isdecimal():  # not rate-50.5's for rate-50
+        if stale.name.removeprefix(f"{path.name}.").removesuffix(".partial").isdecimal():  # not those of a.5 for a
             shutil.rmtree(stale, ignore_errors=True)
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     partial.mkdir()

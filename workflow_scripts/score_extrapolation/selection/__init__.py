@@ -199,7 +199,7 @@ def _kept(samples: Samples, amount: dict, method: dict, seed: int) -> Iterator[n
         )
     if method_constant("selection", method["name"], "TRIED"):
         raise InputFault(
-            f"{method['name']} needs trainings, which only the workflow makes (selection.methods); select by one of "
+            f"{method['name']} needs trainings, which are not made here; select by one of "
             "its candidates here, such as chance"
         )
     settings = {key: value for key, value in method.items() if key != "name"}

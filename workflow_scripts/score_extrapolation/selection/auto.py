@@ -1,8 +1,8 @@
 """Try some methods within the subset and take the one whose list trains the best network there.
 
-The workflow makes the trials (`training.trials`): among the samples of the subset, whose scores are extrapolated from
-the part nested in it, each candidate keeps the same share as will be kept of all. A fresh network is trained on what it
-keeps and judged by the training images outside the subset. Nothing is read that is not known without full-data scores.
+`training.trials` makes the trials: among the samples of the subset, whose scores are extrapolated from the part nested
+in it, each candidate keeps the same share as will be kept of all. A fresh network is trained on what it keeps and
+judged by the training images outside the subset. Nothing is read that is not known without full-data scores.
 """
 
 from statistics import fmean

@@ -22,7 +22,7 @@ class Checkpoints(Stoppable):
     Parameters
     ----------
     folder : path
-        Outside the declared outputs of the workflow, which Snakemake deletes when a job fails.
+        Outside the results, which may be removed when a training fails.
     settings : str
         Digest of everything that the result depends on; a checkpoint of others is not taken up.
     minutes, epochs : float or int, optional

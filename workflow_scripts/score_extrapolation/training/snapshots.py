@@ -14,7 +14,7 @@ class Snapshots:
     Parameters
     ----------
     folder : path
-        Where they are kept until `write`: outside the declared outputs, which Snakemake deletes when a job fails.
+        Where they are kept until `write`: outside the results, which may be removed when a training fails.
     n_epochs, n_snapshots : int
         As of `recipe.snapshot_epochs`.
     writes : bool

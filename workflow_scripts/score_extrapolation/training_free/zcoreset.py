@@ -59,7 +59,7 @@ def score(options: Options, embeddings: np.ndarray, n_classes: int, seed: int) -
     changes no order.
 
     Random numbers belong to blocks of DRAWS draws, each with a stream and a float64 sum of its own, and the sums are
-    added up in the order of blocks: the number of threads changes no bit. It is OMP_NUM_THREADS, as Snakemake sets it,
+    added up in the order of blocks: the number of threads changes no bit. It is OMP_NUM_THREADS, where that is set,
     else as many as the process may use. Another order of the samples permutes what they win and lose, up to equal
     distances and rounding, and not the noise.
 

@@ -204,7 +204,7 @@ _shared: tuple[list[np.ndarray], Form]  # set once, when the process begins
 def _begin_process(slots: list[np.ndarray], form: Form, parent: int) -> None:
     global _shared
     _shared = (slots, form)
-    # Who presses Ctrl-C, or Slurm before its limit, means the parent, which first takes what is decoded.
+    # Who presses Ctrl-C, or a cluster before its limit, means the parent, which first takes what is decoded.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -1,8 +1,8 @@
 """A store that is being written, in a folder beside it: what a killed job had done is not done again.
 
 All files there only grow, in the order in which the data are read, so that how far a job is, is how long they are. That
-is saved now and then and when the job is told to stop; the next start cuts off what came after and goes on. Snakemake
-removes the declared outputs of a job that was killed, but not this folder.
+is saved now and then and when the job is told to stop; the next start cuts off what came after and goes on. The
+folder stays where the store itself is removed, as what a killed job was to write often is.
 """
 
 import fcntl
