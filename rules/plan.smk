@@ -4,7 +4,8 @@ Reads:  the data set (which is listed), the experiment in small, and what jobs o
 Writes: plan/counts.json, calibration.json, jobs.json, plan.csv, plan.html, plan.txt
 """
 
-from pruning_workflow.plan.settings import cores_of_plan, count_done, deployment_of, planned_paths
+from pruning_workflow.plan.settings import cores_of_plan, count_done, planned_paths
+from pruning_workflow.snakemake_internals import deployment_methods
 
 
 rule count_samples:
@@ -48,7 +49,7 @@ rule calibrate_costs:
     params:
         stage="plan",
         experiment=EXPERIMENT.model_dump(),
-        deployment=deployment_of(workflow),
+        deployment=deployment_methods(workflow),
         code=code_digest("calibrate_costs.py"),
     script:
         "../workflow_scripts/calibrate_costs.py"

@@ -41,6 +41,8 @@ onstart:
         "given": internals.config_given(workflow),
         "executor": internals.executor_name(workflow),
         "here": internals.runs_here(workflow),
+        "cores": internals.cores(workflow),
+        "deployment": internals.deployment_methods(workflow),
         "limit": [limit.max_jobs, limit.timespan],
         "limited": workflow.scheduler.job_rate_limiter is not None,
     }
@@ -144,6 +146,8 @@ def test_a_run_has_the_attributes_that_are_read_and_set(snakemake):
         "given": {"given": {"d": "3"}},
         "executor": "local",
         "here": True,
+        "cores": 2,
+        "deployment": [],
         "limit": list(SUBMISSIONS_BY_DEFAULT),
         "limited": True,
         "still_limited": False,

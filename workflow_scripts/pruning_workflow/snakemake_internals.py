@@ -34,6 +34,17 @@ def runs_here(workflow) -> bool:
     return workflow.local_exec
 
 
+def cores(workflow) -> int:
+    """Return the cores that jobs share on this machine."""
+    return workflow.cores
+
+
+def deployment_methods(workflow) -> list[str]:
+    """Return how the environments of jobs are made, as Snakemake's option says it; none: jobs have this one."""
+    methods = workflow.deployment_settings.deployment_method
+    return sorted(method.name.lower().replace("_", "-") for method in methods)
+
+
 def lift_submission_limit(workflow) -> None:
     """Let the run, which has begun, start jobs at any rate, unless somebody has set a limit for a cluster.
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ..config.experiment import STAGES, Config
 from ..lineage import FOLDER
+from ..snakemake_internals import cores, runs_here
 from ..start import input_paths
 
 
@@ -21,13 +22,7 @@ def planned_paths(config: Config) -> list[str]:
 
 def cores_of_plan(workflow, config: Config) -> int:
     """Return the cores that the experiment would have here; where jobs are submitted, those of the largest job."""
-    return workflow.cores if workflow.local_exec else max(config.asked_by(stage).threads or 1 for stage in STAGES)
-
-
-def deployment_of(workflow) -> list[str]:
-    """Return how the environments of jobs are made, as Snakemake's option says it; none: they have this one."""
-    methods = workflow.deployment_settings.deployment_method
-    return sorted(method.name.lower().replace("_", "-") for method in methods)
+    return cores(workflow) if runs_here(workflow) else max(config.asked_by(stage).threads or 1 for stage in STAGES)
 
 
 def count_done(config: Config) -> int:
