@@ -34,8 +34,8 @@ def train_here(task: TrainingTask) -> dict:
     dict
         n_samples, which is the plan's `per_epoch` where that is given; images_seen, each as often as it was trained on,
         and images_predicted, to record them in passes of their own; peak_gpu_memory_bytes; epochs, the loss and
-        accuracy of each; best_epoch where one is chosen; and seconds_before, which it had taken when it was stopped, 0 if
-        it was not. That is the only time: others would make every run's file another one.
+        accuracy of each; best_epoch where one is chosen; and seconds_before, which it had taken when it was stopped,
+        0 if it was not. That is the only time: others would make every run's file another one.
 
     Raises
     ------
