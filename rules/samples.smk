@@ -41,7 +41,7 @@ rule prepare_samples:
         "../workflow_scripts/prepare_samples.py"
 
 
-# A target for a person: whether the store is still as it was written. It writes nothing, not even a benchmark, which would
+# A target for a person: whether the store is still as it was written. It writes nothing, not even a record, which would
 # be there the next time: each call reads it all.
 rule verify:
     input:

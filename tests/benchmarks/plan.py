@@ -3,12 +3,13 @@
 python tests/benchmarks/plan.py --results results/cifar10_small -- --configfile config/cifar10_small.yaml \
     --config 'samples={train: cifar10-train.parquet, test: cifar10-test.parquet}'
 
-Plans, runs the target, and prints, stage by stage, the seconds of all jobs as forecast and as Snakemake's benchmarks
-have them, and their ratio; then the clock, the memory and the disk. Nothing else should run on the machine. Results
+Plans, runs the target, and prints, stage by stage, the seconds of all jobs as forecast and as the jobs noted them, and
+their ratio; then the clock, the memory and the disk. Nothing else should run on the machine. Results
 that are there already, and the plan, are taken as they are: begin with an empty folder.
 """
 
 import argparse
+import json
 import subprocess
 import sys
 import time
@@ -32,10 +33,9 @@ def snakemake(target: str, settings: list[str]) -> float:
 def measured(folder: Path) -> pd.DataFrame:
     """Return seconds and the largest memory of each stage's jobs, and the bytes that they wrote."""
     rows = []
-    for path in (folder / "benchmarks").rglob("*.tsv"):
-        stage = path.relative_to(folder / "benchmarks").with_suffix("").parts[0]
-        row = pd.read_csv(path, sep="\t", na_values="-").iloc[0]
-        rows.append({"stage": stage, "seconds": row["s"], "memory_mb": row["max_rss"]})
+    for path in (folder / "lineage").rglob("*.json"):
+        noted = json.loads(path.read_text(encoding="utf-8"))
+        rows.append({key: noted[key] for key in ("stage", "seconds", "memory_mb")})
     table = pd.DataFrame(rows).groupby("stage").agg({"seconds": "sum", "memory_mb": "max"})
     table["disk_bytes"] = [sum(path.stat().st_size for path in (folder / stage).rglob("*")) for stage in table.index]
     return table

@@ -30,7 +30,7 @@ from score_extrapolation.io.named_arrays import read_arrays, write_arrays
 from score_extrapolation.io.tables import EXTRAPOLATED, read_blocks, read_rows, read_table, write_table, write_vectors
 from score_extrapolation.neighbors import Base, find_scope
 from score_extrapolation.neighbors.exact import mean_of
-from score_extrapolation.shards import shard_names, shard_rows
+from score_extrapolation.shards import shard_rows
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--embeddings", help="table of the workflow; without it, clustered ones")
@@ -46,7 +46,7 @@ arguments = parser.parse_args()
 KNN = {"name": "knn", "k": arguments.k}
 GNN = {"name": "gnn", **Options(k=10, epochs=arguments.epochs).model_dump()}
 WHOLE = (None,)  # the one shard that is everything
-SHARDS = shard_names(arguments.shards)
+SHARDS = [(number, arguments.shards) for number in range(1, arguments.shards + 1)]
 
 
 def samples_and_embeddings() -> tuple[dict, np.ndarray]:
@@ -78,7 +78,8 @@ class Jobs:
         return shard_rows(shard, len(self.samples["sample_id"]))
 
     def path(self, step: str, shard=None, kind: str = "parquet") -> Path:
-        return self.folder / f"{step}/{shard or 'whole'}.{kind}"
+        name = "{}-of-{}".format(*shard) if shard else "whole"
+        return self.folder / f"{step}/{name}.{kind}"
 
     def paths(self, step: str, kind: str = "parquet") -> list[Path]:
         return [self.path(step, shard, kind) for shard in self.shards]

@@ -6,7 +6,7 @@ from collections import namedtuple
 
 import pytest
 
-import pruning_workflow.job as snakemake_job
+from pruning_workflow.job import disk_fault
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -19,7 +19,7 @@ def folder(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
 def test_a_full_disk_or_quota(folder, number):
-    sentence = snakemake_job.disk_fault(OSError(number, "no space"), folder)
+    sentence = disk_fault(OSError(number, "no space"), folder)
     assert sentence == f"results: the disk of {folder} is full; make room and give the same command again: " + (
         "what is done stays"
     )
@@ -27,18 +27,18 @@ def test_a_full_disk_or_quota(folder, number):
 
 def test_a_library_that_says_no_more_than_that_it_could_not_write(folder, monkeypatch):
     error = RuntimeError("[enforce fail] . unexpected pos 64 vs 0")
-    assert snakemake_job.disk_fault(error, folder) is None
+    assert disk_fault(error, folder) is None
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(10**9, 10**9, 0))
-    assert "is full" in snakemake_job.disk_fault(error, folder)
+    assert "is full" in disk_fault(error, folder)
 
 
 def test_a_folder_that_cannot_be_written_to_on_this_node(folder):
     for number in (errno.EROFS, errno.EACCES):
         error = OSError(number, "refused", str(folder / "scores/du.parquet"))
-        sentence = snakemake_job.disk_fault(error, folder)
+        sentence = disk_fault(error, folder)
         assert sentence.startswith(f"results: {folder} cannot be written to on ") and "(refused)" in sentence
 
 
 def test_images_that_cannot_be_read_are_no_fault_of_the_results(folder):
-    assert snakemake_job.disk_fault(PermissionError(errno.EACCES, "refused", "photos/cat.png"), folder) is None
-    assert snakemake_job.disk_fault(FileNotFoundError(errno.ENOENT, "not there", str(folder / "x")), folder) is None
+    assert disk_fault(PermissionError(errno.EACCES, "refused", "photos/cat.png"), folder) is None
+    assert disk_fault(FileNotFoundError(errno.ENOENT, "not there", str(folder / "x")), folder) is None

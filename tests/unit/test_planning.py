@@ -1,6 +1,7 @@
 """Costs carried over from small runs to large ones, against values by hand."""
 
 import copy
+import re
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -16,7 +17,14 @@ from pruning_workflow.plan.counts import Counts, count_samples
 from pruning_workflow.plan.forecast import Costs, Forecast, sum_stages
 from pruning_workflow.plan.lines import fit_line
 from pruning_workflow.plan.small import fewest_images, in_small
-from pruning_workflow.plan.work import DISTANCES_OF_A_QUERY, Work, work_of
+from pruning_workflow.plan.work import (
+    DISTANCES_OF_A_QUERY,
+    OF_ANY_ARM,
+    OF_ANY_SCORES,
+    WORK_OF_RULES,
+    Work,
+    work_of,
+)
 from pruning_workflow.snakemake_internals import ListedJob
 
 CHECKOUT = Path(__file__).parents[2]
@@ -77,37 +85,54 @@ def test_errors_grow_with_the_distance_from_what_was_measured():
 # Work
 
 
+RUN = {"fraction": "20", "seed": "0"}
+EMBEDDED = {"recipe": "base", "part": "20", "seed": "0"}
+WITHIN = EMBEDDED | {"part": "10-within-20"}
+RETRAINED = {"budget": "epochs", "arm": "random", "seed": "0"}
+
+
 @pytest.mark.parametrize(
-    ("path", "units"),
+    ("rule", "wildcards", "units"),
     [
-        ("samples", 60_000),
-        ("subset/fraction-20/seed-0", 50_000),
-        ("training/base/fraction-20/seed-0", 10_000 * 30),
-        ("training/base/fraction-100/seed-1", 50_000 * 30),
-        ("training/base/fraction-10/seed-0", 5_000 * 30),
-        ("scores/fraction-20/seed-0/du", 10_000 * 30),
-        ("embeddings/base/fraction-20/seed-0", 50_000),
-        ("embeddings/base/fraction-10-within-20/seed-0", 10_000),
-        ("embeddings/base/fraction-20/seed-0/3-of-8", 50_000 / 8),
-        ("embeddings/pretrained", 50_000),
-        ("predictions/base/fraction-20/seed-0", 40_000),
-        ("predictions/base/fraction-10-within-20-stratified/seed-0", 5_000),
-        ("neighbors/base/fraction-20/seed-0/subset", 40_000 * (10_000 + DISTANCES_OF_A_QUERY)),
-        ("neighbors/base/fraction-20/seed-0/label", 40_000 * (1_000 + DISTANCES_OF_A_QUERY)),
-        ("neighbors/base/fraction-20/seed-0/all/1-of-2", 25_000 * (50_000 + DISTANCES_OF_A_QUERY)),
-        ("selection/random/seed-0/rate-50", 50_000),
-        ("retraining/epochs/random/seed-0/rate-0", 3 * 50_000 * 30 + 10_000),
-        ("retraining/epochs/top/du/knn-10/fraction-20/seed-0/rate-80", 3 * 10_000 * 30 + 10_000),
-        ("retraining/epochs/random/seed-0/keep-2000", 3 * 2_000 * 30 + 10_000),
-        ("retraining/steps/random/seed-0/rate-80", 3 * 50_000 * 30 + 10_000),
-        ("evaluation/cross_validation/fraction-20/seed-0/du/knn-5", 10_000),
-        ("evaluation/retraining", 0),
-        ("study/table_1", 0),
-        ("report/scores/fraction-20/seed-0/du/knn-10", 0),
+        ("prepare_samples", {}, 60_000),
+        ("draw_subset", RUN, 50_000),
+        ("train_subset", {"recipe": "base", **RUN}, 10_000 * 30),
+        ("train_subset", {"recipe": "base", **RUN, "fraction": "100"}, 50_000 * 30),
+        ("train_subset", {"recipe": "base", **RUN, "fraction": "10"}, 5_000 * 30),
+        ("score_subset", {"score": "du", **RUN}, 10_000 * 30),
+        ("embed_samples", EMBEDDED, 50_000),
+        ("embed_samples", WITHIN, 10_000),
+        ("embed_samples", EMBEDDED | {"scatteritem": "3-of-8"}, 50_000 / 8),
+        ("embed_pretrained", {"network": "pretrained"}, 50_000),
+        ("predict_samples", EMBEDDED, 40_000),
+        ("predict_samples", EMBEDDED | {"part": "10-within-20-stratified"}, 5_000),
+        ("find_neighbors", EMBEDDED | {"scope": "subset"}, 40_000 * (10_000 + DISTANCES_OF_A_QUERY)),
+        ("find_neighbors", EMBEDDED | {"scope": "label"}, 40_000 * (1_000 + DISTANCES_OF_A_QUERY)),
+        (
+            "find_neighbors",
+            EMBEDDED | {"scope": "all", "scatteritem": "1-of-2"},
+            25_000 * (50_000 + DISTANCES_OF_A_QUERY),
+        ),
+        ("select_without_score", {"method": "random", "seed": "0", "amount": "rate-50"}, 50_000),
+        ("retrain_model", RETRAINED | {"amount": "rate-0"}, 3 * 50_000 * 30 + 10_000),
+        (
+            "retrain_model",
+            RETRAINED | {"arm": "top/du/knn-10/fraction-20", "amount": "rate-80"},
+            3 * 10_000 * 30 + 10_000,
+        ),
+        ("retrain_model", RETRAINED | {"amount": "keep-2000"}, 3 * 2_000 * 30 + 10_000),
+        ("retrain_model", RETRAINED | {"budget": "steps", "amount": "rate-80"}, 3 * 50_000 * 30 + 10_000),
+        ("cross_validate_extrapolator", {**RUN, "score": "du", "extrapolator": "knn-5"}, 10_000),
+        ("tabulate_retraining", {}, 0),
+        ("table_1", {}, 0),
+        ("plot_scores", {**RUN, "score": "du", "extrapolator": "knn-10"}, 0),
     ],
 )
-def test_the_work_of_a_job(path, units):
-    assert work_of(path, read_config(DEFAULT), CIFAR).units == pytest.approx(units)
+def test_the_work_of_a_job(rule, wildcards, units):
+    assert work_of(rule, wildcards, read_config(DEFAULT), CIFAR).units == pytest.approx(units)
+
+
+SCORED = {"score": "du", "extrapolator": "knn-10", **RUN}
 
 
 @pytest.mark.parametrize(
@@ -117,56 +142,95 @@ def test_the_work_of_a_trial_is_all_its_trainings_and_what_they_are_asked(budget
     methods = [{"name": "auto", "candidates": ["top", "random"], "repeats": 3}]
     changes = {"selection": {"methods": methods}, "retraining": {"budgets": [budget]}}
     experiment = read_config(merged(changes))
-    for path in ("top/du/knn-10/fraction-20/seed-0/rate-80", "random/fraction-20-stratified/seed-1/keep-10000"):
-        work = work_of(f"trials/{path}", experiment, CIFAR)
-        assert work == Work("trials", pytest.approx(units), pytest.approx(2_000))
+    scored = {"candidate": "top", **SCORED, "amount": "rate-80"}
+    unscored = {"candidate": "random", "fraction": "20-stratified", "seed": "1", "amount": "keep-10000"}
+    for rule, wildcards in (("try_selection", scored), ("try_without_score", unscored)):
+        work = work_of(rule, wildcards, experiment, CIFAR)
+        assert work == Work(rule, pytest.approx(units), pytest.approx(2_000))
 
 
 @pytest.mark.parametrize(
-    "alike",
+    ("rule", "alike"),
     [
         (
-            "training/base/fraction-20/seed-0",
-            "training/base/fraction-100/seed-3",
-            "training/base/fraction-5-zcoreset/seed-1",
+            "train_subset",
+            [
+                {"recipe": "base", "fraction": fraction, "seed": seed}
+                for fraction, seed in (("20", "0"), ("100", "3"), ("5-zcoreset", "1"))
+            ],
         ),
-        ("embeddings/base/fraction-20/seed-0/1-of-8", "embeddings/base/fraction-10-within-20/seed-0/2-of-2"),
+        ("embed_samples", [EMBEDDED | {"scatteritem": "1-of-8"}, WITHIN | {"scatteritem": "2-of-2"}]),
         (
-            "selection/top/du/knn-5/fraction-20/seed-0/rate-20",
-            "selection/top/tdds/computed/fraction-100/seed-1/rate-2.5",
-            "selection/top/du/auto/fraction-20/seed-1/keep-70",
+            "select_by_score",
+            [
+                {"method": "top", "score": score, "extrapolator": label, **RUN, "amount": amount}
+                for score, label, amount in (
+                    ("du", "knn-5", "rate-20"),
+                    ("tdds", "computed", "rate-2.5"),
+                    ("du", "auto", "keep-70"),
+                )
+            ],
         ),
-        ("retraining/epochs/random/seed-0/rate-0", "retraining/steps/top/du/knn-5/fraction-20/seed-0/rate-80"),
-        ("extrapolation/fraction-20/seed-0/du/knn-5", "extrapolation/fraction-10-within-20/seed-0/tdds/knn-5"),
-        ("subset/fraction-20/seed-0", "subset/fraction-100/seed-1"),
+        (
+            "retrain_model",
+            [
+                RETRAINED | {"amount": "rate-0"},
+                RETRAINED | {"budget": "steps", "arm": "top/du/knn-5/fraction-20", "amount": "rate-80"},
+            ],
+        ),
+        (
+            "extrapolate_scores",
+            [
+                {"part": part, "seed": "0", "score": score, "extrapolator": "knn-5"}
+                for part, score in (("20", "du"), ("10-within-20", "tdds"))
+            ],
+        ),
+        ("draw_subset", [RUN, RUN | {"fraction": "100", "seed": "1"}]),
+        ("plot_scores", [SCORED, SCORED | {"score": "tdds", "extrapolator": "auto"}]),
     ],
 )
-def test_jobs_of_one_kind(alike):
+def test_jobs_of_one_kind(rule, alike):
     experiment = read_config(DEFAULT | {"scores": ["du", {"name": "tdds"}]})
-    assert len({work_of(path, experiment, CIFAR).kind for path in alike}) == 1
+    assert len({work_of(rule, wildcards, experiment, CIFAR).kind for wildcards in alike}) == 1
 
 
 @pytest.mark.parametrize(
-    "different",
+    ("rule", "different"),
     [
-        ("training/base/fraction-20/seed-0", "training/sgd/fraction-20/seed-0"),
-        ("subset/fraction-20/seed-0", "subset/fraction-20-stratified/seed-0"),
-        ("extrapolation/fraction-20/seed-0/du/knn-5", "extrapolation/fraction-20/seed-0/du/knn-10"),
-        ("neighbors/base/fraction-20/seed-0/subset", "neighbors/base/fraction-20/seed-0/all"),
+        ("train_subset", [{"recipe": recipe, **RUN} for recipe in ("base", "sgd")]),
+        ("draw_subset", [RUN, RUN | {"fraction": "20-stratified"}]),
+        ("extrapolate_scores", [EMBEDDED | {"score": "du", "extrapolator": label} for label in ("knn-5", "knn-10")]),
+        ("find_neighbors", [EMBEDDED | {"scope": scope} for scope in ("subset", "all")]),
+        ("select_by_score", [SCORED | {"method": method, "amount": "rate-50"} for method in ("top", "chance")]),
+        ("score_subset", [RUN | {"score": score} for score in ("du", "el2n")]),
     ],
 )
-def test_jobs_of_two_kinds(different):
+def test_jobs_of_two_kinds(rule, different):
     experiment = read_config(
         merged({"training": {"variants": {"sgd": {}}}, "scores": ["du", {"name": "el2n", "training": "sgd"}]})
     )
-    assert len({work_of(path, experiment, CIFAR).kind for path in different}) == 2
+    assert len({work_of(rule, wildcards, experiment, CIFAR).kind for wildcards in different}) == 2
+
+
+def test_jobs_of_two_rules_are_never_of_one_kind():
+    experiment = read_config(DEFAULT)
+    rules = ("extrapolate_scores", "extrapolate_shard", "gather_scores", "train_extrapolator")
+    wildcards = {"part": "20", "seed": "0", "score": "du", "extrapolator": "knn-5"}
+    assert len({work_of(rule, wildcards, experiment, CIFAR).kind for rule in rules}) == len(rules)
+
+
+def test_the_rules_whose_work_grows_are_rules():
+    text = "".join(path.read_text() for path in (CHECKOUT / "rules").glob("*.smk"))
+    rules = set(re.findall(r"^ *(?:use rule \w+ as|rule) (\w+)(?::| with)", text, re.M))
+    assert WORK_OF_RULES.keys() | OF_ANY_ARM | OF_ANY_SCORES <= rules
 
 
 # Forecast
 
 
-def ran(kind, units, seconds, rows=0, memory_mb=100, disk_bytes=0):
+def ran(stage, kind, units, seconds, rows=0, memory_mb=100, disk_bytes=0):
     return {
+        "stage": stage,
         "kind": kind,
         "units": units,
         "rows": rows,
@@ -176,38 +240,52 @@ def ran(kind, units, seconds, rows=0, memory_mb=100, disk_bytes=0):
     }
 
 
+def listed(stage, rule, wildcards, **changes):
+    """Return a job as the plan lists them."""
+    job = {"stage": stage, "rule": rule, "wildcards": wildcards, "threads": 1, "gpus": None, "needs": [], "done": False}
+    return job | changes
+
+
 def test_what_jobs_cost_at_another_size():
-    costs = Costs([ran("a", 100, 10, 100, 200, 1000), ran("a", 1100, 110, 1100, 1200, 11_000), ran("b", 0, 4)])
-    cost = costs.of(Work("a", 2000, 2000))
+    a = [ran("one", "a", 100, 10, 100, 200, 1000), ran("one", "a", 1100, 110, 1100, 1200, 11_000)]
+    costs = Costs([*a, ran("one", "b", 0, 4)])
+    cost = costs.of("one", Work("a", 2000, 2000))
     assert cost.seconds == pytest.approx(200, rel=0.02)
     assert cost.memory_mb == pytest.approx(2100, rel=0.02)
     assert cost.disk_bytes == pytest.approx(20_000)
-    assert costs.of(Work("b", 0, 0)).seconds == 4
+    assert costs.of("one", Work("b", 0, 0)).seconds == 4
 
 
 def test_a_kind_that_was_not_run_costs_what_its_stage_does():
-    costs = Costs([ran("study/table_1", 0, 2), ran("study/table_2", 0, 4), ran("samples", 10, 50)])
-    assert costs.of(Work("study/figure_2", 0, 0)).seconds == 3
+    tables = [ran("study", "table_1", 0, 2), ran("study", "table_2", 0, 4)]
+    costs = Costs([*tables, ran("samples", "prepare_samples", 10, 48)])
+    assert costs.of("study", Work("figure_2", 0, 0)).seconds == 3
+    assert costs.of("export", Work("export_file", 0, 0)).seconds == 18  # of all
 
 
 def test_one_size_begins_as_others_of_its_stage_do():
-    others = [ran("neighbors/subset", 10, 4.0), ran("neighbors/subset", 1010, 14.0), ran("samples", 10, 0.5)]
-    costs = Costs([*others, ran("neighbors/all", 20, 6.0)])
-    assert costs.of(Work("neighbors/all", 200, 0)).seconds == pytest.approx(4 + 2 * 10, rel=0.05)
+    others = [ran("neighbors", "of the subset", 10, 4.0), ran("neighbors", "of the subset", 1010, 14.0)]
+    costs = Costs([*others, ran("samples", "samples", 10, 0.5), ran("neighbors", "of all", 20, 6.0)])
+    assert costs.of("neighbors", Work("of all", 200, 0)).seconds == pytest.approx(4 + 2 * 10, rel=0.05)
 
 
 def test_stages_are_summed_and_what_is_done_is_not_left():
+    at_random = {"method": "random", "seed": "0", "amount": "rate-50"}
     calibration = {
-        "jobs": [ran("selection/random", 50_000, 36.0), ran("samples", 60_000, 72.0)],
+        "jobs": [
+            ran("selection", "select_without_score random", 50_000, 36.0),
+            ran("samples", "prepare_samples", 60_000, 72.0),
+        ],
         "gpu": False,
         "start_s": 0,
     }
     forecast = Forecast(read_config(DEFAULT), CIFAR, calibration)
-    listed = [
-        {"path": "selection/random/seed-0/rate-50", "threads": 1, "gpus": None, "needs": [1], "done": False},
-        {"path": "samples", "threads": 2, "gpus": None, "needs": [], "done": True},
-    ]
-    jobs = forecast.jobs(listed)
+    jobs = forecast.jobs(
+        [
+            listed("selection", "select_without_score", at_random, needs=[1]),
+            listed("samples", "prepare_samples", {}, threads=2, done=True),
+        ]
+    )
     samples, selection, total = sum_stages(jobs)
     assert [row["stage"] for row in (samples, selection, total)] == ["samples", "selection", "all"]
     assert samples["cpu_hours"] == pytest.approx(2 * 72 / 3600) and samples["jobs_left"] == samples["left_s"] == 0
@@ -218,24 +296,27 @@ def test_stages_are_summed_and_what_is_done_is_not_left():
 def test_trials_are_a_stage_of_their_own_before_the_selection():
     methods = [{"name": "auto", "candidates": ["top", "random"]}]
     experiment = read_config(merged({"selection": {"methods": methods}}))
-    calibration = {"jobs": [ran("trials", 1, 20.0), ran("selection/auto", 50_000, 4.0)], "gpu": False, "start_s": 0}
-    run = "du/knn-10/fraction-20/seed-0/rate-50"
-    paths = (f"selection/auto/{run}", f"trials/top/{run}", "trials/random/fraction-20/seed-0/rate-50")
-    listed = [{"path": path, "threads": 1, "gpus": None, "needs": [], "done": False} for path in paths]
-    rows = sum_stages(Forecast(experiment, CIFAR, calibration).jobs(listed))
+    run = [ran("trials", "try_selection", 1, 20.0), ran("selection", "select_by_score auto", 50_000, 4.0)]
+    own = SCORED | {"amount": "rate-50"}
+    jobs = [
+        listed("selection", "select_by_score", own | {"method": "auto"}),
+        listed("trials", "try_selection", own | {"candidate": "top"}),
+        listed("trials", "try_without_score", RUN | {"candidate": "random", "amount": "rate-50"}),
+    ]
+    rows = sum_stages(Forecast(experiment, CIFAR, {"jobs": run, "gpu": False, "start_s": 0}).jobs(jobs))
     assert [(row["stage"], row["jobs"]) for row in rows] == [("trials", 2), ("selection", 1), ("all", 3)]
 
 
 def test_jobs_that_can_use_a_gpu_count_as_gpu_hours_where_there_is_one():
-    listed = [
-        {"path": f"training/base/fraction-20/seed-{seed}", "threads": 1, "gpus": gpus, "needs": [], "done": False}
+    jobs = [
+        listed("training", "train_subset", {"recipe": "base", "fraction": "20", "seed": str(seed)}, gpus=gpus)
         for seed, gpus in enumerate((0.0, 4.0))
     ]
-    jobs = [ran("training/base/fraction/seed", 300_000, 3600.0)]
+    run = [ran("training", "train_subset base", 300_000, 3600.0)]
     hours = {}
     for gpu in (False, True):
-        forecast = Forecast(read_config(DEFAULT), CIFAR, {"jobs": jobs, "gpu": gpu, "start_s": 0})
-        total = sum_stages(forecast.jobs(listed))[-1]
+        forecast = Forecast(read_config(DEFAULT), CIFAR, {"jobs": run, "gpu": gpu, "start_s": 0})
+        total = sum_stages(forecast.jobs(jobs))[-1]
         hours[gpu] = (total["cpu_hours"], total["gpu_hours"])
     assert hours == {False: (pytest.approx(2), 0), True: (0, pytest.approx(5))}
 
@@ -359,7 +440,8 @@ def test_the_number_of_images_is_that_of_the_store(tmp_path):
 
 def test_a_job_needs_those_whose_files_it_reads():
     jobs = [
-        ListedJob("samples", [], ["train.npy", "train.parquet"], 2, None),
-        ListedJob("training", ["train.npy", "train.parquet"], ["model"], 1, 1.0),
+        ListedJob("samples", "prepare_samples", {}, [], ["train.npy", "train.parquet"], 2, None),
+        ListedJob("training/20", "train_subset", {}, ["train.npy", "train.parquet"], ["model"], 1, 1.0),
     ]
     assert needs_of(jobs) == [(), (0,)]
+    assert [job.stage for job in jobs] == ["samples", "training"]

@@ -67,8 +67,7 @@ rule prepare:
     output:
         "out, 1/d/train.npy",
         "out, 1/d/train.parquet",
-    benchmark:
-        "out, 1/d/benchmarks/samples.tsv"
+        lineage="out, 1/d/lineage/samples.json",
     threads: 2
     resources:
         mem_mb=2000,
@@ -78,13 +77,12 @@ rule prepare:
 
 rule train:
     input:
-        rules.prepare.output,
+        rules.prepare.output[:2],
     output:
         "out, 1/d/model-{fraction}",
+        lineage="out, 1/d/lineage/training/{fraction}.json",
     log:
         "out, 1/d/logs/{fraction}.log",
-    benchmark:
-        "out, 1/d/benchmarks/training/{fraction}.tsv"
     resources:
         gpu=0,
         gpu_shards=1,
@@ -127,8 +125,8 @@ def test_a_dry_run_is_read(snakemake):
     images = ["out, 1/d/train.npy", "out, 1/d/train.parquet"]
     jobs = parse_dry_run(printed, "out, 1/d/")
     assert sorted(jobs) == [
-        ListedJob("samples", [], images, 2, None),
-        ListedJob("training/2.5", images, ["out, 1/d/model-2.5"], 1, 1.0),
+        ListedJob("samples", "prepare", {}, [], images, 2, None),
+        ListedJob("training/2.5", "train", {"fraction": "2.5"}, images, ["out, 1/d/model-2.5"], 1, 1.0),
     ]
 
 

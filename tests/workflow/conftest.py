@@ -1,5 +1,6 @@
 """Real runs of the workflow in temporary copies of the checkout: no part of Snakemake is imitated."""
 
+import contextlib
 import fcntl
 import hashlib
 import os
@@ -11,6 +12,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+
+from pruning_workflow import nested_run
+from pruning_workflow.lineage import FOLDER, Lineage
+from pruning_workflow.snakemake_internals import ListedJob
 
 CHECKOUT = Path(__file__).parents[2]
 README = (CHECKOUT / "README.md").read_text()
@@ -74,10 +79,63 @@ class Workflow:
         return {name: int(n) for name, n in re.findall(r"^(\w+) +(\d+)$", table, re.M) if name != "total"}
 
     def results_bytes(self) -> dict[str, bytes]:
-        """Return the results that must not depend on when and how often they were made."""
+        """Return the results that must not depend on when and how often they were made: all but what jobs cost."""
         kinds = ("parquet", "npy", "safetensors", "json")
         files = (path for kind in kinds for path in self.results.rglob(f"*.{kind}"))
-        return {str(path.relative_to(self.results)): path.read_bytes() for path in sorted(files)}
+        names = {path.relative_to(self.results): path for path in sorted(files)}
+        return {str(name): path.read_bytes() for name, path in names.items() if name.parts[0] != FOLDER}
+
+
+def listed_jobs(workflow: Workflow, targets, config: str = "small.yaml") -> list[ListedJob]:
+    """Return all jobs that targets need, done or not, with files below the folder of results."""
+    folder = f"{workflow.results.relative_to(workflow.folder)}/"
+    with contextlib.chdir(workflow.folder), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(nested_run, "ROOT", workflow.folder)
+        jobs = nested_run.list_jobs(config, folder, [*targets], everything=True)
+    return [
+        job._replace(
+            inputs=[path.removeprefix(folder) for path in job.inputs],
+            outputs=[path.removeprefix(folder) for path in job.outputs],
+        )
+        for job in jobs
+    ]
+
+
+# Rules whose jobs a network sees images in; of the unsupervised training images do not tell the cost.
+OF_IMAGES = {"train_subset", "embed_samples", "embed_pretrained", "predict_samples", "retrain_model"}
+OF_IMAGES |= {"try_selection", "try_without_score"}
+OF_EMBEDDINGS = {"train_unsupervised", "try_classes"}
+
+
+def assert_lineage_is_the_dag(workflow: Workflow, targets, config: str = "small.yaml") -> None:
+    """Compare what the jobs of a finished run noted with what Snakemake says of the same targets: jobs and edges."""
+    jobs = listed_jobs(workflow, targets, config)
+    lineage = Lineage.of(workflow.results)
+    records = {id(record): record for job in jobs for record in lineage.leading_to(job.outputs[0])}.values()
+    listed = {frozenset(job.outputs): (job.rule, job.wildcards, job.stage) for job in jobs}
+    noted = {frozenset(record.writes): (record.rule, record.wildcards, record.stage) for record in records}
+    assert len(listed) == len(jobs) and len(noted) == len(records)
+    assert noted == listed
+    of_snakemake = {
+        (frozenset(job.outputs), frozenset(jobs[other].outputs))
+        for job, others in zip(jobs, nested_run.needs_of(jobs), strict=True)
+        for other in others
+    }
+    of_records = {
+        (frozenset(record.writes), frozenset(lineage.writer[path].writes))
+        for record in records
+        for path in record.reads
+    }
+    assert of_records == of_snakemake and of_records
+    for record in records:
+        assert record.seconds > 0 and record.memory_mb > 0
+        counts = record.images_trained is None, bool(record.images_trained or record.images_predicted)
+        if record.rule in OF_EMBEDDINGS:
+            assert counts == (True, False)
+        elif record.rule not in OF_IMAGES:
+            assert counts == (False, False)
+        elif record.rule != "predict_samples":  # without snapshots it asks no network, and a shard may be empty
+            assert counts == (False, True) or "scatteritem" in record.wildcards
 
 
 def environment() -> dict[str, str]:

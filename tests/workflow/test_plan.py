@@ -29,7 +29,7 @@ def killed_and_planned(tmp_path_factory):
     """A plan that was killed in its first run and taken up by the same command; what that printed, and its log."""
     workflow = copy_checkout(tmp_path_factory.mktemp("plan"))
     workflow.write_config(evaluation={"full_data_scores": False, "estimates": []})
-    calibration = workflow.folder / "workflow_scripts/calibration.py"
+    calibration = workflow.folder / "workflow_scripts/pruning_workflow/plan/calibration.py"
     text = calibration.read_text()
     assert text.count("LONGEST_S = 90 ") == 1
     calibration.write_text(text.replace("LONGEST_S = 90 ", "LONGEST_S = 0 "))  # two runs, the fewest
@@ -39,7 +39,7 @@ def killed_and_planned(tmp_path_factory):
         command, cwd=workflow.folder, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     end = time.monotonic() + 300
-    while not list(folder.glob("of-*/benchmarks/subset/*/seed-0.tsv")):
+    while not list(folder.glob("of-*/lineage/subset/*/seed-0.json")):
         assert process.poll() is None and time.monotonic() < end
         time.sleep(0.2)
     process.send_signal(signal.SIGKILL)

@@ -1,15 +1,17 @@
 """Samples split into shards, each a job of its own: the results of one machine, and one job again where one is lost."""
 
+import json
 import shutil
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from pruning_workflow.lineage import Lineage
+from pruning_workflow.names import Shard
 from score_extrapolation.io.tables import read_metadata, read_table
-from score_extrapolation.shards import shard_names
 
-from .conftest import Workflow, copy_checkout
+from .conftest import Workflow, assert_lineage_is_the_dag, copy_checkout
 
 SPLIT = {
     "training": {"epochs": 14, "batch_size": 32},
@@ -33,7 +35,7 @@ TARGETS = (
 )
 # The 1,347 samples are nine batches, and the 269 of the subset two, so that one of three shards is empty.
 BATCH = 150
-SHARDS = shard_names(3)
+SHARDS = Shard.all(3)
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +91,13 @@ def test_every_stage_is_split_and_no_training_is_repeated(split):
     assert not planned.keys() & {"prepare_samples", "draw_subset", "train_subset", "score_subset"}
 
 
+def test_its_lineage_is_the_dag_of_snakemake(whole, split):
+    assert_lineage_is_the_dag(split, TARGETS)
+    # The records of the run in one part, which it was copied from, lie beside those of the shards.
+    (record,) = Lineage.of(split.results).leading_to("samples/train.npy")
+    assert record == Lineage.of(whole.results).writer["samples/train.npy"]
+
+
 def test_the_scores_are_those_of_one_part(whole, split):
     compared = []
     for name, path in tables(whole, "extrapolation/*/*/*/*.parquet").items():
@@ -138,18 +147,19 @@ def test_the_time_of_every_shard_is_counted(split):
     runs = pd.read_csv(split.results / "evaluation/retraining.csv").set_index("arm")
 
     def seconds(*patterns):
-        paths = {path for pattern in patterns for path in (split.results / "benchmarks").glob(pattern)}
-        assert paths
-        return sum(pd.read_csv(path, sep="\t")["s"].mean() for path in paths)
+        """Of the jobs whose records lie in these places."""
+        paths = {path for pattern in patterns for path in (split.results / "lineage").glob(pattern)}
+        assert len(paths) >= len(SHARDS)
+        return sum(json.loads(path.read_text())["seconds"] for path in paths)
 
     run = "fraction-20/seed-0"
     knn, gnn = runs.loc["chance/du/knn-5/fraction-20"], runs.loc["chance/du/gnn-5/fraction-20"]
-    assert knn["embeddings_s"] == pytest.approx(seconds(f"embeddings/base/{run}/*.tsv"))
-    assert knn["neighbors_s"] == pytest.approx(seconds(f"neighbors/base/{run}/subset/*.tsv"))
-    assert gnn["neighbors_s"] == pytest.approx(seconds(f"neighbors/base/{run}/all/*.tsv"))
+    assert knn["embeddings_s"] == pytest.approx(seconds(f"embeddings/base/{run}/*.json"))
+    assert knn["neighbors_s"] == pytest.approx(seconds(f"neighbors/base/{run}/subset/*.json"))
+    assert gnn["neighbors_s"] == pytest.approx(seconds(f"neighbors/base/{run}/all/*.json"))
     folder = f"extrapolation/{run}/du"
-    assert knn["extrapolation_s"] == pytest.approx(seconds(f"{folder}/knn-5/*.tsv", f"{folder}/knn-5.tsv"))
-    assert gnn["extrapolation_s"] == pytest.approx(seconds(f"{folder}/gnn-5/**/*.tsv", f"{folder}/gnn-5.tsv"))
+    assert knn["extrapolation_s"] == pytest.approx(seconds(f"{folder}/knn-5/*.json", f"{folder}/knn-5.json"))
+    assert gnn["extrapolation_s"] == pytest.approx(seconds(f"{folder}/gnn-5/**/*.json", f"{folder}/gnn-5.json"))
 
 
 def test_a_second_run_does_nothing(split):

@@ -9,7 +9,7 @@ import pytest
 from score_extrapolation.io.tables import read_metadata, read_table
 from score_extrapolation.selection import select
 
-from .conftest import SMALL
+from .conftest import SMALL, assert_lineage_is_the_dag
 
 RUN = "fraction-20/seed-0"
 
@@ -65,6 +65,10 @@ def test_every_list_is_trained_on_and_better_than_chance(finished):
         assert float(row["test_accuracy"]) == metrics["test_accuracy"]
         assert int(row["n_kept"]) == 1348 - round(rate * 1348)
     assert float(runs["random", 0.0]["test_accuracy"]) > 0.2
+
+
+def test_its_lineage_is_the_dag_of_snakemake(copied):
+    assert_lineage_is_the_dag(copied, ["report"])
 
 
 def test_work_is_that_of_the_images_trained_on_and_a_third_of_those_embedded(finished):

@@ -4,11 +4,13 @@ import csv
 
 import numpy as np
 import pytest
+import yaml
+from snakemake.utils import update_config
 
 from score_extrapolation.class_matching import clustering_accuracy
 from score_extrapolation.io.tables import read_metadata, read_table
 
-from .conftest import run_shipped
+from .conftest import assert_lineage_is_the_dag, run_shipped
 
 SEEDS = (0,)
 SHORTER = ("seeds=[0]", "training={epochs: 200}", "retraining={epochs: 10}", "evaluation={classes: [5]}")
@@ -22,6 +24,15 @@ def digits(tmp_path_factory):
 def rows_of(digits, name):
     with open(digits.results / f"{name}.csv") as file:
         return list(csv.DictReader(file))
+
+
+def test_its_lineage_is_the_dag_of_snakemake(digits):
+    config = yaml.safe_load((digits.folder / "small.yaml").read_text())
+    for change in SHORTER:
+        key, value = change.split("=", 1)
+        update_config(config, {key: yaml.safe_load(value)})
+    (digits.folder / "shorter.yaml").write_text(yaml.safe_dump(config))
+    assert_lineage_is_the_dag(digits, ["report"], "shorter.yaml")
 
 
 def test_classes_are_found_of_all_samples_and_are_those_of_the_digits_more_often_than_not(digits):

@@ -11,7 +11,7 @@ from score_extrapolation.io.tables import KEPT, read_metadata, read_table, write
 from score_extrapolation.selection import select_tables
 from score_extrapolation.selection.auto import as_rows, choose
 
-from .conftest import Workflow, copy_checkout
+from .conftest import Workflow, assert_lineage_is_the_dag, copy_checkout
 
 LABELS = ["knn-5", "knn-5-step_up", "held_out-5-step_up"]
 TRIED = {"name": "auto", "candidates": ["top", {"name": "d2", "k": 3}, "random"], "repeats": 2}
@@ -34,6 +34,10 @@ def within(tmp_path_factory):
     workflow.write_config(**WITHIN)
     workflow.run("--cores", "2", "study")
     return workflow
+
+
+def test_its_lineage_is_the_dag_of_snakemake(within):
+    assert_lineage_is_the_dag(within, ["study"])
 
 
 def test_every_extrapolator_is_estimated_and_compared_with_the_truth(within):

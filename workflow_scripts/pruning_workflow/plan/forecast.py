@@ -61,7 +61,7 @@ class Costs:
         if not jobs:
             alike = [job for job in self.jobs if job["stage"] == stage] or self.jobs
             jobs = [job | {"units": 0, "rows": 0} for job in alike]
-        # Of a job of a second Snakemake's benchmark may see no more than the beginning: the most that was seen counts.
+        # Memory is looked at once a second, so that of a short job little is seen: the most that was seen counts.
         memory = {job["rows"]: max(one["memory_mb"] for one in jobs if one["rows"] == job["rows"]) for job in jobs}
         return {
             "seconds": fit_line([(job["units"], job["seconds"]) for job in jobs], self._begin(stage), self.noise),
