@@ -5,6 +5,11 @@ from score_extrapolation.training.epochs import EpochPlan
 from score_extrapolation.training.task import StoredSplit, TrainingOutputs, TrainingSet, TrainingTask
 
 
+def without_time(metrics: dict) -> dict:
+    """Return what a training says of itself but for how long it took before it was stopped."""
+    return {name: value for name, value in metrics.items() if name != "seconds_before"}
+
+
 def task_of(recipe, seed, device="cpu", checkpoints=None, **given):
     """Return a training of settings whose names are those of the task's parts, with `_path` behind those of files."""
 

@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 from tests.workflow.conftest import copy_checkout
 
 from pruning_workflow.config.experiment import STAGES, read_config
+from pruning_workflow.names import LABEL_PATTERN
 from score_extrapolation.faults import InputFault
 from score_extrapolation.plugins import method_constant, method_names
 
 CHECKOUT = Path(__file__).parents[2]
 DEFAULT = yaml.safe_load((CHECKOUT / "config.yaml").read_text())
-LABEL = re.compile(re.search(r'extrapolator="(.*)"', (CHECKOUT / "rules/common.smk").read_text())[1])
+LABEL = re.compile(LABEL_PATTERN)
 
 
 def some(values, least=1, most=None):

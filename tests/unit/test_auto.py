@@ -220,6 +220,7 @@ def test_a_trial_selects_trains_and_asks_all_images_outside_the_subset(folder, m
         "n_tested": N - 24,
         "images_seen": seen,
         "images_predicted": 2 * (N - 24),
+        "seconds_before": 0,
     }
     assert not list((folder / "checkpoint").glob("*"))
 
@@ -241,10 +242,14 @@ def test_all_candidates_have_the_same_seeds_and_each_repeat_another(folder, monk
     monkeypatch.setattr(trials, "load_model", lambda path: None)
     monkeypatch.setattr(trials, "measure_accuracy", lambda *given, rows: 0.5)
     for method, own in seeds.items():
-        monkeypatch.setattr(
-            trials, "train_on", lambda task, n, own=own: own.append(task.seed) or {"images_seen": 10 * len(own)}
-        )
-        assert trial_in(folder, method, repeats=3)["images_seen"] == 60
+
+        def train_on(task, n_processes, own=own):
+            own.append(task.seed)
+            return {"images_seen": 10 * len(own), "seconds_before": 1.5}
+
+        monkeypatch.setattr(trials, "train_on", train_on)
+        trial = trial_in(folder, method, repeats=3)
+        assert (trial["images_seen"], trial["seconds_before"]) == (60, 4.5)
     assert seeds["top"] == seeds["random"] == [derive_seed(4, f"trials/{repeat}") for repeat in range(3)]
     assert len(set(seeds["top"])) == 3
 

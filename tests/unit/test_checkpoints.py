@@ -18,7 +18,7 @@ from score_extrapolation.io.tables import SUBSET, write_table
 from score_extrapolation.training import engine
 from score_extrapolation.training.checkpoints import Checkpoints
 from score_extrapolation.training.runs import train_here
-from trainings import task_of
+from trainings import task_of, without_time
 
 N, SHAPE = 90, (6, 6, 1)
 RECORDS = ["probability", "divergence", "margin"]
@@ -81,7 +81,7 @@ WRITTEN = ["dynamics.parquet", "model.safetensors", "snapshots"]
 
 def outputs(folder, metrics):
     files = [folder / name for name in WRITTEN[:2]] + sorted((folder / "snapshots").iterdir())
-    return {path.name: path.read_bytes() for path in files}, {**metrics, "seconds_before": None}
+    return {path.name: path.read_bytes() for path in files}, without_time(metrics)
 
 
 @pytest.fixture(scope="module")

@@ -441,7 +441,7 @@ def test_training_takes_images_and_labels_by_sample_id(store):
     net = build_model(MODEL, SHAPE, N_CLASSES, [0.5], [0.25])
     history = train(net, images[::2].contiguous(), labels[::2].contiguous(), recipe(), 0, "training")
     seen = {"images_seen": 2 * N, "images_predicted": 0}
-    assert metrics == {"n_samples": N, **seen, "peak_gpu_memory_bytes": 0, "epochs": history}
+    assert metrics == {"n_samples": N, **seen, "peak_gpu_memory_bytes": 0, "epochs": history, "seconds_before": 0}
     _, apart = train_on_store(store, recipe(recording="eval_pass"))
     assert (apart["images_seen"], apart["images_predicted"]) == (2 * N, 2 * N)
 

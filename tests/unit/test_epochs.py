@@ -24,7 +24,7 @@ from score_extrapolation.training.images import ResidentImages, StreamedImages
 from score_extrapolation.training.launch import train_on
 from score_extrapolation.training.recipe import Recipe
 from score_extrapolation.training.runs import train_here
-from trainings import task_of
+from trainings import task_of, without_time
 
 MODEL = {"name": "convnet", "width": 2}
 PLAIN = {"model": MODEL, "epochs": 3, "batch_size": 16, "optimizer": {"name": "adam", "learning_rate": 0.01}}
@@ -152,7 +152,7 @@ def task(store, folder, chosen, **changes):  # noqa: F811
 
 def result(store, folder, chosen, **changes):  # noqa: F811
     metrics = train_here(task(store, folder, chosen, **changes))
-    return (folder / "model.safetensors").read_bytes(), metrics
+    return (folder / "model.safetensors").read_bytes(), without_time(metrics)
 
 
 def test_all_samples_an_epoch_and_the_steps_of_the_recipe_change_no_bit(store, tmp_path):  # noqa: F811
