@@ -200,7 +200,7 @@ def test_neighbours_are_searched_at_the_largest_k_of_the_extrapolators_that_read
     config = read_config(changed(("extrapolation", knn), ("selection.extrapolators", ["knn-50"])))
     assert config.needs("knn-5") == ("neighbors/subset",)
     assert config.needs("knn-7-uniform-same_label") == ("neighbors/label",)
-    assert {scope: config.largest_k(scope, "20") for scope in ("subset", "label", "all")} == {
+    assert {scope: config.largest_k(scope, Part("20")) for scope in ("subset", "label", "all")} == {
         "subset": 50,
         "label": 7,
         "all": 0,

@@ -297,7 +297,7 @@ def test_a_pool_is_a_set_that_is_read_for_training():
     assert config.samples.sets_read()[-1] == ("pool.path", "npz", ["pool.npz"])
     assert config.parts() == [Part("100"), Part("50")]
     assert config.largest_k("subset", Part("100")) == 20
-    assert config.largest_k("subset", "50-within-100") == 10 or config.evaluation.estimates
+    assert config.largest_k("subset", Part("50", "100")) == 10 or config.evaluation.estimates
 
 
 @pytest.mark.parametrize(
