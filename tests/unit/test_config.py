@@ -17,7 +17,7 @@ from pruning_workflow import start
 from pruning_workflow.config import shorthands
 from pruning_workflow.config.experiment import Config, read_config
 from pruning_workflow.config.shorthands import extrapolator_label
-from pruning_workflow.parts import as_fraction, percent
+from pruning_workflow.names import Part, percent
 from score_extrapolation.faults import InputFault
 from score_extrapolation.plugins import Section
 
@@ -200,7 +200,7 @@ def test_neighbours_are_searched_at_the_largest_k_of_the_extrapolators_that_read
     config = read_config(changed(("extrapolation", knn), ("selection.extrapolators", ["knn-50"])))
     assert config.needs("knn-5") == ("neighbors/subset",)
     assert config.needs("knn-7-uniform-same_label") == ("neighbors/label",)
-    assert {scope: config.largest_k(scope, "20") for scope in ("subset", "label", "all")} == {
+    assert {scope: config.largest_k(scope, Part("20")) for scope in ("subset", "label", "all")} == {
         "subset": 50,
         "label": 7,
         "all": 0,
@@ -392,7 +392,7 @@ def test_a_score_is_found_by_its_name():
 @given(st.integers(0, 100_000))
 def test_percentages_in_paths_return_as_the_same_fraction(thousandths_of_a_percent):
     fraction = thousandths_of_a_percent / 100_000
-    assert as_fraction(percent(fraction)) == pytest.approx(fraction, abs=1e-15)
+    assert Part(percent(fraction)).fraction == pytest.approx(fraction, abs=1e-15)
     assert re.fullmatch(r"\d+(\.\d+)?", percent(fraction))
 
 

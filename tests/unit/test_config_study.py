@@ -5,6 +5,7 @@ from test_config import assert_says, changed, faults_of
 
 from pruning_workflow.config.experiment import read_config
 from pruning_workflow.items import CONDITIONS, describe_experiment, item_literal, item_names, missing_items
+from pruning_workflow.names import EVERYTHING, Arm, Part
 from pruning_workflow.runs import coverage_rows, neighborhood_rows, retraining_rows
 
 FOLDER = "results/digits"
@@ -16,7 +17,7 @@ def study(*changes):
 
 
 def rows_of_arm(experiment, arm):
-    return [row for row in retraining_rows(experiment, [arm]) if row["arm"] == arm and row["rate"]]
+    return [row for row in retraining_rows(experiment, [Arm.parse(arm)]) if row["arm"] == arm and row["rate"]]
 
 
 def assert_say(faults, *sentences):
@@ -29,14 +30,14 @@ def assert_say(faults, *sentences):
 
 def test_each_sampler_draws_a_subset_of_each_fraction_and_random_goes_without_saying():
     experiment = study(("subset.fractions", [0.4, 0.2]), ("subset.samplers", THREE))
-    assert experiment.parts() == ["40", "40-stratified", "40-zcoreset", "20", "20-stratified", "20-zcoreset"]
+    assert list(map(str, experiment.parts())) == ["40", "40-stratified", "40-zcoreset", "20", "20-stratified", "20-zcoreset"]
     assert experiment.pruned_parts() == experiment.parts()
 
 
 def test_what_is_pruned_by_can_be_fewer():
     chosen = ("selection.samplers", ["stratified"]), ("selection.fractions", [0.2])
     experiment = study(("subset.fractions", [0.4, 0.2]), ("subset.samplers", THREE), *chosen)
-    assert experiment.pruned_parts() == ["20-stratified"]
+    assert experiment.pruned_parts() == [Part("20", sampler="stratified")]
 
 
 def test_samplers_must_be_there_and_drawn():
@@ -152,14 +153,14 @@ def test_what_draws_anew_has_no_list_and_pays_for_none():
 
 def test_budgets_double_the_trainings_but_for_that_without_pruning():
     experiment = study(("retraining.budgets", ["epochs", "steps"]))
-    rows = retraining_rows(experiment, ["random"])
+    rows = retraining_rows(experiment, [Arm("random")])
     runs = [(row["budget"], row["rate"]) for row in rows if row["seed"] == 0]
     assert runs == [*(("epochs", r) for r in (0.5, 0.8)), *(("steps", r) for r in (0.5, 0.8)), ("epochs", 0)]
     assert {row["metrics"].split("/")[3] for row in rows} == {"epochs", "steps"}
     assert "budgets" not in experiment.training.model_dump()
     rates = ("selection.rates", [0, 0.5])
     knn = "top/du/knn-10/fraction-20"
-    rows = retraining_rows(study(("retraining.budgets", ["epochs", "steps"]), rates), [knn, "random"])
+    rows = retraining_rows(study(("retraining.budgets", ["epochs", "steps"]), rates), [Arm.parse(knn), Arm("random")])
     unpruned = [(row["arm"], row["budget"]) for row in rows if row["seed"] == 0 and row["rate"] == 0]
     assert unpruned == [(knn, "epochs"), ("random", "epochs"), (knn, "steps")]
 
@@ -241,7 +242,7 @@ def test_neighbourhoods_are_those_of_the_training_on_everything():
             "neighbors": [f"{FOLDER}/neighbors/base/fraction-100/seed-3/all.parquet"],
         }
     ]
-    assert experiment.largest_k("all", "100") == 20
+    assert experiment.largest_k("all", EVERYTHING) == 20
     assert neighborhood_rows(study()) == []
     assert neighborhood_rows(study(("evaluation.neighborhoods", 5), ("evaluation.full_data_scores", False))) == []
 

@@ -6,7 +6,7 @@ import pytest
 from test_config import assert_says, changed, faults_of
 
 from pruning_workflow.config.experiment import read_config
-from pruning_workflow.parts import PATTERN, nested, percent
+from pruning_workflow.names import PART_PATTERN, Arm, Part, Table, percent
 from pruning_workflow.results import table_path
 from pruning_workflow.runs import nested_rows, retraining_rows, shift_rows
 
@@ -109,7 +109,7 @@ ENTRIES = [
 )
 def test_neighbours_are_searched_at_the_largest_k_of_those_who_read_them_in_this_part(estimates, part, expected):
     config = study(ENTRIES, ("evaluation.estimates", estimates))
-    assert {scope: config.largest_k(scope, part) for scope in expected} == expected
+    assert {scope: config.largest_k(scope, Part.parse(part)) for scope in expected} == expected
 
 
 # auto
@@ -215,17 +215,18 @@ def test_a_share_that_is_next_to_nothing_or_all_is_read_and_listed(share):
         pruned_by=["auto"],
     )
     assert config.subset.nested == share
-    part = nested("20", share)
-    assert part.startswith(f"{percent(0.2 * share)}-within-")
-    assert table_path(config, "nested/embeddings", "du", "20", 0) == f"embeddings/base/fraction-{part}/seed-0"
+    part = Part("20").nested(share)
+    assert str(part).startswith(f"{percent(0.2 * share)}-within-")
+    embeddings = table_path(config, Table("embeddings", nested=1), "du", Part("20"), 0)
+    assert embeddings == f"embeddings/base/fraction-{part}/seed-0"
     assert (config.largest_k("subset", part), config.largest_k("label", part)) == (20, 50)
     paths = [path for row in nested_rows(config) for path in (row["extrapolated"], row["truth"])]
     paths += [row["nested_scores"] for row in shift_rows(config)]
-    rows = retraining_rows(config, ["top/du/auto/fraction-20"])
-    paths += [path for row in rows for jobs in row["benchmarks"].values() for path in jobs]
+    rows = retraining_rows(config, [Arm.parse("top/du/auto/fraction-20")])
+    paths += [row["metrics"] for row in rows]
     parts = {found for path in paths for found in re.findall("fraction-([^/]*?)(?:/|.tsv|$)", path)}
-    assert part in parts
-    assert all(re.fullmatch(PATTERN, found) for found in parts)
+    assert str(part) in parts
+    assert all(re.fullmatch(PART_PATTERN, found) for found in parts)
 
 
 def test_nested_has_a_default():
