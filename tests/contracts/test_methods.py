@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
 from formats import SMALL, in_a_fork
-from pruning_workflow.config.experiment import STEP_UP_NEEDS
+from pruning_workflow.config import STEP_UP_NEEDS
 from pruning_workflow.study import write_html
 from score_extrapolation.datasets import Split
 from score_extrapolation.evaluation import read_csv, write_csv

@@ -8,7 +8,7 @@ import torch
 from test_config import assert_says, changed, faults_of
 from test_engine import ADAM, MODEL
 
-from pruning_workflow.config.experiment import read_config
+from pruning_workflow.config import read_config
 from pruning_workflow.evaluation.trials import COLUMNS, tabulate_trials
 from score_extrapolation.faults import InputFault
 from score_extrapolation.io.tables import SAMPLES, SCORES, SUBSET, write_table

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from formats import good_folder, image_bytes, write_images
-from pruning_workflow.config.experiment import read_config
+from pruning_workflow.config import read_config
 from pruning_workflow.start import check_device, check_paths
 from score_extrapolation.datasets.store.preparation import prepare_samples
 from score_extrapolation.faults import InputFault

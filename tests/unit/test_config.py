@@ -14,9 +14,7 @@ from hypothesis import strategies as st
 from pydantic import Field
 
 from pruning_workflow import start
-from pruning_workflow.config import shorthands
-from pruning_workflow.config.experiment import Config, read_config
-from pruning_workflow.config.shorthands import extrapolator_label
+from pruning_workflow.config import Config, extrapolator_label, methods, read_config
 from pruning_workflow.names import Part, percent
 from score_extrapolation.faults import InputFault
 from score_extrapolation.plugins import Section
@@ -179,7 +177,7 @@ def test_an_option_stands_in_a_label_only_where_it_is_not_the_default(monkeypatc
         epochs: int | None = 25
         kind: str = "a"
 
-    monkeypatch.setattr(shorthands, "method_options", lambda kind, name: Options)
+    monkeypatch.setattr(methods, "method_options", lambda kind, name: Options)
     default = {"name": "net", "step_up": False, **Options().model_dump()}
     assert extrapolator_label(default) == "net-3"
     others = {"hidden": [4, 2], "dropout": 0.25, "labels": False, "epochs": None, "kind": "B/c", "step_up": True}

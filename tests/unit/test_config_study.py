@@ -3,7 +3,7 @@
 import pytest
 from test_config import assert_says, changed, faults_of
 
-from pruning_workflow.config.experiment import read_config
+from pruning_workflow.config import read_config
 from pruning_workflow.items import CONDITIONS, describe_experiment, item_literal, item_names, missing_items
 from pruning_workflow.names import EVERYTHING, Arm, Part
 from pruning_workflow.runs import coverage_rows, neighborhood_rows, retraining_rows
@@ -30,7 +30,14 @@ def assert_say(faults, *sentences):
 
 def test_each_sampler_draws_a_subset_of_each_fraction_and_random_goes_without_saying():
     experiment = study(("subset.fractions", [0.4, 0.2]), ("subset.samplers", THREE))
-    assert list(map(str, experiment.parts())) == ["40", "40-stratified", "40-zcoreset", "20", "20-stratified", "20-zcoreset"]
+    assert list(map(str, experiment.parts())) == [
+        "40",
+        "40-stratified",
+        "40-zcoreset",
+        "20",
+        "20-stratified",
+        "20-zcoreset",
+    ]
     assert experiment.pruned_parts() == experiment.parts()
 
 

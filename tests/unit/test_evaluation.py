@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from pruning_workflow.evaluation.work import read_images
 
 import oracles
-from pruning_workflow.config.experiment import read_config
+from pruning_workflow.config import read_config
 from pruning_workflow.evaluation.retraining import TIMED, compare_arms, summarize_retraining, tabulate_retraining
-from pruning_workflow.evaluation.work import read_images
 from pruning_workflow.runs import agreement_rows, retraining_rows
 from score_extrapolation.evaluation import write_csv
 from score_extrapolation.evaluation.agreement import pearson, read_scores, spearman, tabulate_agreement

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pruning_workflow.parts import is_within, nested, universe
 from test_checkpoints import N, stop_after, store  # noqa: F401 - store is a fixture
 from test_config import assert_says, changed, faults_of
 from test_epochs import EVERYTHING, network, recipe, result, task
 from test_selection_streams import every_method, table_paths, write_samples
 from test_store import archive, fault_of, prepare, random_images, read_back  # noqa: F401 - archive is a fixture
 
-from pruning_workflow.config.experiment import read_config
-from pruning_workflow.parts import is_within, nested, universe
+from pruning_workflow.config import read_config
 from pruning_workflow.results import universe_path
 from score_extrapolation.datasets import count_own
 from score_extrapolation.faults import InputFault, Interrupted

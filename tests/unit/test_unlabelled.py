@@ -13,7 +13,7 @@ from test_config import changed, faults_of
 from test_unsupervised import blobs, write_run
 
 from formats import SMALL, encoded, random_images, write_arrow
-from pruning_workflow.config.experiment import read_config
+from pruning_workflow.config import read_config
 from pruning_workflow.report.contact_sheets import caption
 from score_extrapolation.datasets import Split, name_labels
 from score_extrapolation.datasets.store.labels import draw_fraction, draw_unused, map_labels

@@ -13,7 +13,7 @@ from score_extrapolation.cuda import has_cuda
 from score_extrapolation.faults import InputFault
 from score_extrapolation.io.paths import expand_braces, match
 
-from .config.experiment import Config, read_config
+from .config import Config, read_config
 from .lock import lock_results
 
 MOST_TOLD = 8  # files that a run names at its end

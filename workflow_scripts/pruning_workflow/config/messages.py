@@ -5,11 +5,14 @@ import json
 import re
 import types
 import typing
+from collections.abc import Iterator
 
 import pydantic
 
 from score_extrapolation.faults import listed
 from score_extrapolation.plugins import Section
+
+Faults = Iterator[tuple[tuple, str]]  # (location, text) of each
 
 
 def validate(model: type[Section], value, location: tuple, faults: list):

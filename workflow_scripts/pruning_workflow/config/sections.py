@@ -1,97 +1,50 @@
 """The sections of a config: their keys, types and ranges. What an experiment is as a whole is in `config`."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, Field
 
 from score_extrapolation.plugins import Section
 from score_extrapolation.training.recipe import Recipe, Training
 
 from ..names import PRETRAINED, RANDOM, Amount
-from .shorthands import Names, OptionalPaths, as_paths, unique
+from .values import (
+    Channels,
+    HeldOut,
+    ImageSize,
+    NameInPaths,
+    Names,
+    Paths,
+    Pool,
+    Rate,
+    Share,
+    SubsetFraction,
+    WrongLabels,
+    unique,
+)
 
 
-def _is_number(value) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+class HeldOutSet(Section):
+    """A set of images that is read otherwise than the training set: of test, of validation, or a pool."""
 
-
-def _fraction_hint(value, example: str) -> str:
-    """Return what to write: 90 is meant as a percentage."""
-    return f"write {value / 100:g}" if _is_number(value) and 1 < value < 100 else f"such as {example}"
-
-
-def _held_out(value):
-    # A mapping is a HeldOutSet: fill_in_methods has validated and completed it.
-    if value is None or value == "given" or isinstance(value, dict) or (_is_number(value) and 0 < value < 1):
-        return value
-    if _is_number(value) or isinstance(value, bool):
-        hint = _fraction_hint(value, "0.1")
-        raise ValueError(f"is not in (0, 1); it is the part of the training images to split off, {hint}; null is none")
-    return as_paths(value)
-
-
-def _pool(value):
-    # As of a mapping of _held_out.
-    if value is None or isinstance(value, dict):
-        return value
-    raise ValueError("is no set of images; write {dataset: npz, path: FILE}, or null for none")
-
-
-def _rate(value):
-    if _is_number(value) and 0 <= value < 1:
-        return float(value)
-    raise ValueError(f"is not in [0, 1); a rate is the fraction removed, {_fraction_hint(value, '0.5')}")
-
-
-def _subset_fraction(value):
-    if _is_number(value) and 0 < value <= 1:  # 1 beside a pool alone (contradictions)
-        return float(value)
-    hint = _fraction_hint(value, "0.2")
-    raise ValueError(f"is not in (0, 1); a subset fraction is the part that is trained on for scores, {hint}")
-
-
-def _share(value):
-    if _is_number(value) and 0 < value < 1:
-        return float(value)
-    hint = "null is all of them" if _is_number(value) and value == 1 else _fraction_hint(value, "0.2")
-    raise ValueError(f"is not in (0, 1); it is the share of the training images that is used, {hint}")
-
-
-def _wrong_labels(value):
-    if _is_number(value) and 0 < value < 1:
-        return float(value)
-    hint = "null is none" if _is_number(value) and value == 0 else _fraction_hint(value, "0.1")
-    raise ValueError(f"is not in (0, 1); it is the share of the training images that get a wrong label, {hint}")
-
-
-def _image_size(value):
-    sides = value if isinstance(value, list) else [value, value]
-    if value is None or (len(sides) == 2 and all(type(side) is int and side > 0 for side in sides)):
-        return value
-    raise ValueError("is no size; write the pixels of a square's side, or [height, width]")
-
-
-Rate = Annotated[Any, BeforeValidator(_rate)]
-SubsetFraction = Annotated[Any, BeforeValidator(_subset_fraction)]
-HeldOut = Annotated[Any, BeforeValidator(_held_out)]
-Pool = Annotated[Any, BeforeValidator(_pool)]
-Share = Annotated[Any, BeforeValidator(lambda value: None if value is None else _share(value))]
-WrongLabels = Annotated[Any, BeforeValidator(lambda value: None if value is None else _wrong_labels(value))]
-Channels = Annotated[list[float], Field(min_length=1, max_length=3)]
+    dataset: str
+    path: Paths = None
+    split: str
+    options: dict = Field(default_factory=dict)
 
 
 class Samples(Section):
     """Where images and labels come from, and what they are made into."""
 
     dataset: str
-    train: OptionalPaths = None
+    train: Paths = None
     test: HeldOut = None
     validation: HeldOut = None
     share: Share = None
     pool: Pool = None
     labelled: bool = Field(True, description="whether the training images have labels")
     options: dict = Field(default_factory=dict)
-    image_size: Annotated[Any, BeforeValidator(_image_size)] = None
+    image_size: ImageSize = None
     fit: Literal["crop", "stretch"] = "crop"
     channels: Literal[1, 3] | None = None
     mean: Channels | None = Field(None, description="one number per channel, in 0..1")
@@ -119,9 +72,6 @@ class Subset(Section):
     fractions: Annotated[list[SubsetFraction], Field(min_length=1), AfterValidator(unique)]
     samplers: Names = Field([RANDOM])
     nested: float = Field(0.5, gt=0, lt=1, description="share of a subset that is trained on by itself too")
-
-
-NameInPaths = Annotated[str, Field(pattern="^[a-z0-9_]+$")]
 
 
 class ScoreTraining(Training):
@@ -246,3 +196,25 @@ class Evaluation(Section):
         default_factory=list, description="numbers of classes that an unsupervised training is tried with too"
     )
     robustness: Robustness | None = None
+
+
+class Resources(Section):
+    """What the jobs of a stage ask for; where one does not say, it asks for what the default does."""
+
+    threads: int | None = Field(None, ge=1, description="CPU threads")
+    mem_mb: int | None = Field(None, ge=1, description="megabytes of host memory")
+    runtime: int | None = Field(None, ge=1, description="minutes")
+    gpu: int | None = Field(None, ge=0, description="GPUs")
+    gpu_shards: int | None = Field(None, ge=0, description="parts of a GPU that jobs share")
+
+
+class Slurm(Section):
+    """Where Slurm runs the jobs; None is the cluster's own default."""
+
+    account: str | None = Field(None, min_length=1)
+    partition: str | None = Field(None, min_length=1)
+    gpu_partition: str | None = Field(None, min_length=1)
+
+    def partition_of(self, on_gpu: bool) -> str | None:
+        """Return the partition of jobs with or without a GPU."""
+        return (on_gpu and self.gpu_partition) or self.partition
