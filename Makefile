@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo lint test test-all test-cluster format architecture reference clean
+.PHONY: demo lint test test-all test-cluster format architecture schema reference clean
 
 demo: $(VENV)/installed
 	$(BIN)/snakemake report
@@ -35,6 +35,9 @@ format: $(VENV)/installed
 
 architecture: $(VENV)/installed
 	$(BIN)/python docs/draw_architecture.py
+
+schema: $(VENV)/installed
+	$(BIN)/python docs/write_schema.py
 
 reference: $(VENV)/installed
 	$(BIN)/python docs/write_reference.py

@@ -72,26 +72,31 @@ class Config(Section):
     """One experiment."""
 
     experiment: str = Field(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="letters, digits, _ . -; no _ . - first"
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$",
+        description="name of its folder in results; letters, digits, _ . -; no _ . - first",
     )
-    results: str = Field(min_length=1)
-    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1), AfterValidator(unique)]
-    device: Literal["auto", "cpu", "cuda"]
-    shards: int = Field(ge=1, description="parts that samples are split into")
+    results: str = Field(min_length=1, description="folder for everything that is written")
+    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1), AfterValidator(unique)] = Field(
+        description="each repeats subsets, trainings and random draws"
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(description="where networks run; auto: on a GPU if there is one")
+    shards: int = Field(ge=1, description="parts that samples are split into, each a job of its own")
     samples: Samples
     subset: Subset
     training: ScoreTraining
     checkpoints: Checkpoints
-    scores: list[dict] = Field(min_length=1)
+    scores: list[dict] = Field(min_length=1, description="files in scores/; higher = more important = kept")
     embeddings: Embeddings
     training_free: TrainingFree
     neighbors: Neighbors
-    extrapolation: list[dict] = Field(min_length=1)
+    extrapolation: list[dict] = Field(min_length=1, description="files in extrapolators/; one result for each k")
     selection: Selection
     export: Export
     retraining: Retraining
     evaluation: Evaluation
-    resources: dict[Literal["default", *STAGES], Resources]  # type: ignore[valid-type]  # checkers want it spelt out
+    resources: dict[Literal["default", *STAGES], Resources] = Field(  # type: ignore[valid-type]  # not spelt out
+        description="what the jobs of each stage ask for"
+    )
     slurm: Slurm
 
     def asked_by(self, stage: str) -> Resources:

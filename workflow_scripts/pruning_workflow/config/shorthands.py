@@ -8,7 +8,7 @@ from score_extrapolation.plugins import method_names, method_options
 from .messages import shown, validate
 from .methods import LISTS, OF_RECIPE, all_options, candidates_of
 from .methods import candidate_label as candidate_label  # until results.py imports it from the package
-from .sections import HeldOutSet
+from .values import HeldOutSet
 
 # Keys of training that are about scores, or are other trainings. What is kept is retrained on by its labels, however it
 # was scored: a paradigm of retraining is one that says so.

@@ -1,8 +1,10 @@
 """Types of single values: paths, fractions, sizes, names. What one refuses, it refuses in a sentence."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from score_extrapolation.plugins import Section
 
 from .messages import repeated
 
@@ -82,30 +84,35 @@ def _image_size(value):
     raise ValueError("is no size; write the pixels of a square's side, or [height, width]")
 
 
-def _typed(check, *schemas: dict):
-    """Return the type of a value that a function checks and completes; `schemas` say what may be written."""
-    schema = {"anyOf": list(schemas)} if len(schemas) > 1 else schemas[0]
-    return Annotated[Any, BeforeValidator(check), WithJsonSchema(schema)]
+def _by(check, written) -> BeforeValidator:
+    """Return the validator of a value that a function checks and completes; `written` is what users may write."""
+    return BeforeValidator(check, json_schema_input_type=written)
 
 
-_NULL = {"type": "null"}
-_FRACTION = {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}
-_PATHS = (
-    {"type": "string", "minLength": 1},
-    {"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1},
-)
-_SIDE = {"type": "integer", "minimum": 1}
-_SET = {"$ref": "#/$defs/HeldOutSet"}
+_Fraction = Annotated[float, Field(gt=0, lt=1)]
+_Path = Annotated[str, Field(min_length=1)]
+_Paths = _Path | Annotated[list[_Path], Field(min_length=1)]
+_Side = Annotated[int, Field(ge=1)]
+Paths = Annotated[Any, _by(lambda value: None if value is None else as_paths(value), _Paths | None)]
 
-Paths = _typed(lambda value: None if value is None else as_paths(value), *_PATHS, _NULL)
-HeldOut = _typed(_held_out, _FRACTION, {"const": "given"}, *_PATHS, _SET, _NULL)
-Pool = _typed(_pool, _SET, _NULL)
-Rate = _typed(_rate, {"type": "number", "minimum": 0, "exclusiveMaximum": 1})
-SubsetFraction = _typed(_subset_fraction, {"type": "number", "exclusiveMinimum": 0, "maximum": 1})
-Share = _typed(_share, _FRACTION, _NULL)
-WrongLabels = _typed(_wrong_labels, _FRACTION, _NULL)
-ImageSize = _typed(_image_size, _SIDE, {"type": "array", "items": _SIDE, "minItems": 2, "maxItems": 2}, _NULL)
+
+class HeldOutSet(Section):
+    """A set of images that is read otherwise than the training set: of test, of validation, or a pool."""
+
+    dataset: str = Field(description="reader of these images")
+    path: Paths = Field(None, description="file, folder, glob or list of them; null if the reader needs none")
+    split: str = Field(description="which set of the data set; by default that of the key, or train for a pool")
+    options: dict = Field(default_factory=dict, description="options of the reader")
+
+
+HeldOut = Annotated[Any, _by(_held_out, _Fraction | Literal["given"] | _Paths | HeldOutSet | None)]
+Pool = Annotated[Any, _by(_pool, HeldOutSet | None)]
+Rate = Annotated[Any, _by(_rate, Annotated[float, Field(ge=0, lt=1)])]
+SubsetFraction = Annotated[Any, _by(_subset_fraction, Annotated[float, Field(gt=0, le=1)])]
+Share = Annotated[Any, _by(_share, _Fraction | None)]
+WrongLabels = Annotated[Any, _by(_wrong_labels, _Fraction | None)]
+ImageSize = Annotated[Any, _by(_image_size, _Side | Annotated[list[_Side], Field(min_length=2, max_length=2)] | None)]
+TrainingName = Annotated[Any, _by(lambda value: value, str)]  # which there are, the config says
 Channels = Annotated[list[float], Field(min_length=1, max_length=3)]
 Names = Annotated[list[str], Field(min_length=1), AfterValidator(unique)]
-NameInPaths = Annotated[str, Field(pattern="^[a-z0-9_]+$")]
-TrainingName = _typed(lambda value: value, {"type": "string"})  # which there are, the config says
+NameInPaths = Annotated[str, Field(pattern="^[a-z0-9_]+$", description="text of a-z 0-9 _")]
