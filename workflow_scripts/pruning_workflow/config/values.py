@@ -1,4 +1,4 @@
-"""Types of single values: paths, fractions, sizes, names. What one refuses, it refuses in a sentence."""
+"""Types of values: paths, fractions, sizes, names, sets of images. What one refuses, it refuses in a sentence."""
 
 from typing import Annotated, Any, Literal
 
