@@ -1,11 +1,12 @@
 # make demo: the default experiment and its report. make test: the checks for every change, in minutes. make test-all: every
 # check that needs no Slurm. make test-cluster: those that need one, which they start on this machine (root and Debian's
-# slurm-wlm and munge; else they are skipped). make reference: the library's public names. All set up .venv first.
+# slurm-wlm and munge; else they are skipped). make schema: config/schema.json, for editors. make reference: the library's
+# public names. All set up .venv first.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo lint test test-all test-cluster format architecture reference clean
+.PHONY: demo lint test test-all test-cluster format architecture schema reference clean
 
 demo: $(VENV)/installed
 	$(BIN)/snakemake report
@@ -35,6 +36,9 @@ format: $(VENV)/installed
 
 architecture: $(VENV)/installed
 	$(BIN)/python docs/draw_architecture.py
+
+schema: $(VENV)/installed
+	$(BIN)/python docs/write_schema.py
 
 reference: $(VENV)/installed
 	$(BIN)/python docs/write_reference.py

@@ -10,7 +10,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(workflow.current_basedir.join("../workflow_scripts").get_path_or_uri(secret_free=False)))
 
-from pruning_workflow.config.paradigm_contradictions import needs_of_selection
+from pruning_workflow.config import needs_of_selection
 from pruning_workflow.lock import run_is_over
 from pruning_workflow.names import (
     AMOUNT_PATTERN,

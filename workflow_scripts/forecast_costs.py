@@ -3,7 +3,7 @@
 from pruning_workflow.job import job
 
 with job(snakemake):
-    from pruning_workflow.config.experiment import read_config
+    from pruning_workflow.config import read_config
     from pruning_workflow.plan.break_even import say_break_even
     from pruning_workflow.plan.counts import Counts
     from pruning_workflow.plan.forecast import Forecast, sum_stages

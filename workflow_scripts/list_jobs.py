@@ -5,7 +5,7 @@ from pruning_workflow.job import job
 with job(snakemake):
     from pathlib import Path
 
-    from pruning_workflow.config.experiment import read_config
+    from pruning_workflow.config import read_config
     from pruning_workflow.nested_run import list_jobs, needs_of
     from score_extrapolation.io.atomic import write_json
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from tests.workflow.conftest import copy_checkout
 
-from pruning_workflow.config.experiment import STAGES, read_config
+from pruning_workflow.config import STAGES, read_config
 from pruning_workflow.names import LABEL_PATTERN
 from score_extrapolation.faults import InputFault
 from score_extrapolation.plugins import method_constant, method_names

@@ -8,7 +8,7 @@ import torch
 from test_config import assert_says, changed, faults_of
 from test_engine import ADAM, MODEL
 
-from pruning_workflow.config.experiment import read_config
+from pruning_workflow.config import read_config
 from pruning_workflow.evaluation.trials import COLUMNS, tabulate_trials
 from pruning_workflow.names import Part
 from score_extrapolation.faults import InputFault
@@ -127,7 +127,7 @@ def test_where_nothing_can_be_tried_is_one_sentence(changes, sentence):
 
 def test_it_is_not_told_of_a_fault_elsewhere():
     (fault,) = faults_of(changed(("selection.methods", ["auto"]), ("evaluation.estimates", ["unsure"])))
-    assert_says(fault, 'evaluation.estimates[0] = "unsure" is none of cross_validation or nested (of the ...)')
+    assert_says(fault, 'evaluation.estimates[0] = "unsure" is none of cross_validation or nested (...)')
 
 
 def test_what_candidates_read_is_read_within_the_subset_too():

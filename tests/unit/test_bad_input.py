@@ -11,7 +11,7 @@ import yaml
 
 from formats import good_folder, image_bytes, write_images
 from preparing import prepare_samples
-from pruning_workflow.config.experiment import read_config
+from pruning_workflow.config import read_config
 from pruning_workflow.start import check_device, check_paths
 from score_extrapolation.faults import InputFault
 from workflow.conftest import CHECKOUT, SMALL

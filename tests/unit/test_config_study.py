@@ -3,9 +3,9 @@
 import pytest
 from test_config import assert_says, changed, faults_of
 
-from pruning_workflow.config.experiment import read_config
+from pruning_workflow.config import read_config
 from pruning_workflow.items import CONDITIONS, describe_experiment, item_literal, item_names, missing_items
-from pruning_workflow.names import EVERYTHING, Arm
+from pruning_workflow.names import EVERYTHING, Arm, Part
 from pruning_workflow.runs import coverage_rows, neighborhood_rows, retraining_rows
 
 FOLDER = "results/digits"
@@ -38,7 +38,7 @@ def test_each_sampler_draws_a_subset_of_each_fraction_and_random_goes_without_sa
 def test_what_is_pruned_by_can_be_fewer():
     chosen = ("selection.samplers", ["stratified"]), ("selection.fractions", [0.2])
     experiment = study(("subset.fractions", [0.4, 0.2]), ("subset.samplers", THREE), *chosen)
-    assert list(map(str, experiment.pruned_parts())) == ["20-stratified"]
+    assert experiment.pruned_parts() == [Part("20", sampler="stratified")]
 
 
 def test_samplers_must_be_there_and_drawn():

@@ -5,7 +5,7 @@ import re
 import pytest
 from test_config import assert_says, changed, faults_of
 
-from pruning_workflow.config.experiment import read_config
+from pruning_workflow.config import read_config
 from pruning_workflow.names import PART_PATTERN, Arm, Part, Table, percent
 from pruning_workflow.results import table_path
 from pruning_workflow.runs import nested_rows, retraining_rows, shift_rows
@@ -48,7 +48,7 @@ def test_stepped_up_neighbours_of_twenty_are_knn_20_step_up_and_one_for_each_k()
 def test_what_is_no_truth_value_of_step_up_is_named_once_beside_other_faults(value, found):
     entry = {"name": "knn", "k": [5, 10], "step_up": value}
     (fault,) = faults_of(changed(("extrapolation", ["gnn", entry])))
-    assert_says(fault, f"extrapolation[1].step_up = {found} is neither true nor false")
+    assert_says(fault, f"extrapolation[1].step_up = {found} is neither true nor false (...)")
     faults = faults_of(changed(("extrapolation", [entry | {"weighting": "x"}]), ("device", "gpu")))
     assert {fault.split()[1] for fault in faults} == {
         "extrapolation[0].step_up",

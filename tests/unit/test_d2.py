@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from test_config import changed
 
 import oracles
-from pruning_workflow.config.experiment import read_config
+from pruning_workflow.config import read_config
 from pruning_workflow.names import EVERYTHING, Part
 from score_extrapolation.faults import InputFault
 from score_extrapolation.plugins import load_method

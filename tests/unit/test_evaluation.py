@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 import oracles
-from pruning_workflow.config.experiment import read_config
+from pruning_workflow.config import read_config
 from pruning_workflow.evaluation.retraining import TIMED, compare_arms, summarize_retraining, tabulate_retraining
 from pruning_workflow.lineage import Lineage, Record
 from pruning_workflow.names import Arm

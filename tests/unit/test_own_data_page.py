@@ -8,7 +8,7 @@ import pytest
 import yaml
 from snakemake.utils import update_config
 
-from pruning_workflow.config.experiment import read_config
+from pruning_workflow.config import read_config
 
 CHECKOUT = Path(__file__).parents[2]
 PAGE = (CHECKOUT / "docs/own_data.md").read_text()

@@ -4,7 +4,7 @@ import pytest
 from test_config import changed
 
 import pruning_workflow.start as workflow_config
-from pruning_workflow.config.experiment import read_config
+from pruning_workflow.config import read_config
 from score_extrapolation.faults import InputFault
 from score_extrapolation.io.paths import expand_braces, match
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from snakemake.utils import update_config
 
-from pruning_workflow.config.experiment import read_config
+from pruning_workflow.config import read_config
 from pruning_workflow.nested_run import needs_of
 from pruning_workflow.plan.break_even import break_even, say_break_even, say_seconds
 from pruning_workflow.plan.clock import Task, clock_seconds, start_seconds

@@ -12,7 +12,7 @@ from test_epochs import EVERYTHING, network, recipe, result, task
 from test_selection_streams import every_method, table_paths, write_samples
 from test_store import archive, fault_of, prepare, random_images, read_back  # noqa: F401 - archive is a fixture
 
-from pruning_workflow.config.experiment import read_config
+from pruning_workflow.config import read_config
 from pruning_workflow.names import Part
 from pruning_workflow.results import universe_path
 from score_extrapolation.datasets import count_own

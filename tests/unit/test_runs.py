@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pruning_workflow.config.experiment import read_config
+from pruning_workflow.config import read_config
 from pruning_workflow.names import EVERYTHING, Arm, Part, Table
 from pruning_workflow.results import labels_checkpoint, table_path, table_paths, universe_path
 from pruning_workflow.runs import (

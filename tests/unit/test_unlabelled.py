@@ -14,7 +14,7 @@ from test_unsupervised import blobs, write_run
 
 from formats import SMALL, encoded, random_images, write_arrow
 from preparing import prepare_samples
-from pruning_workflow.config.experiment import read_config
+from pruning_workflow.config import read_config
 from pruning_workflow.names import EVERYTHING, Part
 from pruning_workflow.report.contact_sheets import caption
 from score_extrapolation.datasets import Split, name_labels

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from test_config import changed, faults_of
 
-from pruning_workflow.config.experiment import read_config
+from pruning_workflow.config import read_config
 from pruning_workflow.runs import found_label_rows
 from pruning_workflow.study import table_2, table_3
 from score_extrapolation.evaluation.found_labels import tabulate_labels, warn_of_classes

@@ -13,7 +13,7 @@ import yaml
 from snakemake.utils import update_config
 
 import formats
-from pruning_workflow.config.experiment import Config, read_config
+from pruning_workflow.config import Config, read_config
 from pruning_workflow.items import BROUGHT_BY, missing_items
 
 from .conftest import CHECKOUT, Workflow, copy_checkout

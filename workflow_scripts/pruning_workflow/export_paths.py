@@ -4,7 +4,7 @@ import sys
 
 from score_extrapolation.plugins import method_constant, method_names
 
-from .config.experiment import Config
+from .config import Config
 
 READ_AGAIN = ("train", "pool.path")  # the sets that kept samples are of, by their keys in `Samples.sets_read`
 

@@ -6,7 +6,7 @@ from types import ModuleType
 
 from score_extrapolation.plugins import literal_in, names_in
 
-from .config.experiment import Config
+from .config import Config
 
 # What an item needs, by the names that its file gives in NEEDS: whether an experiment has it, and how to get it.
 CONDITIONS = {

@@ -13,7 +13,7 @@ from score_extrapolation.cuda import has_cuda
 from score_extrapolation.faults import InputFault
 from score_extrapolation.io.paths import expand_braces, match
 
-from .config.experiment import Config, read_config
+from .config import Config, read_config
 from .lock import lock_results
 from .snakemake_internals import config_files, config_given, executor_name, lift_submission_limit, runs_here
 

@@ -4,6 +4,7 @@ Nothing here imports numpy or torch: the workflow is parsed for every command, d
 """
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Annotated, Any, Literal
 
 import pydantic
@@ -13,33 +14,35 @@ from score_extrapolation.faults import InputFault
 from score_extrapolation.plugins import Section, method_constant, method_options
 
 from ..names import EVERYTHING, Part
-from .contradictions import AUTO, find_contradictions
+from .checks import find_contradictions
 from .messages import dotted, validate
-from .paradigm_contradictions import is_unsupervised, needs_of_selection
-from .resources import Resources, Slurm
+from .methods import (
+    AUTO,
+    candidate_label,
+    candidates_of,
+    extrapolator_label,
+    is_unsupervised,
+    needs_of_selection,
+    options_of,
+    own_options,
+)
 from .sections import (
     Checkpoints,
     Embeddings,
     Evaluation,
     Export,
     Neighbors,
+    Resources,
     Retraining,
     Samples,
     ScoreTraining,
     Selection,
+    Slurm,
     Subset,
     TrainingFree,
 )
-from .shorthands import (
-    candidate_label,
-    candidates_of,
-    extrapolator_label,
-    fill_in_methods,
-    fill_in_recipes,
-    own_options,
-    told_of_training,
-    unique,
-)
+from .shorthands import fill_in_methods, fill_in_recipes, told_of_training
+from .values import unique
 
 # What stepping scores up reads beside them (extrapolators/_step_up.py), and what trainings must have noted for it.
 STEP_UP_NEEDS = ("dynamics", "nested/dynamics", "nested/scores")
@@ -69,26 +72,31 @@ class Config(Section):
     """One experiment."""
 
     experiment: str = Field(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="letters, digits, _ . -; no _ . - first"
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$",
+        description="name of its folder in results; letters, digits, _ . -; no _ . - first",
     )
-    results: str = Field(min_length=1)
-    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1), AfterValidator(unique)]
-    device: Literal["auto", "cpu", "cuda"]
-    shards: int = Field(ge=1, description="parts that samples are split into")
+    results: str = Field(min_length=1, description="folder for everything that is written")
+    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1), AfterValidator(unique)] = Field(
+        description="each repeats subsets, trainings and random draws"
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(description="where networks run; auto: on a GPU if there is one")
+    shards: int = Field(ge=1, description="parts that samples are split into, each a job of its own")
     samples: Samples
     subset: Subset
     training: ScoreTraining
     checkpoints: Checkpoints
-    scores: list[dict] = Field(min_length=1)
+    scores: list[dict] = Field(min_length=1, description="files in scores/; higher = more important = kept")
     embeddings: Embeddings
     training_free: TrainingFree
     neighbors: Neighbors
-    extrapolation: list[dict] = Field(min_length=1)
+    extrapolation: list[dict] = Field(min_length=1, description="files in extrapolators/; one result for each k")
     selection: Selection
     export: Export
     retraining: Retraining
     evaluation: Evaluation
-    resources: dict[Literal["default", *STAGES], Resources]  # type: ignore[valid-type]  # checkers want it spelt out
+    resources: dict[Literal["default", *STAGES], Resources] = Field(  # type: ignore[valid-type]  # not spelt out
+        description="what the jobs of each stage ask for"
+    )
     slurm: Slurm
 
     def asked_by(self, stage: str) -> Resources:
@@ -224,7 +232,7 @@ class Config(Section):
         """Return the names of the tables that an extrapolator, given by its label, reads beside the subset's scores."""
         entry = self.extrapolators()[extrapolator]
         stepped_up = STEP_UP_NEEDS if entry["step_up"] else ()
-        needed = method_options("extrapolators", entry["name"])(**own_options("extrapolators", entry)).needs()
+        needed = options_of("extrapolators", entry).needs()
         return tuple(dict.fromkeys([*needed, *stepped_up]))
 
     def split(self, extrapolator: str) -> str | None:
@@ -279,7 +287,7 @@ def read_config(raw: dict, origin: Callable[[tuple], str] = lambda location: "co
     faults: list[tuple[tuple, str]] = []
     complete = fill_in_methods(fill_in_recipes(raw), faults)
     config = validate(Config, complete, (), faults)
-    faults += find_contradictions(_sound_sections(complete, faults))
+    faults += find_contradictions(_sound_sections(config, complete, faults))
     faulty = {location for location, _ in faults}
     faults = [(location, text) for location, text in faults if not told_of_training(location, raw, faulty)]
     if faults:
@@ -287,11 +295,14 @@ def read_config(raw: dict, origin: Callable[[tuple], str] = lambda location: "co
     return config
 
 
-def _sound_sections(complete: dict, faults: list) -> dict:
-    """Return the validated values of the keys that have no fault."""
+def _sound_sections(config: Config | None, complete: dict, faults: list) -> SimpleNamespace:
+    """Return the validated values of the keys that have no fault; None of the others."""
+    if config is not None and not faults:
+        return SimpleNamespace(**dict(config))
     faulty = {location[0] for location, _ in faults}
     fields: dict[str, Any] = {
         key: (field.annotation, field) for key, field in Config.model_fields.items() if key not in faulty
     }
     sound = pydantic.create_model("Sound", __base__=Section, **fields)
-    return dict(sound.model_validate({key: complete[key] for key in fields}))
+    values = sound.model_validate({key: complete[key] for key in fields})
+    return SimpleNamespace(**dict.fromkeys(Config.model_fields) | dict(values))

@@ -5,11 +5,14 @@ import json
 import re
 import types
 import typing
+from collections.abc import Iterator
 
 import pydantic
 
 from score_extrapolation.faults import listed
 from score_extrapolation.plugins import Section
+
+Faults = Iterator[tuple[tuple, str]]  # (location, text) of each
 
 
 def validate(model: type[Section], value, location: tuple, faults: list):
@@ -44,7 +47,9 @@ def _sentence(model: type[Section], keys: tuple, error: dict) -> str:
     kind, found, limits = error["type"], error["input"], error.get("ctx", {})
     of_key = error["loc"][-1:] == ("[key]",)
     if of_key and kind != "literal_error":
-        return f"is a name that does not fit{_annotation(model, keys[:-1])[1]}"
+        name = typing.get_args(_annotation(model, keys[:-1])[0])[0]
+        (field,) = name.__metadata__
+        return f"is a name that does not fit ({field.description})"
     if of_key or kind in ("extra_forbidden", "invalid_key"):
         return _unknown_key(keys[-1], _known_keys(_annotation(model, keys[:-1])[0]))
     annotation, hint = _annotation(model, keys)

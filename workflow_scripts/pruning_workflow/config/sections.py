@@ -1,105 +1,57 @@
-"""The sections of a config: their keys, types and ranges. What an experiment is as a whole is in `config`."""
+"""The sections of a config: their keys, each with its type, range, default and description.
 
-from typing import Annotated, Any, Literal
+A key that is a section itself is described by the docstring of its class. Comments in config.yaml, sentences about
+faults and config/schema.json take descriptions from here.
+"""
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from typing import Annotated, Literal, get_args
+
+from pydantic import AfterValidator, Field
 
 from score_extrapolation.plugins import Section
-from score_extrapolation.training.recipe import Recipe, Training
+from score_extrapolation.training.recipe import Augmentation, Optimizer, Recipe, Training
 
 from ..names import PRETRAINED, RANDOM, Amount
-from .shorthands import Names, OptionalPaths, as_paths, unique
-
-
-def _is_number(value) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _fraction_hint(value, example: str) -> str:
-    """Return what to write: 90 is meant as a percentage."""
-    return f"write {value / 100:g}" if _is_number(value) and 1 < value < 100 else f"such as {example}"
-
-
-def _held_out(value):
-    # A mapping is a HeldOutSet: fill_in_methods has validated and completed it.
-    if value is None or value == "given" or isinstance(value, dict) or (_is_number(value) and 0 < value < 1):
-        return value
-    if _is_number(value) or isinstance(value, bool):
-        hint = _fraction_hint(value, "0.1")
-        raise ValueError(f"is not in (0, 1); it is the part of the training images to split off, {hint}; null is none")
-    return as_paths(value)
-
-
-def _pool(value):
-    # As of a mapping of _held_out.
-    if value is None or isinstance(value, dict):
-        return value
-    raise ValueError("is no set of images; write {dataset: npz, path: FILE}, or null for none")
-
-
-def _rate(value):
-    if _is_number(value) and 0 <= value < 1:
-        return float(value)
-    raise ValueError(f"is not in [0, 1); a rate is the fraction removed, {_fraction_hint(value, '0.5')}")
-
-
-def _subset_fraction(value):
-    if _is_number(value) and 0 < value <= 1:  # 1 beside a pool alone (contradictions)
-        return float(value)
-    hint = _fraction_hint(value, "0.2")
-    raise ValueError(f"is not in (0, 1); a subset fraction is the part that is trained on for scores, {hint}")
-
-
-def _share(value):
-    if _is_number(value) and 0 < value < 1:
-        return float(value)
-    hint = "null is all of them" if _is_number(value) and value == 1 else _fraction_hint(value, "0.2")
-    raise ValueError(f"is not in (0, 1); it is the share of the training images that is used, {hint}")
-
-
-def _wrong_labels(value):
-    if _is_number(value) and 0 < value < 1:
-        return float(value)
-    hint = "null is none" if _is_number(value) and value == 0 else _fraction_hint(value, "0.1")
-    raise ValueError(f"is not in (0, 1); it is the share of the training images that get a wrong label, {hint}")
-
-
-def _image_size(value):
-    sides = value if isinstance(value, list) else [value, value]
-    if value is None or (len(sides) == 2 and all(type(side) is int and side > 0 for side in sides)):
-        return value
-    raise ValueError("is no size; write the pixels of a square's side, or [height, width]")
-
-
-Rate = Annotated[Any, BeforeValidator(_rate)]
-SubsetFraction = Annotated[Any, BeforeValidator(_subset_fraction)]
-HeldOut = Annotated[Any, BeforeValidator(_held_out)]
-Pool = Annotated[Any, BeforeValidator(_pool)]
-Share = Annotated[Any, BeforeValidator(lambda value: None if value is None else _share(value))]
-WrongLabels = Annotated[Any, BeforeValidator(lambda value: None if value is None else _wrong_labels(value))]
-Channels = Annotated[list[float], Field(min_length=1, max_length=3)]
+from .values import (
+    Channels,
+    HeldOut,
+    ImageSize,
+    NameInPaths,
+    Names,
+    Paths,
+    Pool,
+    Rate,
+    Share,
+    SubsetFraction,
+    WrongLabels,
+    unique,
+)
 
 
 class Samples(Section):
     """Where images and labels come from, and what they are made into."""
 
-    dataset: str
-    train: OptionalPaths = None
-    test: HeldOut = None
-    validation: HeldOut = None
-    share: Share = None
-    pool: Pool = None
+    dataset: str = Field(description="reader of the training images")
+    train: Paths = Field(None, description="path, glob or list of them; null if the reader needs none")
+    test: HeldOut = Field(None, description="fraction to split off, path, given, another set, or null for none")
+    validation: HeldOut = Field(None, description="written as test is; its accuracy is reported too")
+    pool: Pool = Field(None, description="more training images of the same classes, which alone are pruned")
+    share: Share = Field(None, description="in (0, 1): share of the training images that is used; null: all")
     labelled: bool = Field(True, description="whether the training images have labels")
-    options: dict = Field(default_factory=dict)
-    image_size: Annotated[Any, BeforeValidator(_image_size)] = None
-    fit: Literal["crop", "stretch"] = "crop"
-    channels: Literal[1, 3] | None = None
-    mean: Channels | None = Field(None, description="one number per channel, in 0..1")
-    std: Channels | None = Field(None, description="one number per channel, in 0..1")
-    on_bad_image: Literal["fail", "drop"] = "fail"
-    duplicates: Literal["keep", "drop"] = "keep"
-    wrong_labels: WrongLabels = None
-    split_seed: int = Field(0, ge=0)
+    options: dict = Field(default_factory=dict, description="options of the reader")
+    image_size: ImageSize = Field(None, description="pixels of a side, or [height, width]; null: as the images are")
+    fit: Literal["crop", "stretch"] = Field("crop", description="how other aspect ratios are made to fit image_size")
+    channels: Literal[1, 3] | None = Field(None, description="colour channels; null: 3, or 1 of grey arrays")
+    mean: Channels | None = Field(None, description="per channel, in 0..1; null: that of the training images")
+    std: Channels | None = Field(None, description="per channel, in (0, 1]; null: that of the training images")
+    on_bad_image: Literal["fail", "drop"] = Field("fail", description="what to do if an image cannot be read")
+    duplicates: Literal["keep", "drop"] = Field(
+        "keep", description="what to do with a training image that has the pixels of an earlier one"
+    )
+    wrong_labels: WrongLabels = Field(
+        None, description="in (0, 1): share of the training images that get a wrong label at random; null: none"
+    )
+    split_seed: int = Field(0, ge=0, description="draws what is split off, the share and the wrong labels")
 
     def sets_read(self) -> list[tuple[str, str, list[str]]]:
         """Return key, data set and paths of each set that is read by itself: neither a fraction nor given."""
@@ -114,20 +66,21 @@ class Samples(Section):
 
 
 class Subset(Section):
-    """The parts that are trained on for scores."""
+    """Parts that are trained on for scores."""
 
-    fractions: Annotated[list[SubsetFraction], Field(min_length=1), AfterValidator(unique)]
-    samplers: Names = Field([RANDOM])
-    nested: float = Field(0.5, gt=0, lt=1, description="share of a subset that is trained on by itself too")
-
-
-NameInPaths = Annotated[str, Field(pattern="^[a-z0-9_]+$")]
+    fractions: Annotated[list[SubsetFraction], Field(min_length=1), AfterValidator(unique)] = Field(
+        description="in (0, 1): parts of the training images that are trained on for scores"
+    )
+    samplers: Names = Field([RANDOM], description="files in subset/, each of which draws a subset of each fraction")
+    nested: float = Field(0.5, gt=0, lt=1, description="in (0, 1): share of a subset that is trained on by itself too")
 
 
 class ScoreTraining(Training):
-    """The recipe that scores are computed from, and others that some scores name."""
+    """The training that scores are computed from."""
 
-    variants: dict[NameInPaths, Training] = Field(default_factory=dict, description="text of a-z 0-9 _")
+    variants: dict[NameInPaths, Training] = Field(
+        default_factory=dict, description="other trainings that scores may name"
+    )
 
     def by_name(self) -> dict[str, Training]:
         """Return this training and the others by their names in paths."""
@@ -135,19 +88,23 @@ class ScoreTraining(Training):
 
 
 class Checkpoints(Section):
-    """When a training saves where it stands; at the end of either, and when it is told to stop."""
+    """When a training saves where it stands; an interrupted one goes on there."""
 
-    minutes: float | None = Field(None, gt=0, description="minutes since the last")
-    epochs: int | None = Field(None, ge=1, description="epochs since the last")
+    minutes: float | None = Field(None, gt=0, description="minutes since the last save; null: not by time")
+    epochs: int | None = Field(None, ge=1, description="epochs since the last save; null: not by epochs")
 
 
 class Pretrained(Section):
-    """A network that was trained on other images, whose embeddings scores and distances can be made of."""
+    """A frozen network that was trained on other images."""
 
     architecture: str = Field("tf_efficientnet_lite0", min_length=1, description="a timm name such as resnet18")
     weights: str = Field("package", min_length=1, description="hub, package or the path of a file")
-    image_size: int | None = Field(None, ge=1, description="pixels of the side that images are resized to")
-    precision: Literal["float32", "bfloat16", "auto"] = "float32"
+    image_size: int | None = Field(
+        None, ge=1, description="pixels of the side that images are resized to; null: what the network was trained on"
+    )
+    precision: Literal["float32", "bfloat16", "auto"] = Field(
+        "float32", description="numbers that the network computes in"
+    )
 
     def files(self) -> list[str]:
         """Return the file of the weights, where they are the user's own."""
@@ -155,11 +112,13 @@ class Pretrained(Section):
 
 
 class Embeddings(Section):
-    """How the embeddings are stored, and by what frozen networks some are made."""
+    """How embeddings are stored, and which frozen networks make some."""
 
-    dtype: Literal["float32", "float16"] = "float32"
+    dtype: Literal["float32", "float16"] = Field("float32", description="numbers on disk")
     pretrained: Pretrained = Pretrained()
-    others: dict[NameInPaths, Pretrained] = Field(default_factory=dict, description="text of a-z 0-9 _")
+    others: dict[NameInPaths, Pretrained] = Field(
+        default_factory=dict, description="more frozen networks, for unsupervised trainings"
+    )
 
     def networks(self) -> dict[str, Pretrained]:
         """Return all frozen networks by their names in paths."""
@@ -177,26 +136,36 @@ Spaces = Annotated[list[Literal["pretrained", "subset"]], AfterValidator(unique)
 class TrainingFree(Section):
     """Scores of embeddings alone, to compare with."""
 
-    methods: list[dict] = Field(default_factory=list)
-    spaces: Annotated[Spaces, Field(min_length=1)] = Field(["pretrained"])
+    methods: list[dict] = Field(default_factory=list, description="files in training_free/")
+    spaces: Annotated[Spaces, Field(min_length=1)] = Field(
+        ["pretrained"], description="embeddings that are scored: of embeddings.pretrained, or of the subset's training"
+    )
 
 
 class Neighbors(Section):
     """How nearest neighbours are searched."""
 
-    method: Literal["auto", "exact", "pynndescent", "ivf"] = "auto"
+    method: Literal["auto", "exact", "pynndescent", "ivf"] = Field(
+        "auto", description="kind of search; pynndescent and ivf are approximate"
+    )
 
 
 class Selection(Section):
     """What is pruned, how, and by whose scores."""
 
-    rates: Annotated[list[Rate], Field(min_length=1), AfterValidator(unique)]
-    keep: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1), AfterValidator(unique)] | None = None
-    methods: list[dict] = Field(min_length=1)
-    fractions: Annotated[list[SubsetFraction], Field(min_length=1), AfterValidator(unique)] | None = None
-    samplers: Names | None = None
-    scores: Names | None = None
-    extrapolators: Names
+    rates: Annotated[list[Rate], Field(min_length=1), AfterValidator(unique)] = Field(
+        description="in [0, 1): fractions removed"
+    )
+    keep: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1), AfterValidator(unique)] | None = Field(
+        None, description="numbers of images to keep instead of pruning at rates; null: none"
+    )
+    methods: list[dict] = Field(min_length=1, description="files in selection/")
+    fractions: Annotated[list[SubsetFraction], Field(min_length=1), AfterValidator(unique)] | None = Field(
+        None, description="fractions of subset that are pruned by; null: all"
+    )
+    samplers: Names | None = Field(None, description="samplers of subset that are pruned by; null: all")
+    scores: Names | None = Field(None, description="scores that methods without their own prune by; null: all")
+    extrapolators: Names = Field(description="extrapolators that methods without their own prune by")
 
     def amounts(self) -> list[Amount]:
         """Return how much is kept: the numbers to keep where there are any, else the pruning rates."""
@@ -206,43 +175,102 @@ class Selection(Section):
 
 
 class Export(Section):
-    """The formats that kept lists are written in."""
+    """Formats that kept lists are written in by `snakemake export`."""
 
-    formats: list[dict] = Field(default_factory=list)
+    formats: list[dict] = Field(default_factory=list, description="files in exports/")
 
 
 class Retraining(Recipe):
-    """The recipe of the training on what is kept, and how long it takes."""
+    """The training on what is kept; keys left out are those of training."""
 
     budgets: Annotated[list[Literal["epochs", "steps"]], Field(min_length=1), AfterValidator(unique)] = Field(
-        ["epochs"]
+        ["epochs"], description="length of each training: epochs of what is kept, or as many steps as on everything"
     )
-    labels: Literal["given", "found"] = Field("given", description="those found by the unsupervised training, or given")
-    pool_share: float | None = Field(None, gt=0, lt=1, description="of each batch that is of samples.pool; null: any")
+    labels: Literal["given", "found"] = Field(
+        "given", description="labels to learn: given ones, or those found by the unsupervised training"
+    )
+    pool_share: float | None = Field(
+        None, gt=0, lt=1, description="in (0, 1): share of each batch that is of samples.pool; null: any"
+    )
 
 
 class Robustness(Section):
-    """The attacks that every retrained model is measured by."""
+    """Attacks on test images that each retrained model is measured by."""
 
     attacks: Annotated[list[Literal["pgd", "autoattack"]], Field(min_length=1), AfterValidator(unique)] = Field(
-        ["pgd", "autoattack"]
+        ["pgd", "autoattack"], description="attacks, each of which measures every model"
     )
-    norm: Literal["linf", "l2"] = "linf"
+    norm: Literal["linf", "l2"] = Field("linf", description="of the change: of a pixel, or of the whole image")
     epsilon: float = Field(8.0, gt=0, description="largest change, in levels of 0..255")
-    pgd_steps: int = Field(40, ge=1)
+    pgd_steps: int = Field(40, ge=1, description="steps of pgd")
     images: int = Field(1000, ge=1, description="test images, each class in proportion")
 
 
 class Evaluation(Section):
-    """What the results are compared with."""
+    """What results are compared with."""
 
-    full_data_scores: bool = True
+    full_data_scores: bool = Field(True, description="also train on everything for scores, to compare with")
     estimates: Annotated[list[Literal["cross_validation", "nested"]], AfterValidator(unique)] = Field(
-        default_factory=list, description="of the agreement, without the truth"
+        default_factory=list, description="estimates of the agreement without the truth"
     )
-    coverage: Spaces = Field(default_factory=list, description="embeddings that the distance from the rest is of")
-    neighborhoods: int | None = Field(None, ge=1, description="nearest samples that true scores are compared with")
+    coverage: Spaces = Field(
+        default_factory=list, description="embeddings in which each subset's distance from the rest is measured"
+    )
+    neighborhoods: int | None = Field(
+        None, ge=1, description="nearest samples, such as 20, that true scores are compared with; null: none"
+    )
     classes: Annotated[list[Annotated[int, Field(ge=2)]], AfterValidator(unique)] = Field(
-        default_factory=list, description="numbers of classes that an unsupervised training is tried with too"
+        default_factory=list, description="other numbers of classes to try an unsupervised training with"
     )
     robustness: Robustness | None = None
+
+
+class Resources(Section):
+    """What the jobs of a stage ask for; the default where it is null."""
+
+    threads: int | None = Field(None, ge=1, description="CPU threads")
+    mem_mb: int | None = Field(None, ge=1, description="megabytes of host memory")
+    runtime: int | None = Field(None, ge=1, description="minutes")
+    gpu: int | None = Field(None, ge=0, description="GPUs")
+    gpu_shards: int | None = Field(None, ge=0, description="parts of a GPU that jobs share")
+
+
+class Slurm(Section):
+    """Where Slurm runs the jobs; null: the cluster's own default."""
+
+    account: str | None = Field(None, min_length=1, description="account that jobs are charged to")
+    partition: str | None = Field(None, min_length=1, description="partition of jobs without a GPU")
+    gpu_partition: str | None = Field(
+        None, min_length=1, description="partition of jobs with a GPU; null: that of the others"
+    )
+
+    def partition_of(self, on_gpu: bool) -> str | None:
+        """Return the partition of jobs with or without a GPU."""
+        return (on_gpu and self.gpu_partition) or self.partition
+
+
+# Of training/recipe.py, which describes its other keys.
+RECIPES = (Recipe, Optimizer, Augmentation)
+RECIPE_DESCRIPTIONS = {
+    "model": "files in models/",
+    "paradigm": "files in paradigms/: how a step learns",
+    "optimizer": "one of torch.optim's",
+    "name": "optimizer; momentum and nesterov belong to sgd",
+    "weight_decay": "as torch.optim defines it for the optimizer",
+    "momentum": "of sgd, in [0, 1)",
+    "nesterov": "Nesterov momentum, of sgd",
+    "schedule": "of the learning rate, per step",
+    "augmentation": "random changes of training images, in pixels as stored",
+    "flip": "mirror left-right half of the time",
+    "label_smoothing": "in [0, 1)",
+    "precision": "numbers that the network computes in; auto is bfloat16 where the device multiplies it natively",
+    "recording": "during the training, or in a pass of its own after each epoch",
+}
+
+
+def description_of(model: type[Section], key: str) -> str:
+    """Return what a key of a section is; of a key that is a section itself, what its class says."""
+    field = model.model_fields[key]
+    described = field.description or (RECIPE_DESCRIPTIONS.get(key) if issubclass(model, RECIPES) else None)
+    sections = [one for one in (field.annotation, *get_args(field.annotation)) if hasattr(one, "model_fields")]
+    return described or sections[0].__doc__.split("\n")[0].rstrip(".")

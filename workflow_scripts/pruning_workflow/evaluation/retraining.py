@@ -7,7 +7,7 @@ import pandas as pd
 from score_extrapolation.evaluation.intervals import paired_interval
 from score_extrapolation.io.atomic import read_json
 
-from ..config.experiment import STAGES
+from ..config import STAGES
 from ..lineage import Lineage, Record, stage_of
 from ..names import RANDOM, Arm
 

@@ -4,6 +4,8 @@ import os
 from pathlib import Path
 from typing import Literal
 
+from pydantic import Field
+
 from ..faults import InputFault
 from ..plugins import Section
 from ..progress import LOGGER
@@ -16,9 +18,11 @@ UNLABELLED = "_unlabeled"  # as FiftyOne calls the folder of what has no class
 
 
 class Options(Section):
-    """`how`: the kind of link; a copy can also be had of an image that is no file of its own."""
+    """What is made of each image."""
 
-    how: Literal["symlink", "hardlink", "copy"] = "symlink"
+    how: Literal["symlink", "hardlink", "copy"] = Field(
+        "symlink", description="kind of link; a copy can be had of an image that is no file of its own too"
+    )
 
 
 def write(options, kept, folder):

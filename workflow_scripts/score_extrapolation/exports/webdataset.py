@@ -17,10 +17,10 @@ REREADS = True
 
 
 class Options(Section):
-    """`shard_size`: how large a tar file may be. `shuffle_seed`: by what the order of the samples is drawn."""
+    """How large a tar file may be, and the order of the samples."""
 
     shard_size: int = Field(1000, ge=1, description="MB of images in a tar file")
-    shuffle_seed: int | None = Field(None, ge=0, description="null: order of sample_id")
+    shuffle_seed: int | None = Field(None, ge=0, description="draws the order of the samples; null: that of sample_id")
 
 
 def write(options, kept, folder):

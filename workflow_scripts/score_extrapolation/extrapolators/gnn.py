@@ -32,12 +32,8 @@ LEARNING_RATE = {"batches": 1e-3, "at once": 1e-2}
 class Options(Section):
     """What the graph is, how its network is trained, and what computes it.
 
-    `batch`: labelled samples of an update, with sampled neighbours; ``auto`` is the paper's 128; ``full`` is all at
-    once, with all their neighbours.
-    `epochs`: null is 25, the paper's, or 100 with ``full``, where an epoch is one update.
     `patience`: where an epoch is many updates; null is never, the paper's. Of a subset of 200,000 the best epoch is
     among the first.
-    `learning_rate`: of Adam; null is 1e-3, the paper's, or a peak of 1e-2 with ``full``.
     `backend`: ``auto`` is ``torch``, for the CPU and GPUs; ``dgl`` has DGL normalise the graph and sum over neighbours,
     on the CPU, for comparison: it is no faster, no longer developed, and has no wheels beyond Python 3.11.
     """
@@ -45,12 +41,20 @@ class Options(Section):
     k: int = Field(10, ge=1, description="neighbours that a sample is joined with")
     labels: bool = Field(True, description="whether the one-hot label is a feature beside the embedding")
     dropout: float = Field(0.5, ge=0, lt=0.998, description="share of hidden units, rounded to 1/256")
-    epochs: int | None = Field(None, ge=1)
+    epochs: int | None = Field(
+        None, ge=1, description="null: 25, the paper's, or 100 with batch full, where an epoch is one update"
+    )
     patience: int | None = Field(5, ge=1, description="epochs without a better validation Pearson that end training")
-    learning_rate: float | None = Field(None, gt=0)
-    batch: int | Literal["auto", "full"] = "auto"
+    learning_rate: float | None = Field(
+        None, gt=0, description="of Adam; null: 0.001, the paper's, or a peak of 0.01 with batch full"
+    )
+    batch: int | Literal["auto", "full"] = Field(
+        "auto", description="labelled samples of an update; auto: the paper's 128; full: all, with all their neighbours"
+    )
     fanout: int = Field(2, ge=1, description="neighbours that are sampled of each sample and hop of a batch")
-    backend: Literal["auto", "torch", "dgl"] = "auto"
+    backend: Literal["auto", "torch", "dgl"] = Field(
+        "auto", description="what computes the graph; auto is torch; dgl is for comparison, on the CPU"
+    )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="of training; predictions are float32"
     )

@@ -12,13 +12,13 @@ SHARDS = "samples"
 
 
 class Options(Section):
-    """`k`: neighbours whose mean score is a feature.
-
-    `labels`: whether labels are read: the label's probability is a feature then, and neighbours are of the same label.
-    """
+    """What is known of a sample."""
 
     k: int = Field(50, ge=1, description="neighbours whose mean score is a feature")
-    labels: bool = True
+    labels: bool = Field(
+        True,
+        description="whether labels are read: their probability is a feature, and neighbours are of the same label",
+    )
 
     def needs(self) -> tuple[str, ...]:
         """The same twice: of the samples outside the subset, and of the subset's outside the one nested in it."""

@@ -18,11 +18,11 @@ STAGE = "extrapolation/knn"
 
 
 class Options(Section):
-    """`k`: neighbours; `weighting`: by distance, exp(-d), or uniform; `same_label`: only those of the own label."""
+    """Which neighbours, and how their scores are weighted."""
 
     k: int = Field(20, ge=1, description="neighbours")
-    weighting: Literal["distance", "uniform"] = "distance"
-    same_label: bool = False
+    weighting: Literal["distance", "uniform"] = Field("distance", description="exp(-distance), or all alike")
+    same_label: bool = Field(False, description="whether neighbours are those of the sample's own label only")
 
     def needs(self) -> tuple[str, ...]:
         """Only neighbours: scores and distances are all that is averaged."""

@@ -9,9 +9,11 @@ from . import GlobalAveragePool, conv_block
 
 
 class Options(Section):
-    """`width`: channels of the first convolution; the embedding is four times as wide."""
+    """How wide the network is."""
 
-    width: int = Field(32, ge=1, le=1024)
+    width: int = Field(
+        32, ge=1, le=1024, description="channels of the first convolution; the embedding is four times as wide"
+    )
 
 
 class Residual(nn.Module):

@@ -13,14 +13,16 @@ from ..plugins import Section
 
 
 class Options(Section):
-    """`architecture`: a timm name such as resnet18; `stem`: how a ResNet's first layers treat small images.
+    """Which network, and how a ResNet's first layers treat small images.
 
     ``cifar`` is a 3x3 convolution of stride 1 and no max-pooling, ``no_max_pool`` keeps timm's first convolution
     and drops the pooling, ``default`` is timm's.
     """
 
     architecture: str = Field(min_length=1, description="a timm name such as resnet18")
-    stem: Literal["default", "cifar", "no_max_pool"] = "default"
+    stem: Literal["default", "cifar", "no_max_pool"] = Field(
+        "default", description="first layers of a ResNet: timm's, one 3x3 convolution, or timm's without its pooling"
+    )
 
 
 def build_trunk(options: Options, image_shape: tuple[int, int, int]) -> tuple[nn.Module, int]:
