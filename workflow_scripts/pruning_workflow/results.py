@@ -2,8 +2,7 @@
 
 from score_extrapolation.plugins import method_constant
 
-from .config.experiment import Config
-from .config.shorthands import candidate_label
+from .config import Config, candidate_label
 from .names import COMPUTED, PRETRAINED, SPACES, Amount, Arm, Part, Shard, Table
 
 SHARDED = ("embeddings", "predictions", "neighbors")  # stages that write a table shard by shard

@@ -5,7 +5,7 @@ from itertools import combinations
 
 from score_extrapolation.plugins import method_constant
 
-from .config.experiment import AUTO, Config
+from .config import AUTO, Config
 from .names import EVERYTHING, RANDOM, Amount, Arm, Table
 from .results import (
     extrapolated_path,

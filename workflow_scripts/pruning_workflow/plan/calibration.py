@@ -8,7 +8,7 @@ from pathlib import Path
 from score_extrapolation.cuda import has_cuda
 from score_extrapolation.io.atomic import read_json, write_json
 
-from ..config.experiment import Config, read_config
+from ..config import Config, read_config
 from ..lineage import FOLDER, Record
 from ..names import RANDOM, Amount, Arm
 from ..nested_run import ListedJob, list_jobs, needs_of

@@ -3,7 +3,7 @@
 import math
 from typing import NamedTuple
 
-from ..config.experiment import STAGES, Config
+from ..config import STAGES, Config
 from ..names import Amount
 from .break_even import BreakEven, break_even
 from .clock import Task, clock_seconds

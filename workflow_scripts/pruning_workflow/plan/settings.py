@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from ..config.experiment import STAGES, Config
+from ..config import STAGES, Config
 from ..lineage import FOLDER
 from ..start import input_paths
 

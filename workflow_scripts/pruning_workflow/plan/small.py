@@ -5,7 +5,7 @@ import math
 
 from score_extrapolation.faults import InputFault
 
-from ..config.experiment import AUTO, Config, read_config
+from ..config import AUTO, Config, read_config
 from .counts import Counts
 
 SHORTEST = 2  # epochs: the first alone would be all warming up

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from score_extrapolation.passes import PASSES_OF_A_STEP
 
-from ..config.experiment import Config
+from ..config import Config
 from ..names import EVERYTHING, Amount, Part, Shard
 from .counts import Counts
 
