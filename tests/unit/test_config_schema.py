@@ -147,3 +147,10 @@ def test_the_schema_describes_every_key_with_range_and_default_and_every_option(
 
     assert [path for path in undescribed(SCHEMA) if "/if/" not in path] == []
     assert set(SCHEMA["properties"]) == set(DEFAULT)
+
+
+def test_other_packages_import_the_config_by_its_one_entrance():
+    sources = [*(CHECKOUT / "workflow_scripts").rglob("*.py"), *(CHECKOUT / "rules").glob("*.smk")]
+    others = [path for path in sources if "config" not in path.parts[-3:]]
+    deeper = re.compile(r"^\s*from (pruning_workflow\.|\.+)config\.\w", re.M)
+    assert [path.name for path in others if deeper.search(path.read_text())] == []

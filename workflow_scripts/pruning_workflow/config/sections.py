@@ -9,7 +9,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import AfterValidator, Field
 
 from score_extrapolation.plugins import Section
-from score_extrapolation.training.recipe import Augmentation, Optimizer, Recipe, Training
+from score_extrapolation.training.recipe import Recipe, Training
 
 from ..names import PRETRAINED, RANDOM, Amount
 from .values import (
@@ -249,28 +249,8 @@ class Slurm(Section):
         return (on_gpu and self.gpu_partition) or self.partition
 
 
-# Of training/recipe.py, which describes its other keys.
-RECIPES = (Recipe, Optimizer, Augmentation)
-RECIPE_DESCRIPTIONS = {
-    "model": "files in models/",
-    "paradigm": "files in paradigms/: how a step learns",
-    "optimizer": "one of torch.optim's",
-    "name": "optimizer; momentum and nesterov belong to sgd",
-    "weight_decay": "as torch.optim defines it for the optimizer",
-    "momentum": "of sgd, in [0, 1)",
-    "nesterov": "Nesterov momentum, of sgd",
-    "schedule": "of the learning rate, per step",
-    "augmentation": "random changes of training images, in pixels as stored",
-    "flip": "mirror left-right half of the time",
-    "label_smoothing": "in [0, 1)",
-    "precision": "numbers that the network computes in; auto is bfloat16 where the device multiplies it natively",
-    "recording": "during the training, or in a pass of its own after each epoch",
-}
-
-
 def description_of(model: type[Section], key: str) -> str:
     """Return what a key of a section is; of a key that is a section itself, what its class says."""
     field = model.model_fields[key]
-    described = field.description or (RECIPE_DESCRIPTIONS.get(key) if issubclass(model, RECIPES) else None)
     sections = [one for one in (field.annotation, *get_args(field.annotation)) if hasattr(one, "model_fields")]
-    return described or sections[0].__doc__.split("\n")[0].rstrip(".")
+    return field.description or sections[0].__doc__.split("\n")[0].rstrip(".")

@@ -7,7 +7,6 @@ from score_extrapolation.plugins import method_names, method_options
 
 from .messages import shown, validate
 from .methods import LISTS, OF_RECIPE, all_options, candidates_of
-from .methods import candidate_label as candidate_label  # until results.py imports it from the package
 from .values import HeldOutSet
 
 # Keys of training that are about scores, or are other trainings. What is kept is retrained on by its labels, however it
