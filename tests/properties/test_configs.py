@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from tests.workflow.conftest import copy_checkout
 
 from pruning_workflow.config.experiment import STAGES, read_config
+from pruning_workflow.names import LABEL_PATTERN
 from score_extrapolation.faults import InputFault
 from score_extrapolation.plugins import method_constant, method_names
 
 CHECKOUT = Path(__file__).parents[2]
 DEFAULT = yaml.safe_load((CHECKOUT / "config.yaml").read_text())
-LABEL = re.compile(re.search(r'extrapolator="(.*)"', (CHECKOUT / "rules/common.smk").read_text())[1])
 
 
 def some(values, least=1, most=None):
@@ -153,7 +153,7 @@ def test_a_valid_config_written_out_is_the_same_experiment(config):
     assert read_config(json.loads(experiment.model_dump_json())) == experiment
     labels = list(experiment.extrapolators())
     assert len(set(labels)) == len(labels)
-    assert all(LABEL.fullmatch(label) for label in experiment.extrapolated())
+    assert all(re.fullmatch(LABEL_PATTERN, label) for label in experiment.extrapolated())
 
 
 @pytest.fixture(scope="module")
