@@ -154,7 +154,7 @@ def test_a_valid_config_written_out_is_the_same_experiment(config):
     assert read_config(json.loads(experiment.model_dump_json())) == experiment
     labels = list(experiment.extrapolators())
     assert len(set(labels)) == len(labels)
-    assert all(LABEL.fullmatch(label) for label in experiment.extrapolated())
+    assert all(re.fullmatch(LABEL_PATTERN, label) for label in experiment.extrapolated())
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 CHECKOUT = Path(__file__).parents[2]
 SCRIPTS = CHECKOUT / "workflow_scripts"
 LIBRARY = SCRIPTS / "score_extrapolation"
-LIBRARY_FILES = sorted(path for path in LIBRARY.rglob("*") if path.is_file() and path.suffix != ".pyc")
+LIBRARY_FILES = sorted(path for path in LIBRARY.rglob("*.*") if path.is_file() and "__pycache__" not in path.parts)
 # What a library that is imported elsewhere has not heard of: who runs it, and how files of results are named.
 OF_THE_WORKFLOW = re.compile(
     r"snakemake|slurm|workflow|config\.yaml|lineage|results/|"

@@ -1,8 +1,11 @@
 """What is scored without labels is extrapolated and pruned by without labels."""
 
+from dataclasses import replace
+
 from score_extrapolation.faults import listed
 from score_extrapolation.plugins import method_constant, method_names
 
+from ...names import Table
 from ..messages import Faults
 from ..methods import extrapolator_label, needs_of_selection, options_of
 from .unsupervised import trainings_without_labels
@@ -27,7 +30,8 @@ def find(sound) -> Faults:
 
 def _in_extrapolation(extrapolation: list[dict], reason: str) -> Faults:
     for i, entry in enumerate(extrapolation):
-        needs = {name.removeprefix("nested/") for name in options_of("extrapolators", entry).needs()}
+        tables = map(Table.parse, options_of("extrapolators", entry).needs())
+        needs = {str(replace(table, nested=0)) for table in tables}
         label = extrapolator_label(entry)
         if needs & OF_IMAGES:
             yield ("extrapolation", i), f"= {label} reads what networks say of images, and {reason}; take knn or gnn"
