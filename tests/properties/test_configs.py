@@ -18,7 +18,6 @@ from score_extrapolation.plugins import method_constant, method_names
 
 CHECKOUT = Path(__file__).parents[2]
 DEFAULT = yaml.safe_load((CHECKOUT / "config.yaml").read_text())
-LABEL = re.compile(LABEL_PATTERN)
 
 
 def some(values, least=1, most=None):
