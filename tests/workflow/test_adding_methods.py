@@ -15,7 +15,7 @@ from score_extrapolation.io.tables import read_table
 from .conftest import CHECKOUT, SMALL, copy_checkout, environment
 
 TEXT = (CHECKOUT / "CONTRIBUTING.md").read_text()
-EXAMPLES = dict(re.findall(r"`(\w+/\w+\.py)`, used by.*?```python\n(.*?)```", TEXT, re.S))
+EXAMPLES = dict(re.findall(r"`([\w/]+/\w+\.py)`, used by.*?```python\n(.*?)```", TEXT, re.S))
 SETTINGS = [yaml.safe_load(line) for line in re.findall(r"used by `(.+?)`[,:]", TEXT)]
 
 
@@ -34,7 +34,7 @@ def extended(tmp_path_factory):
 
 
 def test_there_are_four():
-    assert [name.split("/")[0] for name in EXAMPLES] == ["scores", "extrapolators", "datasets", "selection"]
+    assert [Path(name).parts[0] for name in EXAMPLES] == ["scores", "extrapolators", "datasets", "selection"]
     assert [list(settings) for settings in SETTINGS] == [["scores"], ["extrapolation"], ["samples"], ["selection"]]
 
 
