@@ -6,7 +6,8 @@ job read.
 
 - A job that several results share counts in full for each of them, and once within a sum.
 - A job that is run again, as by ``--forceall``, replaces its record: a sum has what the last run cost. A table has
-  what the records said when it was made: where the job's results are the same bytes as before, nothing makes the table again.
+  what the records said when it was made: where the job's results are the same bytes as before, nothing makes the table
+  again.
 - A training that was killed and goes on where it stood has the seconds of what it did before as well. What was lost
   between the last saved state and the kill is in no sum.
 
