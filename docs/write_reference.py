@@ -16,8 +16,9 @@ import score_extrapolation
 from score_extrapolation.plugins import KINDS
 
 LIBRARY = score_extrapolation.__name__
-# Whose tables others read, what they call and where they add files; the rest is the workflow's.
-SHOWN = ["recorder", "tables", "shards", "faults", "plugins", "neighbors", *(kind for kind in KINDS if kind != "study")]
+# Whose tables others read, what they call and where they add files.
+SHOWN = ["score_recorder", "io.tables", "shards", "faults", "plugins", "neighbors", *KINDS]
+HIDDEN = (r"!.*\._", rf"!{LIBRARY}\.datasets\.store")
 
 
 def write_reference(folder: Path) -> None:
@@ -25,8 +26,7 @@ def write_reference(folder: Path) -> None:
     # pdoc finds public names in the module's namespace, into which they are loaded on first use.
     vars(score_extrapolation).update({name: getattr(score_extrapolation, name) for name in score_extrapolation.__all__})
     pdoc.render.configure(docformat="numpy", show_source=False)
-    private = r"!.*\._"
-    pdoc.pdoc(LIBRARY, *(f"{LIBRARY}.{module}" for module in SHOWN), private, output_directory=folder)
+    pdoc.pdoc(LIBRARY, *(f"{LIBRARY}.{module}" for module in SHOWN), *HIDDEN, output_directory=folder)
 
 
 if __name__ == "__main__":
