@@ -1,13 +1,13 @@
-"""Count the small faults of the library that the tests find: those of the fast tier, and all tests.
+"""Count the small faults of our packages that the tests find: those of the fast tier, and all tests.
 
     .venv/bin/python -m pip install coverage==7.10.7
     OMP_NUM_THREADS=1 .venv/bin/python tests/mutants.py --fast "not slow" [--n 60] [--seed 0] [--folder build/mutants]
 
 coverage 7.17.5 renames the data of a process that saves them; one that goes on after it, as our tests do, then fails.
 
-A mutant is the library with one place changed: a comparison, an operator, a number, a condition, a slice, a call or a
-returned value. The places are drawn at random from all modules, each with the same chance. Texts, annotations and log
-messages are no places. Only copies of the last commit are changed.
+A mutant is the code with one place of the library or the workflow changed: a comparison, an operator, a number, a
+condition, a slice, a call or a returned value. The places are drawn at random from all modules, each with the same
+chance. Texts, annotations and log messages are no places. Only copies of the last commit are changed.
 
 The tests must pass. First they run once under coverage.py, which notes the tests that run each line: all of --tests,
 and of --end-to-end those that --fast selects. Then each mutant meets the tests that run its lines until one fails, the
@@ -15,7 +15,7 @@ quickest files first: those of the fast tier, and, if it survives, the others of
 other tests of --end-to-end, those files first that name the mutant's module most often, for at most --end-to-end-s.
 Elsewhere a mutant is killed by a run that takes several times as long as it should.
 
-Processes that a test starts are covered as well, and so are copies of the library: the environment variable
+Processes that a test starts are covered as well, and so are copies of the packages: the environment variable
 PYTEST_CURRENT_TEST, which processes inherit, becomes coverage's context. The lines of a process that is killed, or
 gets an environment of its own, are lost, as are those that numba compiles. A line that a fixture runs counts for all
 tests of the file, and of the folder if that has a conftest.py. A line that runs at import, or that no test was seen to
@@ -47,11 +47,11 @@ import coverage
 import pytest
 
 CHECKOUT = Path(__file__).parents[1]
-LIBRARY = "score_extrapolation"
+PACKAGES = ("score_extrapolation", "pruning_workflow")
 COVERAGE = """[run]
 parallel = true
 data_file = {folder}/coverage
-include = */{library}/*
+include = {include}
 context = ${{PYTEST_CURRENT_TEST-}}
 patch = fork, _exit
 """
@@ -71,11 +71,17 @@ NAMES = dict(NAMES + [(other, name) for name, other in NAMES])
 SAID = {"debug", "info", "warning", "warn", "print"}  # calls that only tell something
 
 
+def in_package(path: str) -> str:
+    """Return the path of a module from its package on."""
+    starts = [path.rindex(f"/{package}/") + 1 for package in PACKAGES if f"/{package}/" in path]
+    return path[max(starts) :]
+
+
 @dataclass(frozen=True)
 class Mutant:
     """One place of a module, and what stands there instead."""
 
-    path: str  # in the library
+    path: str  # that of its package and below
     line: int
     column: int
     lines: range = field(compare=False)  # of the statement, or of its head
@@ -155,7 +161,7 @@ def find_mutants(path: Path) -> list[Mutant]:
             made = source[:start] + (after if bare else f"({after})").encode() + source[end:]
             compile(made, path, "exec")
             change = f"{before} -> {after}".replace("\n", " ")
-            name = path.as_posix().rsplit(f"/{LIBRARY}/", 1)[1]
+            name = in_package(path.as_posix())
             mutants.append(Mutant(name, old.lineno, old.col_offset, lines, at_import, change, made))
         inner = node.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) else []
         for part in parts(node):
@@ -241,7 +247,8 @@ def measure(folder: Path, checkout: Path, tier: str, arguments: list[str]) -> di
     listed = folder / f"{tier}.json"
     if not listed.exists():
         settings = folder / "coveragerc"
-        settings.write_text(COVERAGE.format(folder=folder, library=LIBRARY))
+        include = ", ".join(f"*/{package}/*" for package in PACKAGES)
+        settings.write_text(COVERAGE.format(folder=folder, include=include))
         environment = {"COVERAGE_PROCESS_START": str(settings), "MUTANTS_TESTS": str(folder / "tests.json")}
         (folder / "sitecustomize.py").write_text("import coverage\n\ncoverage.process_startup()\n")
         environment["PYTHONPATH"] = f"{folder}{os.pathsep}{checkout / 'tests'}"
@@ -259,7 +266,7 @@ def measure(folder: Path, checkout: Path, tier: str, arguments: list[str]) -> di
 
 
 def read_coverage(folder: Path) -> dict[str, dict[int, set[str]]]:
-    """Return the contexts of each line of each module; copies of the library count as the library."""
+    """Return the contexts of each line of each module; copies of a package count as it."""
     measured = coverage.Coverage(data_file=str(folder / "coverage"), config_file=str(folder / "coveragerc"))
     if list(folder.glob("coverage.*")):
         measured.combine([str(folder)], keep=False)
@@ -267,7 +274,7 @@ def read_coverage(folder: Path) -> dict[str, dict[int, set[str]]]:
     measured.load()
     covered: dict[str, dict[int, set[str]]] = {}
     for path in measured.get_data().measured_files():
-        lines = covered.setdefault(path.rsplit(f"/{LIBRARY}/", 1)[1], {})
+        lines = covered.setdefault(in_package(path), {})
         for line, contexts in measured.get_data().contexts_by_lineno(path).items():
             lines.setdefault(line, set()).update(filter(None, contexts))
     if not covered:
@@ -277,7 +284,7 @@ def read_coverage(folder: Path) -> dict[str, dict[int, set[str]]]:
 
 def count_mentions(mutant: Mutant, test_file: str) -> int:
     """Return how often a file of tests names the mutant's module, or the folder of an __init__.py."""
-    path = Path(LIBRARY, mutant.path)
+    path = Path(mutant.path)
     module = path.parent.name if path.stem == "__init__" else path.stem
     return len(re.findall(rf"(?<![a-z]){module}(?![a-z])", (CHECKOUT / test_file).read_text()))
 
@@ -306,7 +313,7 @@ def select_tests(mutant: Mutant, covered: dict, tests: dict[str, dict]) -> tuple
 
 def meet(mutant: Mutant, checkout: Path, tests: list[str], seconds: float) -> tuple[str, str]:
     """Return "killed", "survived" or "out of time", and the test that failed."""
-    path = checkout / "workflow_scripts" / LIBRARY / mutant.path
+    path = checkout / "workflow_scripts" / mutant.path
     original = path.read_bytes()
     path.write_bytes(mutant.source)
     try:
@@ -328,7 +335,7 @@ def main() -> None:
     parser.add_argument("--fast", required=True, help="pytest's marker expression of the fast tier")
     parser.add_argument("--n", type=int, default=60, help="mutants (%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of the draw (%(default)s)")
-    parser.add_argument("--modules", nargs="*", default=["**/*.py"], help="patterns within the library (all)")
+    parser.add_argument("--modules", nargs="*", default=["**/*.py"], help="patterns within the packages (all)")
     parser.add_argument("--tests", nargs="*", default=["tests/unit", "tests/properties", "tests/contracts"])
     workflow = [str(path.relative_to(CHECKOUT)) for path in sorted(CHECKOUT.glob("tests/workflow/test_*.py"))]
     parser.add_argument("--end-to-end", nargs="*", default=workflow, help="files of tests (those of tests/workflow)")
@@ -348,8 +355,10 @@ def main() -> None:
         slow = measure(folder, first, "slow", [*options.tests, "-m", f"not ({options.fast})"])
         covered = read_coverage(folder)
 
-        library = first / "workflow_scripts" / LIBRARY
-        modules = sorted({path for pattern in options.modules for path in library.glob(pattern)})
+        packages = [first / "workflow_scripts" / package for package in PACKAGES]
+        modules = sorted(
+            {path for package in packages for pattern in options.modules for path in package.glob(pattern)}
+        )
         mutants = [mutant for path in modules for mutant in find_mutants(path)]
         print(f"{len(mutants)} places in {len(modules)} modules")
         random.Random(options.seed).shuffle(mutants)
