@@ -8,8 +8,8 @@ job read.
 - A job that is run again, as by ``--forceall``, replaces its record: a sum has what the last run cost. A table has
   what the records said when it was made: where the job's results are the same bytes as before, nothing makes the table
   again.
-- A training that was killed and goes on where it stood has the seconds of what it did before as well. What was lost
-  between the last saved state and the kill is in no sum.
+- A training, or a frozen network's embedding, that was killed and goes on where it stood has the seconds of what it
+  did before as well. What was lost between the last saved state and the kill is in no sum, nor are failed attempts.
 
 Work is a cost that a small run shares with a large one, whose seconds are not mostly imports. Its unit is one full
 training: that without pruning, for the epochs of the retraining's recipe. Work is the images that are trained on,
@@ -50,7 +50,7 @@ class Record:
         Files of the user's that it read, as the config names them, wherever they lie.
     threads : int
     seconds : float
-        By the clock, from the start of its process; of a training that went on where it stood, the earlier ones too.
+        By the clock, from the start of its process; of what went on where it stood, the earlier ones too (see above).
     memory_mb : float
         The most that its processes had in memory together, looked at each second.
     images_trained : float or None
