@@ -86,7 +86,7 @@ rule embed_pretrained:
     input:
         images=out("samples/train.npy"),
         samples=out("samples/train.parquet"),
-        weights=lambda wildcards: NETWORKS[wildcards.network].files(),
+        sources=lambda wildcards: NETWORKS[wildcards.network].files(),
     output:
         out("embeddings/{network}.parquet"),
         lineage=out("lineage/embeddings/{network}.json"),

@@ -10,7 +10,7 @@ from pruning_workflow.snakemake_internals import deployment_methods
 
 rule count_samples:
     input:
-        lambda wildcards: planned_paths(EXPERIMENT),
+        sources=lambda wildcards: planned_paths(EXPERIMENT),
     output:
         out("plan/counts.json"),
         lineage=out("lineage/plan/counts.json"),

@@ -9,7 +9,7 @@ Writes: samples/{split}.npy (n, h, w, c) uint8, samples/{split}.parquet, samples
 
 rule prepare_samples:
     input:
-        input_paths(EXPERIMENT),
+        sources=input_paths(EXPERIMENT),
     output:
         images=[out(f"samples/{split}.npy") for split in SPLITS],
         tables=[out(f"samples/{split}.parquet") for split in SPLITS],

@@ -9,7 +9,7 @@ with job(snakemake) as ran:
     from score_extrapolation.pretrained import embed_pretrained
 
     sample_ids = read_table(snakemake.input.samples, ["sample_id"])["sample_id"]
-    embeddings = embed_pretrained(
+    embeddings, seconds_before = embed_pretrained(
         images_path=snakemake.input.images,
         sample_ids=sample_ids,
         **snakemake.params.network,
@@ -19,6 +19,7 @@ with job(snakemake) as ran:
         key=snakemake.params.key,
     )
     ran.note_images(predicted=len(sample_ids))
+    ran.note_seconds_before(seconds_before)
     write_vectors(
         snakemake.output[0],
         ran.metadata,

@@ -2,11 +2,12 @@
 
 import errno
 import shutil
+import subprocess
 from collections import namedtuple
 
 import pytest
 
-from pruning_workflow.job import disk_fault
+from pruning_workflow.job import _shell_parent, disk_fault
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -42,3 +43,10 @@ def test_a_folder_that_cannot_be_written_to_on_this_node(folder):
 def test_images_that_cannot_be_read_are_no_fault_of_the_results(folder):
     assert disk_fault(PermissionError(errno.EACCES, "refused", "photos/cat.png"), folder) is None
     assert disk_fault(FileNotFoundError(errno.ENOENT, "not there", str(folder / "x")), folder) is None
+
+
+def test_a_process_that_has_just_ended_is_no_shell():
+    """What watches a job must outlive it: it ends the job."""
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    assert _shell_parent(ended.pid) is None

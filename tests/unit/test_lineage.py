@@ -2,6 +2,11 @@
 
 import json
 import math
+import os
+import re
+import subprocess
+import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -63,11 +68,16 @@ def test_a_missing_record_is_one_sentence_that_names_the_file():
             without.leading_to(path)
         lost = "first/model" if path == "first/model" else "first/dynamics"
         assert str(fault.value) == (
-            f"lineage: no record says how {lost} was made, so that its cost is not known; make that file again by "
-            "snakemake --forcerun and its path"
+            f"lineage: no record says how {lost} was made, so that its cost is not known; make it again: "
+            f"snakemake --forcerun {lost}"
         )
     with pytest.raises(InputFault, match="how elsewhere was made"):
         without.leading_to("elsewhere")
+
+
+def test_that_sentence_can_be_pasted_into_a_terminal(tmp_path):
+    with pytest.raises(InputFault, match=f"make it again: snakemake --forcerun {re.escape(str(tmp_path))}/elsewhere$"):
+        Lineage.of(tmp_path).leading_to("elsewhere")
 
 
 def test_files_of_the_users_end_the_way():
@@ -152,6 +162,15 @@ def test_records_of_an_experiment_are_found_in_all_folders(tmp_path):
     assert Lineage.of(tmp_path / "elsewhere").writer == {}
 
 
+def test_a_record_may_go_while_others_are_read(tmp_path, monkeypatch):
+    """Snakemake removes what a job wrote before it runs the job again, beside the one that reads the records."""
+    (tmp_path / FOLDER).mkdir()
+    (tmp_path / FOLDER / "here.json").write_text(json.dumps(SAMPLES.to_json()))
+    found = [tmp_path / FOLDER / name for name in ("gone.json", "here.json")]
+    monkeypatch.setattr(Path, "rglob", lambda *_: iter(found))
+    assert Lineage.of(tmp_path).leading_to("samples/train.npy") == [SAMPLES]
+
+
 def test_a_job_that_is_run_again_replaces_its_record(tmp_path):
     """As --forceall runs all of them: a sum is of the last run, not of both."""
     for seconds in (100.0, 7.0):
@@ -215,6 +234,22 @@ def test_a_job_notes_what_it_read_wrote_and_cost(snakemake):
     assert (noted.images_trained, noted.images_predicted) == (1200.0, 40)
     assert before.seconds > 0 and 1000 <= noted.seconds - before.seconds < 1100
     assert noted.memory_mb > 10
+
+
+def test_files_of_the_users_are_sources_below_the_folder_of_results_too(snakemake, tmp_path):
+    photos = f"{tmp_path}/results/digits/photos"
+    snakemake.input = Files(f"{tmp_path}/results/digits/a", photos)
+    snakemake.input.named["sources"] = [photos]
+    noted = written_by(Job(snakemake), snakemake)
+    assert (noted.reads, noted.sources) == (("a",), (photos,))
+
+
+def test_seconds_are_those_of_the_process():
+    code = "from pruning_workflow.job import seconds_of_process; print(seconds_of_process())"
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "workflow_scripts")}
+    began = time.monotonic()
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert 0 < float(done.stdout) <= time.monotonic() - began + 0.02  # the system counts hundredths
 
 
 def test_records_that_a_job_reads_are_no_results(snakemake, tmp_path):

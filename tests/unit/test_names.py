@@ -269,7 +269,6 @@ TAKEN_APART = re.compile(
 # Not names of results: a method's label in words for people; tables as methods of the library call them.
 NO_NAMES_OF_RESULTS = {
     "pruning_workflow/report/__init__.py": ['label.split("-")'],
-    "pruning_workflow/config/paradigm_contradictions.py": ['name.removeprefix("nested/")'],
 }
 
 

@@ -51,7 +51,12 @@ def three_images_in_a_batch(monkeypatch):
     monkeypatch.setattr(pretrained, "BATCH", 3)
 
 
-def embed(store, folder, ids=IDS, images="train.npy", **changes):
+def embed(store, folder, *ids, **changes):
+    return timed(store, folder, *ids, **changes)[0]
+
+
+def timed(store, folder, ids=IDS, images="train.npy", **changes):
+    """Return embeddings, and the seconds before they were stopped."""
     arguments = {
         "images_path": store / images,
         "sample_ids": ids,
@@ -62,7 +67,8 @@ def embed(store, folder, ids=IDS, images="train.npy", **changes):
         "device": "cpu",
         "checkpoint_path": folder / "checkpoint",
     }
-    return np.array(embed_pretrained(**(arguments | changes)))
+    embeddings, seconds_before = embed_pretrained(**(arguments | changes))
+    return np.array(embeddings), seconds_before
 
 
 def small_state(store):
@@ -269,8 +275,10 @@ def test_what_was_killed_goes_on_where_it_was_saved(store, tmp_path, monkeypatch
     done = subprocess.run([sys.executable, "-c", KILLED, *map(str, arguments)], capture_output=True, text=True)
     assert done.returncode == -9, done.stderr
     seen = count_images(monkeypatch)
-    np.testing.assert_array_equal(embed(store, tmp_path), expected)
+    embeddings, seconds_before = timed(store, tmp_path)
+    np.testing.assert_array_equal(embeddings, expected)
     assert sum(seen) == 10 - n_saved
+    assert (seconds_before > 0) == (n_saved > 0)
 
 
 OTHERS = {

@@ -73,7 +73,7 @@ class Job:
         path = snakemake.output.get("lineage")
         if path is None:
             return
-        reads, sources = self._below(snakemake.input)
+        reads, sources = self._below(snakemake.input, snakemake.input.get("sources") or ())
         writes, _ = self._below(snakemake.output)
         own_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         record = Record(
@@ -84,18 +84,31 @@ class Job:
             writes=writes,
             sources=sources,
             threads=snakemake.threads,
-            seconds=round(time.time() - psutil.Process().create_time() + self._seconds_before, 3),
+            seconds=round(seconds_of_process() + self._seconds_before, 3),
             memory_mb=round((1024 * own_kib + self._children_bytes) / 1e6, 1),
             **self._images,
         )
         write_json(path, record.to_json())
 
-    def _below(self, paths) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Return files of the experiment, below its folder, and other files, as they are named; records are neither."""
+    def _below(self, paths, users=()) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return files of the experiment, below its folder, and other files, as they are named; records are neither.
+
+        The user's are other files below its folder too.
+        """
         start, paths = f"{os.path.normpath(self.folder)}/", list(dict.fromkeys(map(os.path.normpath, paths)))
-        inside = (path.removeprefix(start) for path in paths if path.startswith(start))
+        others = set(map(os.path.normpath, users)) | {path for path in paths if not path.startswith(start)}
+        inside = (path.removeprefix(start) for path in paths if path not in others)
         results = tuple(path for path in inside if not path.startswith(f"{FOLDER}/"))
-        return results, tuple(path for path in paths if not path.startswith(start))
+        return results, tuple(path for path in paths if path in others)
+
+
+def seconds_of_process() -> float:
+    """Return how long this process has run, to a hundredth of a second.
+
+    psutil's time of its creation is up to a second too early: it adds whole seconds of the machine's start.
+    """
+    started = int(Path("/proc/self/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[19])  # man 5 proc
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - started / os.sysconf("SC_CLK_TCK")
 
 
 def shard_of(snakemake) -> Shard | None:
@@ -186,9 +199,11 @@ def _watch(ran: Job) -> None:
 
 
 def _shell_parent(pid: int) -> int | None:
-    """Return the parent of a process that is a shell, or None."""
-    process = psutil.Process(pid)
-    return process.ppid() if process.name() in SHELLS else None
+    """Return the parent of a process that is a shell, or None, also where the process has just ended."""
+    with suppress(psutil.NoSuchProcess):
+        process = psutil.Process(pid)
+        return process.ppid() if process.name() in SHELLS else None
+    return None
 
 
 def table_metadata(snakemake) -> dict:

@@ -8,8 +8,8 @@ job read.
 - A job that is run again, as by ``--forceall``, replaces its record: a sum has what the last run cost. A table has
   what the records said when it was made: where the job's results are the same bytes as before, nothing makes the table
   again.
-- A training that was killed and goes on where it stood has the seconds of what it did before as well. What was lost
-  between the last saved state and the kill is in no sum.
+- A training, or a frozen network's embedding, that was killed and goes on where it stood has the seconds of what it
+  did before as well. What was lost between the last saved state and the kill is in no sum, nor are failed attempts.
 
 Work is a cost that a small run shares with a large one, whose seconds are not mostly imports. Its unit is one full
 training: that without pruning, for the epochs of the retraining's recipe. Work is the images that are trained on,
@@ -22,7 +22,9 @@ trial count, since a method is chosen by them.
 """
 
 import json
+import os
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -45,10 +47,10 @@ class Record:
     reads, writes : tuple of str
         Files of the experiment, below its folder.
     sources : tuple of str
-        Files of the user's that it read, as the config names them.
+        Files of the user's that it read, as the config names them, wherever they lie.
     threads : int
     seconds : float
-        By the clock, from the start of its process; of a training that went on where it stood, the earlier ones too.
+        By the clock, from the start of its process; of what went on where it stood, the earlier ones too (see above).
     memory_mb : float
         The most that its processes had in memory together, looked at each second.
     images_trained : float or None
@@ -97,16 +99,25 @@ class Lineage:
     Parameters
     ----------
     records : iterable of Record
+    folder : path
+        Of its results.
     """
 
-    def __init__(self, records: Iterable[Record]):
+    def __init__(self, records: Iterable[Record], folder=""):
+        self.folder = folder
         self.writer = {path: record for record in records for path in record.writes}
 
     @classmethod
     def of(cls, folder) -> "Lineage":
-        """Return that of an experiment's folder of results."""
-        paths = sorted(Path(folder, FOLDER).rglob("*.json"))
-        return cls(Record.from_json(json.loads(path.read_text(encoding="utf-8"))) for path in paths)
+        """Return that of an experiment's folder of results.
+
+        A record may go while others are read: Snakemake removes that of a job which it is about to run again.
+        """
+        records = []
+        for path in sorted(Path(folder, FOLDER).rglob("*.json")):
+            with suppress(FileNotFoundError):
+                records.append(Record.from_json(json.loads(path.read_text(encoding="utf-8"))))
+        return cls(records, folder)
 
     def leading_to(self, path: str) -> list[Record]:
         """Return every job that a file took, each once, those that others read before these.
@@ -127,9 +138,10 @@ class Lineage:
         def go(path: str) -> None:
             record = self.writer.get(path)
             if record is None:
+                file = os.path.join(self.folder, path)
                 raise InputFault(
-                    f"{FOLDER}: no record says how {path} was made, so that its cost is not known; "
-                    f"make that file again by snakemake --forcerun and its path"
+                    f"{FOLDER}: no record says how {file} was made, so that its cost is not known; make it again: "
+                    f"snakemake --forcerun {file}"
                 )
             if id(record) not in seen:
                 seen.add(id(record))

@@ -243,6 +243,3 @@ class Shard(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.number}-of-{self.n_shards}"
-
-    def __format__(self, spec: str) -> str:
-        return format(str(self), spec)

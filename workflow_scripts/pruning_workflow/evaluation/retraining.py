@@ -12,8 +12,8 @@ from ..lineage import Lineage, Record, stage_of
 from ..names import RANDOM, Arm
 
 RUN = ("arm", "method", "score", "extrapolator", "fraction", "sampler", "budget", "seed", "rate")
-# All stages that lead to a retrained model; what the smaller task within the subset takes (see `parts`), its stages
-# together; and the trials that a selection method is chosen by.
+# All stages that lead to a retrained model; what the smaller task within the subset takes, its stages together (see
+# `lineage.stage_of`); and the trials that a selection method is chosen by.
 TIMED = (
     *STAGES[: STAGES.index("scores") + 1],
     "nested",

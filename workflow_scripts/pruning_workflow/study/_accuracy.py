@@ -32,7 +32,7 @@ def tabulate_accuracy(tables: dict[str, pd.DataFrame], largest: bool) -> pd.Data
     -------
     pandas.DataFrame
         dataset, model, arm, budget, rate_percent (0 of random: no pruning), seed, test_accuracy_percent, work (of
-        all that led to it, see `evaluation.work`), and of the seeds of such a model n_seeds, ``_mean``, ``_se`` and
+        all that led to it, see `lineage`), and of the seeds of such a model n_seeds, ``_mean``, ``_se`` and
         difference_points from random pruning at the same rate and budget, paired by seed, with its 95 % interval
         ``_low`` and ``_high``. What was scored on everything, or on nothing, is in both; no rows of smaller subsets
         where there are none.

@@ -71,7 +71,7 @@ def tabulate(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     -------
     pandas.DataFrame
         dataset, model, panel (its title: score, subset, selection and budget), budget, arm, rate_percent (0 of random:
-        no pruning), n_seeds; test_accuracy_percent, total_s and work (see `evaluation.work`) ``_mean`` and ``_se``;
+        no pruning), n_seeds; test_accuracy_percent, total_s and work (see `lineage`) ``_mean`` and ``_se``;
         relative_time (of training without pruning); unavoidable_s (the mean training_s of the full data's scores times
         the arm's subset fraction, and the mean retraining_s without pruning times the kept share, or, of as many steps,
         once; NaN where one of the two was not measured) and unavoidable_work (the arm's mean training_work and

@@ -36,7 +36,7 @@ def name_labels(summary: dict, labels: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     summary : dict
-        As of `_store.prepare_samples`.
+        As of `store.preparation.prepare_samples`.
     labels : (n,) int array
     """
     return np.array([*summary["classes"], ""], dtype=object)[labels]
@@ -48,6 +48,6 @@ def count_own(summary: dict) -> int:
     Parameters
     ----------
     summary : dict
-        As of `_store.prepare_samples`.
+        As of `store.preparation.prepare_samples`.
     """
     return summary["n"]["train"] - summary.get("n_pool", 0)

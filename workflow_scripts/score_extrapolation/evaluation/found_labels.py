@@ -30,10 +30,10 @@ def tabulate_labels(rows: list[dict], samples: dict) -> pd.DataFrame:
     -------
     pandas.DataFrame
         training, fraction, sampler, seed, tried, classes (that were looked for), classes_found (that have samples),
-        accuracy and kmeans_accuracy (in 0..1, as of `matching.clustering_accuracy`; k-means with as many classes),
-        probe_kappa (as of `clusters.probe_accuracy`), agreement (adjusted Rand index with the same run's other seeds,
-        mean; NaN of one seed). The last three are of `PROBED` samples at random where there are more; higher is better.
-        Where there are no labels, there is neither of the two accuracies.
+        accuracy and kmeans_accuracy (in 0..1, as of `class_matching.clustering_accuracy`; k-means with as many
+        classes), probe_kappa (as of `clusters.probe_accuracy`), agreement (adjusted Rand index with the same run's
+        other seeds, mean; NaN of one seed). The last three are of `PROBED` samples at random where there are more;
+        higher is better. Where there are no labels, there is neither of the two accuracies.
     """
     n = len(samples["sample_id"])
     rng = np.random.default_rng(derive_seed(0, "evaluation/found_labels"))

@@ -36,7 +36,7 @@ def export_kept(
         The names of labels 0..C-1, as in ``summary.json``.
     samples : dict, optional
         How the data set was read: ``dataset``, ``train``, ``options``, ``pool`` and ``labelled`` (true by default), as
-        of `datasets._store.prepare_samples`. For the formats that say `REREADS`.
+        of `datasets.store.preparation.prepare_samples`. For the formats that say `REREADS`.
 
     Raises
     ------

@@ -23,7 +23,8 @@ class Reading:
     Parameters
     ----------
     samples : dict
-        ``dataset``, ``train``, ``options``, ``pool`` and ``labelled``, as of `datasets._store.prepare_samples`.
+        ``dataset``, ``train``, ``options``, ``pool`` and ``labelled``, as of
+        `datasets.store.preparation.prepare_samples`.
 
     Attributes
     ----------

@@ -17,9 +17,9 @@ An extrapolator is a file of this folder with
 
 Where samples are split into shards (see `shards`), a literal in the file says how it is done:
 
-- ``SHARDS = "samples"``: a sample's score depends on its own rows of the tables of `shards.STAGES`. `extrapolate` runs
-  for each shard, and is given the shard's rows of these; the others, nested ones among them, are whole. What it draws
-  for a sample must not depend on who else is there.
+- ``SHARDS = "samples"``: a sample's score depends on its own rows of embeddings, predictions and neighbors.
+  `extrapolate` runs for each shard, and is given the shard's rows of these; the others, nested ones among them, are
+  whole. What it draws for a sample must not depend on who else is there.
 - ``SHARDS = "layers"``, with the number of ``LAYERS``: what a sample's score depends on is found in that many steps,
   each of which reads of other samples what the step before made of them. The file then has three functions more:
   ``train(options, subset_ids, subset_scores, tables, seed, device) -> state``, named arrays, once, from whole tables;
@@ -61,7 +61,7 @@ def extrapolate(
     seed : int
     device : {"auto", "cpu", "cuda"}
     shard_ids : (r,) int64, optional
-        Increasing: the samples that are scored, whose rows the tables of `shards.STAGES` have; the subset is whole.
+        Increasing: the samples that are scored, a shard, whose rows `tables` have (see SHARDS); the subset is whole.
 
     Returns
     -------

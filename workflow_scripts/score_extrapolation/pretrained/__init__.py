@@ -94,7 +94,7 @@ def embed_pretrained(
     checkpoint_path: str,
     code: str = "",
     key: str = KEY,
-) -> np.ndarray:
+) -> tuple[np.ndarray, float]:
     """Embed images of a store with a pretrained network, or go on where that was stopped.
 
     What is done is kept in an array on the disk, and every minute how much of it there is. Every start makes the same
@@ -124,6 +124,8 @@ def embed_pretrained(
     -------
     (n, width) float32
         Memory-mapped; not normalised, in the order of sample_ids. Cost: one pass of the network over the images.
+    float
+        Seconds that had been spent when it was stopped; 0 if it was not.
 
     Raises
     ------
@@ -160,7 +162,7 @@ def embed_pretrained(
 
     warn_of_emulation(f"{key}.precision", precision, torch_device, BATCH, embed_zeros)
     with Checkpoints(checkpoint_path, digest, SAVE_MINUTES) as saved:
-        return _embed(backbone, images, precision, saved)
+        return _embed(backbone, images, precision, saved), saved.seconds_before
 
 
 def _embed(backbone: Backbone, images: StreamedImages, precision: str, saved: Checkpoints) -> np.ndarray:

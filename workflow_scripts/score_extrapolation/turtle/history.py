@@ -50,7 +50,7 @@ class History:
         device: torch.device,
         checkpoints=None,
     ) -> None:
-        """Write the records of each epoch of the final pseudo-labels, as `training.recorder` writes those of labels.
+        """Write the records of each epoch of the final pseudo-labels, as `training.dynamics_recorder` those of labels.
 
         Parameters
         ----------
