@@ -105,9 +105,12 @@ class Job:
 def seconds_of_process() -> float:
     """Return how long this process has run, to a hundredth of a second.
 
-    psutil's time of its creation is up to a second too early: it adds whole seconds of the machine's start.
+    Where the system does not tell, psutil does, up to a second too much: it adds whole seconds of the machine's start.
     """
-    started = int(Path("/proc/self/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[19])  # man 5 proc
+    own = Path("/proc/self/stat")
+    if not own.exists():
+        return time.time() - psutil.Process().create_time()
+    started = int(own.read_text(encoding="utf-8").rpartition(")")[2].split()[19])  # man 5 proc
     return time.clock_gettime(time.CLOCK_BOOTTIME) - started / os.sysconf("SC_CLK_TCK")
 
 
