@@ -19,6 +19,7 @@ from threadpoolctl import threadpool_limits
 
 from formats import SMALL, in_a_fork
 from pruning_workflow.config import STEP_UP_NEEDS
+from pruning_workflow.items import CONDITIONS, item_literal, item_names, load_item
 from pruning_workflow.results import SHARDED
 from pruning_workflow.study import write_html
 from score_extrapolation.datasets import Split
@@ -63,7 +64,7 @@ TABLES = {*OWN, *(f"nested/{name}" for name in OWN), "nested/scores"}  # that an
 ALL = [(kind, name) for kind in KINDS for name in method_names(kind)]
 every_method = pytest.mark.parametrize("kind, name", ALL, ids=[f"{kind}-{name}" for kind, name in ALL])
 every_method_with_options = pytest.mark.parametrize(
-    "kind, name", [(kind, name) for kind, name in ALL if kind not in ("records", "study")], ids=lambda value: value
+    "kind, name", [(kind, name) for kind, name in ALL if kind != "records"], ids=lambda value: value
 )
 
 
@@ -153,6 +154,7 @@ def test_a_data_set_of_files_is_read_alike_by_whoever_reads_it(name, tmp_path):
     reader = load_method("datasets", name)
     if not reader.NEEDS_PATH or name == "torchvision":  # which has a test of its own, for its checksums
         return
+    assert name in SMALL, f"give SMALL in tests/formats.py a function that writes a small data set for {name}"
     paths = [str(path) for path in SMALL[name](tmp_path / "set")]
     split, again = (reader.read_split("train", paths, options_of("datasets", name)) for _ in range(2))
     n = len(split.sources)
@@ -843,25 +845,30 @@ def test_a_sampler_that_names_a_score_goes_by_it_and_another_by_none(name):
 # The paper's tables and figures
 
 
+every_item = pytest.mark.parametrize("name", item_names())
+
+
 def shown_by(name, tables):
     """Return a table or figure's own tables of all."""
-    also = method_constant("study", name, "ALSO_READS") or ()
-    return {table: tables[table] for table in (*method_constant("study", name, "READS"), *also) if table in tables}
+    also = item_literal(name, "ALSO_READS") or ()
+    return {table: tables[table] for table in (*item_literal(name, "READS"), *also) if table in tables}
 
 
-@every("study")
+@every_item
 def test_a_table_or_figure_says_what_it_is_what_it_reads_and_how_it_is_read(name):
-    title, note = (method_constant("study", name, constant) for constant in ("TITLE", "NOTE"))
+    title, note, chapter = (item_literal(name, constant) for constant in ("TITLE", "NOTE", "CHAPTER"))
     kind, number = name.split("_")
     assert title.startswith(f"{kind.capitalize()} {number}. ")
     assert note.count(". ") + 1 <= 3 and note.endswith(".")
+    assert chapter[0] in "12345"
+    assert set(item_literal(name, "NEEDS")) <= set(CONDITIONS)
     known = {"scores", *make_tables()}
-    assert set(method_constant("study", name, "READS")) <= known
-    assert set(method_constant("study", name, "ALSO_READS") or ()) <= known
-    assert hasattr(load_method("study", name), "draw" if kind == "figure" else "format_table")
+    assert set(item_literal(name, "READS")) <= known
+    assert set(item_literal(name, "ALSO_READS") or ()) <= known
+    assert hasattr(load_item(name), "draw" if kind == "figure" else "format_table")
 
 
-@every("study")
+@every_item
 @pytest.mark.parametrize(
     "changes",
     [
@@ -879,7 +886,7 @@ def test_a_table_or_figure_says_what_it_is_what_it_reads_and_how_it_is_read(name
     ids=["much", "little", "budgets"],
 )
 def test_a_table_or_figure_is_made_of_what_there_is(name, changes, tmp_path):
-    module, tables = load_method("study", name), {**make_tables(**changes), "scores": make_scores(30)}
+    module, tables = load_item(name), {**make_tables(**changes), "scores": make_scores(30)}
     read = {key: through_csv(table, tmp_path) for key, table in shown_by(name, tables).items()}
     table, again = module.tabulate(read), module.tabulate(shown_by(name, tables))
     pd.testing.assert_frame_equal(through_csv(table, tmp_path), through_csv(again, tmp_path))
@@ -894,15 +901,16 @@ def test_a_table_or_figure_is_made_of_what_there_is(name, changes, tmp_path):
             module.draw(of_table, files[-1])
         else:
             write_html(module.format_table(of_table), module.TITLE, module.NOTE, files[-1])
-    assert files[0].read_bytes() == files[1].read_bytes()
+    same = files[0].read_bytes() == files[1].read_bytes()
+    assert same, "equal tables are drawn as other bytes; draw within report.style.drawing, of what the CSV has"
     ElementTree.fromstring(
         files[0].read_text().replace("<!DOCTYPE html>", "").replace("<br>", "<br/>").replace(' charset="utf-8">', "/>")
     )
 
 
-@every("study")
+@every_item
 def test_a_table_or_figure_of_nothing_says_so(name, tmp_path):
-    module, tables = load_method("study", name), {**make_tables(), "scores": make_scores(30)}
+    module, tables = load_item(name), {**make_tables(), "scores": make_scores(30)}
     for key in tables.keys() - {"experiment", "retraining"}:
         tables[key] = tables[key].iloc[:0]
     runs = tables["retraining"]
@@ -916,7 +924,7 @@ def test_a_table_or_figure_of_nothing_says_so(name, tmp_path):
         ElementTree.parse(tmp_path / "f.svg")
 
 
-@every("study")
+@every_item
 def test_the_order_of_rows_and_seeds_changes_no_number(name):
     tables = {**make_tables(), "scores": make_scores(200)}
     # Of several, config's order decides: it stays; rows of other seeds move.
@@ -924,7 +932,7 @@ def test_the_order_of_rows_and_seeds_changes_no_number(name):
         key: t.iloc[::-1].sort_values("seed", kind="stable").iloc[::-1] if "seed" in t else t
         for key, t in tables.items()
     }
-    first, second = (load_method("study", name).tabulate(shown_by(name, given)) for given in (tables, moved))
+    first, second = (load_item(name).tabulate(shown_by(name, given)) for given in (tables, moved))
     keys = [column for column in first if first[column].dtype.kind not in "f" and not column.endswith("best")]
     a, b = (table.sort_values(keys).reset_index(drop=True) for table in (first, second))
     pd.testing.assert_frame_equal(a, b)

@@ -3,8 +3,9 @@
 import pytest
 from test_config import assert_says, changed, faults_of
 
+from pruning_workflow import items
 from pruning_workflow.config import read_config
-from pruning_workflow.items import CONDITIONS, describe_experiment, item_literal, item_names, missing_items
+from pruning_workflow.items import describe_experiment, missing_items
 from pruning_workflow.names import EVERYTHING, Arm, Part
 from pruning_workflow.runs import coverage_rows, neighborhood_rows, retraining_rows
 
@@ -231,10 +232,12 @@ def test_neighbourhoods_are_those_of_the_training_on_everything():
 # Tables and figures
 
 
-@pytest.mark.parametrize("item", item_names())
-def test_an_item_says_what_it_needs_and_where_it_stands(item):
-    assert set(item_literal(item, "NEEDS")) <= set(CONDITIONS)
-    assert item_literal(item, "CHAPTER")[0] in "12345"
+@pytest.mark.parametrize("line, found", [("", "None"), ('NEEDS = ("accuracy",)', r"\('accuracy',\)")])
+def test_a_file_whose_needs_are_missing_or_unknown_is_named(line, found, tmp_path, monkeypatch):
+    (tmp_path / "figure_9.py").write_text(line)
+    monkeypatch.setattr(items, "FOLDER", tmp_path)
+    with pytest.raises(TypeError, match=rf"figure_9\.py: NEEDS = {found} is no tuple of .*test, truth, .*robustness$"):
+        missing_items(study())
 
 
 def test_with_everything_configured_only_what_is_not_there_yet_is_missing():

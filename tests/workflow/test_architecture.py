@@ -19,6 +19,7 @@ def test_the_files_that_the_pages_name_exist():
         "extrapolators/class_mean.py",
         "datasets/readers/stripes.py",
         "selection/without_hardest.py",
+        "study/figure_9.py",
     }
     for page in ("docs/architecture.md", "CONTRIBUTING.md"):
         text = (CHECKOUT / page).read_text()

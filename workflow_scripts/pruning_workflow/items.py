@@ -90,8 +90,11 @@ def missing_items(experiment: Config) -> dict[str, str]:
     """Return one sentence for each table or figure that an experiment cannot bring: what it lacks, how to get it."""
     missing = {}
     for name in item_names():
-        needed = [CONDITIONS[condition] for condition in item_literal(name, "NEEDS")]
-        lacks = [text for is_met, text in needed if not is_met(experiment)]
+        needs = item_literal(name, "NEEDS")
+        if needs is None or not set(needs) <= CONDITIONS.keys():
+            path = FOLDER / f"{name}.py"
+            raise TypeError(f"{path}: NEEDS = {needs} is no tuple of names among {', '.join(CONDITIONS)}")
+        lacks = [text for is_met, text in (CONDITIONS[need] for need in needs) if not is_met(experiment)]
         if lacks:
             missing[name] = f"{name} needs {', and '.join(lacks)}; {BROUGHT_BY.get(name, STUDIES)} bring it"
     return missing

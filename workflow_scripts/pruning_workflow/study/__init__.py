@@ -2,10 +2,15 @@
 
 A table or figure is a file of this folder, such as ``table_1`` or ``figure_2``, with the literals
 
-- ``TITLE``: what people read above it;
-- ``READS``: the names of the evaluation's tables that it is made from, such as ``("agreement", "experiment")``;
+- ``TITLE``: what people read above it, such as ``"Table 1. Accuracy"``;
+- ``CHAPTER``: the chapter of Snakemake's report that has it, such as ``"1 Accuracy"``;
+- ``NEEDS``: what an experiment must have to bring it, names of `items.CONDITIONS` such as ``("test", "truth")``;
+- ``READS``: the names of the evaluation's tables that it is made from, such as ``("agreement", "experiment")``: keys of
+  ``EVALUATED`` in ``rules/study.smk``, and ``experiment``, one row that names it. ``("scores",)`` has the rule for
+  images make it, which calls ``draw`` as `figure_5` has it;
 - ``ALSO_READS``, where it has one: the names of those that it reads where the experiment makes them;
-- ``NOTE``: one to three sentences on how to read it, what ± and bold are
+- ``NOTE``: one to three sentences on how to read it, what ± and bold are;
+- ``FORMAT = "png"``, where a figure is no SVG
 
 and the functions
 
@@ -14,7 +19,8 @@ and the functions
   points), ``*_s``. Of what was not measured there is no row;
 - ``format_table(table)``, of a table: that DataFrame to one of texts, whose index and columns are read by people, for
   `write_html`. A text between two pairs of stars is bold, a line break is one;
-- ``draw(table, path)``, of a figure: that DataFrame to an SVG or PNG in the house's style.
+- ``draw(table, path)``, of a figure: that DataFrame to an SVG or PNG in the house's style. `report.style.drawing` sets
+  it, and makes equal bytes of equal tables; `report.style.draw_sentence` draws a sentence where there is nothing.
 
 An item that differs from another in a parameter, as ``table_11`` from ``table_10``, imports what they share, literals
 too, from a file whose name starts with an underscore.

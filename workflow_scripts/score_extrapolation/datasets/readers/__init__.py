@@ -9,4 +9,7 @@ A reader is a file of this folder with
 - ``read_split(split, paths, options) -> Split``: the samples in a fixed order, **not yet decoded**,
 - ``read_unlabelled``, of the same parameters, whose labels are None, where images can lack what ``read_split`` takes
   their labels from; of another reader, labels are read and left out.
+
+The functions of `_files` find the files that `paths` name, and refuse a path that leads to nothing. What is bad in a
+file is an `InputFault` that begins with ``samples.train: ``, by the name of the split, and names the file.
 """
