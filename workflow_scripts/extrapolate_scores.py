@@ -1,8 +1,9 @@
 """Extrapolate the subset's scores to the whole data set, or to a shard."""
 
-from pruning_workflow.job import job, shard_of
+from pruning_workflow.job import job
 
 with job(snakemake) as ran:
+    from pruning_workflow.names import shard_of
     from score_extrapolation.extrapolators import extrapolate
     from score_extrapolation.io.tables import EXTRAPOLATED, read_table, write_table
     from score_extrapolation.shards import shard_rows
@@ -11,7 +12,7 @@ with job(snakemake) as ran:
     tables = {name: read_table(path) for name, path in snakemake.input.items() if name not in ("scores", "universe")}
     if snakemake.input.get("universe"):
         sample_ids = read_table(snakemake.input.universe, ["sample_id"])["sample_id"]
-        shard_ids = sample_ids[shard_rows(shard_of(snakemake), len(sample_ids))]
+        shard_ids = sample_ids[shard_rows(shard_of(snakemake.wildcards), len(sample_ids))]
     columns = extrapolate(
         snakemake.params.extrapolator,
         scores["sample_id"],

@@ -1,10 +1,11 @@
 """Compute one layer of an extrapolator for a shard; of the last, scores."""
 
-from pruning_workflow.job import job, shard_of
+from pruning_workflow.job import job
 
 with job(snakemake) as ran:
     import numpy as np
 
+    from pruning_workflow.names import shard_of
     from score_extrapolation.extrapolators import infer
     from score_extrapolation.io.named_arrays import read_arrays
     from score_extrapolation.io.tables import EXTRAPOLATED, read_rows, read_table, write_table, write_vectors
@@ -19,7 +20,7 @@ with job(snakemake) as ran:
         graph=read_arrays(snakemake.input.graph),
         degrees=np.concatenate([read_arrays(path, ["degrees"])["degrees"] for path in snakemake.input.graphs]),
         samples=samples,
-        rows=shard_rows(shard_of(snakemake), len(samples["sample_id"])),
+        rows=shard_rows(shard_of(snakemake.wildcards), len(samples["sample_id"])),
         read=lambda rows: read_rows(
             snakemake.input.before, "embedding" if layer == 1 else "hidden", samples["sample_id"][rows]
         ),

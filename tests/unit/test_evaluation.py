@@ -14,8 +14,9 @@ import yaml
 import oracles
 from pruning_workflow.config import read_config
 from pruning_workflow.evaluation.retraining import TIMED, compare_arms, summarize_retraining, tabulate_retraining
-from pruning_workflow.lineage import Lineage, Record
+from pruning_workflow.lineage import Lineage
 from pruning_workflow.names import Arm
+from pruning_workflow.record import Record
 from pruning_workflow.runs import agreement_rows, retraining_rows
 from score_extrapolation.evaluation import write_csv
 from score_extrapolation.evaluation.agreement import pearson, read_scores, spearman, tabulate_agreement

@@ -15,8 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pruning_workflow.job import Job
-from pruning_workflow.lineage import FOLDER, Lineage, Record, stage_of
+from pruning_workflow.lineage import Lineage, part_of, stage_of
 from pruning_workflow.names import EVERYTHING, NOTHING, Part
+from pruning_workflow.record import FOLDER, Record
 from score_extrapolation.faults import InputFault
 
 
@@ -120,10 +121,10 @@ def test_the_stage_of_a_cost(job, part, stage):
 
 
 def test_the_part_of_a_job():
-    assert of_part("10-within-20").part == Part("10", "20")
-    assert of_part("0", name="fraction").part == NOTHING
-    assert record("any").part is None
-    assert record("any", wildcards={"arm": "top/du/knn-5/fraction-20", "amount": "rate-50"}).part is None
+    assert part_of(of_part("10-within-20")) == Part("10", "20")
+    assert part_of(of_part("0", name="fraction")) == NOTHING
+    assert part_of(record("any")) is None
+    assert part_of(record("any", wildcards={"arm": "top/du/knn-5/fraction-20", "amount": "rate-50"})) is None
 
 
 # --------------------------------------------------------------------------- images
@@ -227,7 +228,7 @@ def test_a_job_notes_what_it_read_wrote_and_cost(snakemake):
     job.note_seconds_before(1000.0)
     noted = written_by(job, snakemake)
     assert (noted.rule, noted.stage, noted.threads) == ("train_subset", "training", 2)
-    assert (noted.wildcards, noted.part) == ({"fraction": "20", "seed": "0"}, Part("20"))
+    assert (noted.wildcards, part_of(noted)) == ({"fraction": "20", "seed": "0"}, Part("20"))
     assert noted.reads == ("samples/train.npy",) and noted.sources == ("photos/cats",)
     assert noted.writes == ("training/model", "training/snapshots")
     assert (before.images_trained, before.images_predicted) == (0, 0)

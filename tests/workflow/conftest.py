@@ -14,7 +14,8 @@ import pytest
 import yaml
 
 from pruning_workflow import nested_run
-from pruning_workflow.lineage import FOLDER, Lineage
+from pruning_workflow.lineage import Lineage
+from pruning_workflow.record import FOLDER
 from pruning_workflow.snakemake_internals import ListedJob
 
 CHECKOUT = Path(__file__).parents[2]

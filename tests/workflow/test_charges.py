@@ -6,8 +6,9 @@ import pytest
 import yaml
 
 from pruning_workflow.evaluation.retraining import by_stage
-from pruning_workflow.lineage import Lineage, Record
+from pruning_workflow.lineage import Lineage
 from pruning_workflow.names import Arm
+from pruning_workflow.record import Record
 
 from .conftest import copy_checkout, listed_jobs
 

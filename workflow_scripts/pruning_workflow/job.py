@@ -20,9 +20,8 @@ from typing import Any
 
 import psutil
 
-from .lineage import FOLDER, Record
 from .lock import run_is_over
-from .names import Shard
+from .record import FOLDER, Record
 
 LOGGER = logging.getLogger("score_extrapolation")
 SECONDS_TO_SAVE = 60
@@ -112,12 +111,6 @@ def seconds_of_process() -> float:
         return time.time() - psutil.Process().create_time()
     started = int(own.read_text(encoding="utf-8").rpartition(")")[2].split()[19])  # man 5 proc
     return time.clock_gettime(time.CLOCK_BOOTTIME) - started / os.sysconf("SC_CLK_TCK")
-
-
-def shard_of(snakemake) -> Shard | None:
-    """Return the shard of the samples that a job is of; None: of all."""
-    name = snakemake.wildcards.get("scatteritem")
-    return Shard.parse(name) if name else None
 
 
 @contextmanager

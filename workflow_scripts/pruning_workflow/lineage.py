@@ -25,72 +25,12 @@ import json
 import os
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from score_extrapolation.faults import InputFault
-from score_extrapolation.passes import PASSES_OF_A_STEP
 
 from .names import NOTHING, Part
-
-FOLDER = "lineage"
-
-
-@dataclass(frozen=True)
-class Record:
-    """A job that was run.
-
-    Attributes
-    ----------
-    rule, stage : str
-    wildcards : dict of str to str
-    reads, writes : tuple of str
-        Files of the experiment, below its folder.
-    sources : tuple of str
-        Files of the user's that it read, as the config names them, wherever they lie.
-    threads : int
-    seconds : float
-        By the clock, from the start of its process; of what went on where it stood, the earlier ones too (see above).
-    memory_mb : float
-        The most that its processes had in memory together, looked at each second.
-    images_trained : float or None
-        Images that a network was trained on, each as often as it was in a batch; None: images do not tell its cost.
-    images_predicted : float
-        Images that a network only predicted or embedded.
-    """
-
-    rule: str
-    stage: str
-    wildcards: dict[str, str]
-    reads: tuple[str, ...]
-    writes: tuple[str, ...]
-    sources: tuple[str, ...]
-    threads: int
-    seconds: float
-    memory_mb: float
-    images_trained: float | None = 0
-    images_predicted: float = 0
-
-    @property
-    def images(self) -> float:
-        """As images trained on; NaN where images do not tell its cost."""
-        trained = float("nan") if self.images_trained is None else self.images_trained
-        return trained + self.images_predicted / PASSES_OF_A_STEP
-
-    @property
-    def part(self) -> Part | None:
-        """The part of the data that it is of; None of a job that is of all samples, or of no one part."""
-        name = self.wildcards.get("part") or self.wildcards.get("fraction")
-        return Part.parse(name) if name else None
-
-    def to_json(self) -> dict:
-        """Return it as JSON takes it."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, noted: dict) -> "Record":
-        """Return the record that `to_json` wrote."""
-        return cls(**noted | {key: tuple(noted[key]) for key in ("reads", "writes", "sources")})
+from .record import FOLDER, Record
 
 
 class Lineage:
@@ -167,7 +107,13 @@ def stage_of(record: Record, part: Part | None) -> str:
     str
         Its own stage, or ``nested`` where it is of a smaller part, within that one.
     """
-    own = record.part
+    own = part_of(record)
     if own is None or part is None or own == NOTHING or own.trained == part.trained:
         return record.stage
     return "nested"
+
+
+def part_of(record: Record) -> Part | None:
+    """Return the part of the data that a job is of; None where it is of all samples, or of no one part."""
+    name = record.wildcards.get("part") or record.wildcards.get("fraction")
+    return Part.parse(name) if name else None

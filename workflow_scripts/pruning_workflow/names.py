@@ -243,3 +243,9 @@ class Shard(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.number}-of-{self.n_shards}"
+
+
+def shard_of(wildcards) -> Shard | None:
+    """Return the shard of the samples that a job is of, by its wildcards; None: of all."""
+    name = wildcards.get("scatteritem")
+    return Shard.parse(name) if name else None

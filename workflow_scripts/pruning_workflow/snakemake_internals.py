@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from .lineage import FOLDER
+from .record import FOLDER
 
 SUBMISSIONS_BY_DEFAULT = (100, 1)  # jobs, seconds: Snakemake's --max-jobs-per-timespan
 

@@ -8,8 +8,9 @@ from score_extrapolation.evaluation.intervals import paired_interval
 from score_extrapolation.io.atomic import read_json
 
 from ..config import STAGES
-from ..lineage import Lineage, Record, stage_of
+from ..lineage import Lineage, stage_of
 from ..names import RANDOM, Arm
+from ..record import Record
 
 RUN = ("arm", "method", "score", "extrapolator", "fraction", "sampler", "budget", "seed", "rate")
 # All stages that lead to a retrained model; what the smaller task within the subset takes, its stages together (see

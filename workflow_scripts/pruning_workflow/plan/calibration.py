@@ -9,9 +9,9 @@ from score_extrapolation.cuda import has_cuda
 from score_extrapolation.io.atomic import read_json, write_json
 
 from ..config import Config, read_config
-from ..lineage import FOLDER, Record
 from ..names import RANDOM, Amount, Arm
 from ..nested_run import ListedJob, list_jobs, needs_of
+from ..record import FOLDER, Record
 from ..results import retraining_folder
 from .clock import Task, start_seconds
 from .counts import Counts

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from ..config import STAGES, Config
-from ..lineage import FOLDER
+from ..record import FOLDER
 from ..snakemake_internals import cores, runs_here
 from ..start import input_paths
 
