@@ -1,6 +1,6 @@
 """What a job notes of itself: what it read, wrote and cost. Each job writes it; `lineage` adds up.
 
-Every script imports this, so that a change of it runs everything again; sums are apart for that reason.
+Every script imports this module, so a change of it runs everything again. For that reason the sums are in `lineage`.
 """
 
 from dataclasses import asdict, dataclass
@@ -24,7 +24,7 @@ class Record:
         Files of the user's that it read, as the config names them, wherever they lie.
     threads : int
     seconds : float
-        By the clock, from the start of its process; of what went on where it stood, the earlier ones too (see above).
+        By the clock, from the start of its process; of what went on where it stood, the earlier ones too (`lineage`).
     memory_mb : float
         The most that its processes had in memory together, looked at each second.
     images_trained : float or None
